@@ -1,0 +1,35 @@
+"""Errors written for the person who reads them: what happened, with which value, and what to do about it."""
+
+from __future__ import annotations
+
+
+class CollabError(Exception):
+    """The one family that the edges (page, endpoints, command line) show to people as it stands."""
+
+
+class InvalidPrompt(CollabError):
+    """A prompt that cannot be sent: empty, enormous, with unknown or unfilled variables."""
+
+
+class InvalidFeedback(CollabError):
+    """A rating, comparison, ranking or edit outside what is possible."""
+
+
+class InvalidSetting(CollabError):
+    """A generation setting that is unknown or out of range."""
+
+
+class NotFound(CollabError):
+    """An id that is not there, or that belongs to somebody else: the two are told alike."""
+
+
+class NotAllowed(CollabError):
+    """The person is known but may not do this."""
+
+
+class Unavailable(CollabError):
+    """The model or the machine cannot serve this now."""
+
+
+class Misconfigured(CollabError):
+    """The operator's environment does not make sense; the message names the variable."""

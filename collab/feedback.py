@@ -1,0 +1,303 @@
+"""Rate, compare, rank, edit, undo. Every act is a row that is never changed; knows neither models nor pages.
+
+The acts of one person about one subject form a chain: each names the one it follows. The last of the chain decides
+what is in force: an act stands for itself, a retraction for the act it restores. Saying again what is in force
+returns its id; a `request_id` makes any act idempotent; two tabs cannot fork a chain (the schema refuses it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar, get_args
+
+from rapidfuzz.distance import Levenshtein
+
+from collab.checks import clean_request_id, clean_text, is_id
+from collab.errors import InvalidFeedback, NotFound, Unavailable
+from collab.generation import ensure_annotator, own_outputs
+from collab.identity import Visitor
+from collab.store import Conflict
+from collab.store.queries import tip
+from collab.types import Act, Edit, Feedback, Output, Preference, Ranking, Rating, Retraction, Winner
+from collab.workspace import Workspace
+
+COMMENT_LIMIT = 5_000  # characters
+EDIT_LIMIT = 200_000  # characters
+TAG_LIMIT, TAGS_LIMIT = 40, 20  # characters, tags
+SPANS_LIMIT = 200
+ASPECTS = {"text": ("helpful", "correct", "style"), "image": ("prompt match", "aesthetics", "artefacts")}
+TAGS = {
+    "text": ("too long", "off topic", "wrong fact", "repetitive", "great tone"),
+    "image": ("wrong subject", "wrong colour", "deformed", "beautiful", "good style"),
+}
+
+A = TypeVar("A", bound=Feedback)
+_CONTENT_OF: Mapping[type[Feedback], tuple[str, ...]] = {
+    cls: tuple(f.name for f in fields(cls) if f.name not in {g.name for g in fields(Feedback)})
+    for cls in (Rating, Preference, Ranking, Edit)
+}
+
+
+def rate(
+    ws: Workspace,
+    visitor: Visitor,
+    output_id: str,
+    *,
+    score: object = None,
+    thumb: object = None,
+    aspects: object = None,
+    tags: object = None,
+    spans: object = None,
+    comment: object = None,
+    clear: Sequence[str] = (),
+    request_id: str = "",
+) -> Rating:
+    """Add to one's rating of an output. What is None stays as it was; `clear` names fields to empty.
+
+    score and aspects: 1–5; thumb: 1 or −1; spans: [{start, end, label}] in characters, label "good" or "bad".
+    Raises InvalidFeedback with one sentence, or NotFound for an output that is not one's own.
+    """
+    output = _finished_output(ws, visitor, output_id)
+    changes: dict[str, Any] = {}
+    if score is not None:
+        changes["score"] = _whole(score, "Score", 1, 5, "choose one to five stars")
+    if thumb is not None:
+        changes["thumb"] = _whole(thumb, "Thumb", -1, 1, "use 1 for up and -1 for down")
+        if changes["thumb"] == 0:
+            changes["thumb"] = None
+    if aspects is not None:
+        changes["aspects"] = _check_aspects(aspects)
+    if tags is not None:
+        changes["tags"] = _check_tags(tags)
+    if spans is not None:
+        changes["spans"] = _check_spans(spans, output)
+    if comment is not None:
+        changes["comment"] = clean_text(comment, "comment", limit=COMMENT_LIMIT, error=InvalidFeedback).strip()
+    empty = {
+        f.name: f.default if f.name in ("score", "thumb", "comment", "tags", "spans") else {} for f in fields(Rating)
+    }
+    for name in clear:
+        if name not in _CONTENT_OF[Rating] or name == "output_id":
+            raise InvalidFeedback(f"There is nothing named “{str(name)[:40]}” to clear in a rating.")
+        changes[name] = empty[name]
+    if not changes:
+        raise InvalidFeedback("The rating says nothing: give stars, a thumb, aspects, tags, spans or a comment.")
+
+    def act(live: Act | None) -> Rating:
+        base = live if isinstance(live, Rating) else None
+        rating = base or Rating(annotator_id="", subject="", generation_id=output.generation_id, output_id=output_id)
+        merged = dict(changes)
+        if "aspects" in merged and base and "aspects" not in clear:
+            merged["aspects"] = {**base.aspects, **merged["aspects"]}
+        return replace(rating, **merged)
+
+    return _do(ws, visitor, f"rating:{output_id}", act, request_id)
+
+
+def compare(
+    ws: Workspace, visitor: Visitor, output_a_id: str, output_b_id: str, winner: object, *,
+    comment: object = "", request_id: str = "",
+) -> Preference:  # fmt: skip
+    """Say which of two outputs is better. Not blind, so it ranks and trains but is never evidence."""
+    if output_a_id == output_b_id:
+        raise InvalidFeedback("An output cannot be compared with itself: choose two different ones.")
+    if winner not in get_args(Winner):
+        raise InvalidFeedback(f"Winner is “{str(winner)[:40]}”: choose a, b, tie or both_bad.")
+    a = _finished_output(ws, visitor, output_a_id)
+    _finished_output(ws, visitor, output_b_id)
+    said = clean_text(comment, "comment", limit=COMMENT_LIMIT, error=InvalidFeedback).strip()
+    new = Preference(
+        annotator_id="", subject="", generation_id=a.generation_id, output_a_id=output_a_id, output_b_id=output_b_id,
+        winner=winner, comment=said,  # type: ignore[arg-type]
+    )  # fmt: skip
+    subject = "preference:" + ":".join(sorted((output_a_id, output_b_id)))
+    return _do(ws, visitor, subject, lambda _live: new, request_id)
+
+
+def rank(ws: Workspace, visitor: Visitor, groups: object, *, request_id: str = "") -> Ranking:
+    """Order outputs, best first; outputs in one group are tied. Best of n is `[[best], [the others]]`."""
+    if not isinstance(groups, Sequence) or isinstance(groups, str) or not all(_is_id_list(group) for group in groups):
+        raise InvalidFeedback("A ranking is a list of groups, best first, each a list of output ids.")
+    ids = [output_id for group in groups for output_id in group]
+    if len(ids) < 2 or len(set(ids)) < len(ids):
+        raise InvalidFeedback("A ranking needs at least two outputs, each named once.")
+    if len(ids) > 64:
+        raise InvalidFeedback(f"The ranking names {len(ids)} outputs: at most 64 are possible.")
+    outputs = [_finished_output(ws, visitor, output_id) for output_id in ids]
+    generations = {output.generation_id for output in outputs}
+    about = generations.pop() if len(generations) == 1 else hashlib.sha256(":".join(sorted(ids)).encode()).hexdigest()
+    ordered = tuple(tuple(group) for group in groups)
+    new = Ranking(annotator_id="", subject="", generation_id=outputs[0].generation_id, groups=ordered)
+    return _do(ws, visitor, f"ranking:{about}", lambda _live: new, request_id)
+
+
+def edit_text(ws: Workspace, visitor: Visitor, output_id: str, text: object, *, request_id: str = "") -> Edit:
+    """Keep what a person made of a text. The distance kept is Levenshtein's, in words."""
+    output = _finished_output(ws, visitor, output_id)
+    if output.text is None:
+        raise InvalidFeedback("That output is a picture: edit it as a picture.")
+    edited = clean_text(text, "edited text", limit=EDIT_LIMIT, error=InvalidFeedback, required=True)
+    if edited == output.text:
+        raise InvalidFeedback("The text is as the model wrote it: change something before saving, or undo the edit.")
+    distance = Levenshtein.distance(output.text.split(), edited.split())
+    new = Edit(
+        annotator_id="", subject="", generation_id=output.generation_id, output_id=output_id, text=edited,
+        edit_distance=distance,
+    )  # fmt: skip
+    return _do(ws, visitor, f"edit:{output_id}", lambda _live: new, request_id)
+
+
+def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str = "") -> Retraction:
+    """Take back one's act; what it had replaced is in force again. Taking it back twice returns the first retraction.
+
+    Raises InvalidFeedback when a later act has replaced it: that one comes first.
+    """
+    key = clean_request_id(request_id, InvalidFeedback)
+    found = ws.store.acts([feedback_id]) if is_id(feedback_id) else []
+    if not found or found[0].annotator_id != visitor.annotator_id:
+        raise NotFound(f"There is no act of yours with the id “{str(feedback_id)[:60]}”: check the id.")
+    target = found[0]
+    if isinstance(target, Retraction):
+        raise InvalidFeedback("An undo cannot be undone: do the act again instead.")
+    for _ in range(3):
+        earlier = ws.store.find(Retraction, retracts_id=feedback_id, annotator_id=visitor.annotator_id)
+        if earlier:
+            return earlier[-1]
+        try:
+            with ws.store.writing() as connection:
+                place = tip(ws.store, visitor.annotator_id, target.subject, connection=connection)
+                if place is None or place.live_id != target.id:
+                    raise InvalidFeedback("You have changed your mind since: undo your latest act on this first.")
+                retraction = Retraction(
+                    annotator_id=visitor.annotator_id,
+                    subject=target.subject,
+                    generation_id=target.generation_id,
+                    task_id=target.task_id,
+                    supersedes_id=place.tip_id,
+                    request_id=key,
+                    retracts_id=target.id,
+                    restores_id=_before(ws, target, connection),
+                )
+                ws.store.add(retraction, connection=connection)
+            return retraction
+        except Conflict:
+            continue
+    raise Unavailable("The store is busy with the same act: try again in a moment.")
+
+
+# ---- the chain ------------------------------------------------------------------------------------------------------
+
+
+def _do(ws: Workspace, visitor: Visitor, subject: str, act: Callable[[Act | None], A], request_id: str) -> A:
+    """Append `act(live)` to the person's chain about `subject`, unless it says what is in force already."""
+    key = clean_request_id(request_id, InvalidFeedback)
+    for _ in range(5):
+        try:
+            with ws.store.writing() as connection:
+                if key and (earlier := _by_request(ws, visitor, key, connection)):
+                    return earlier  # type: ignore[return-value]
+                ensure_annotator(ws, visitor, connection)
+                place = tip(ws.store, visitor.annotator_id, subject, connection=connection)
+                live = ws.store.acts([place.live_id], connection=connection)[0] if place and place.live_id else None
+                new = act(live)
+                if live is not None and _says_the_same(live, new):
+                    return live  # type: ignore[return-value]
+                fresh = {
+                    "annotator_id": visitor.annotator_id,
+                    "subject": subject,
+                    "supersedes_id": place.tip_id if place else None,
+                    "request_id": key,
+                }
+                new = type(new)(**{name: getattr(new, name) for name in ("generation_id", "task_id")}, **fresh,
+                                **{name: getattr(new, name) for name in _CONTENT_OF[type(new)]})  # fmt: skip
+                ws.store.add(new, connection=connection)
+            return new
+        except Conflict:  # the person's other tab acted at this moment: read again what is in force
+            continue
+    raise Unavailable("The store is busy with the same act: try again in a moment.")
+
+
+def _by_request(ws: Workspace, visitor: Visitor, key: str, connection: Any) -> Act | None:
+    for cls in (Rating, Preference, Ranking, Edit, Retraction):
+        found = ws.store.find(cls, annotator_id=visitor.annotator_id, request_id=key, connection=connection)
+        if found:
+            return found[0]  # type: ignore[return-value]
+    return None
+
+
+def _says_the_same(live: Act, new: Feedback) -> bool:
+    return type(live) is type(new) and all(getattr(live, n) == getattr(new, n) for n in _CONTENT_OF[type(new)])
+
+
+def _before(ws: Workspace, act: Act, connection: Any) -> str | None:
+    """What was in force before `act`: what it superseded, or what that one, being a retraction, had restored."""
+    if act.supersedes_id is None:
+        return None
+    (previous,) = ws.store.acts([act.supersedes_id], connection=connection)
+    return previous.restores_id if isinstance(previous, Retraction) else previous.id
+
+
+# ---- checking -------------------------------------------------------------------------------------------------------
+
+
+def _finished_output(ws: Workspace, visitor: Visitor, output_id: str) -> Output:
+    (output,) = own_outputs(ws, visitor, [output_id])
+    if output.text is None and output.blob_sha256 is None:
+        raise InvalidFeedback("That output holds nothing to judge: wait until it is finished, or make it again.")
+    return output
+
+
+def _whole(value: object, what: str, low: int, high: int, advice: str) -> int:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if not number or not low <= value <= high or value != int(value):  # type: ignore[operator,call-overload]
+        raise InvalidFeedback(f"{what} {str(value)[:40]} is outside {low}–{high}: {advice}.")
+    return int(value)  # type: ignore[call-overload]
+
+
+def _check_aspects(aspects: object) -> dict[str, int]:
+    if not isinstance(aspects, Mapping) or len(aspects) > 12:
+        raise InvalidFeedback("Aspects must be an object of at most 12 names, each with 1 to 5.")
+    return {
+        clean_text(name, "aspect's name", limit=TAG_LIMIT, error=InvalidFeedback, required=True):
+            _whole(value, f"Aspect “{str(name)[:40]}”", 1, 5, "choose 1 to 5")
+        for name, value in aspects.items()
+    }  # fmt: skip
+
+
+def _check_tags(tags: object) -> tuple[str, ...]:
+    if not isinstance(tags, Sequence) or isinstance(tags, str) or len(tags) > TAGS_LIMIT:
+        raise InvalidFeedback(f"Tags must be a list of at most {TAGS_LIMIT} words.")
+    checked = [clean_text(tag, "tag", limit=TAG_LIMIT, error=InvalidFeedback, required=True).strip() for tag in tags]
+    return tuple(dict.fromkeys(checked))
+
+
+def _check_spans(spans: object, output: Output) -> tuple[dict[str, Any], ...]:
+    if output.text is None:
+        raise InvalidFeedback("Spans mark places in a text: that output is a picture.")
+    if not isinstance(spans, Sequence) or isinstance(spans, str) or len(spans) > SPANS_LIMIT:
+        raise InvalidFeedback(f"Spans must be a list of at most {SPANS_LIMIT} objects with start, end and label.")
+    checked = []
+    for span in spans:
+        if not isinstance(span, Mapping) or not {"start", "end", "label"} <= set(span) <= {
+            "start",
+            "end",
+            "label",
+            "note",
+        }:
+            raise InvalidFeedback("A span needs exactly start, end and label, and may have a note.")
+        length = len(output.text)
+        start = _whole(span["start"], "Span start", 0, length, "count characters from the beginning of the text")
+        end = _whole(span["end"], "Span end", start + 1, length, "it must come after its start, inside the text")
+        if span["label"] not in ("good", "bad"):
+            raise InvalidFeedback(f"A span's label is “{str(span['label'])[:40]}”: choose good or bad.")
+        note = clean_text(span.get("note", ""), "note", limit=COMMENT_LIMIT, error=InvalidFeedback)
+        checked.append({"start": start, "end": end, "label": span["label"]} | ({"note": note} if note else {}))
+    return tuple(checked)
+
+
+def _is_id_list(group: object) -> bool:
+    return isinstance(group, Sequence) and not isinstance(group, str) and bool(group) and all(
+        isinstance(member, str) for member in group
+    )  # fmt: skip

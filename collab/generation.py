@@ -1,0 +1,380 @@
+"""Turns a prompt version into stored outputs: checks, stores and starts generations. Knows nothing of Gradio."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from collab.checks import clean_request_id, clean_text, is_id
+from collab.errors import CollabError, InvalidPrompt, InvalidSetting, NotAllowed, NotFound, Unavailable
+from collab.identity import Visitor
+from collab.prompts import Wording, check_wording, fill, typed_version
+from collab.runs import LEASE
+from collab.store import Conflict, Store
+from collab.types import (
+    MODALITIES,
+    UNFINISHED,
+    Annotator,
+    Example,
+    Generation,
+    GenerationOrigin,
+    Modality,
+    ModelVersion,
+    Output,
+    Prompt,
+    PromptVersion,
+    now,
+)
+from collab.workspace import Workspace
+from models import base as engine_base
+from models.base import ImageRequest, InvalidRequest, Message, ModelError, ModelInfo, ModelNotFound, TextRequest
+
+MAX_COUNT = 8
+PREFIX_LIMIT = 20_000  # characters
+SEED_LIMIT = 2**32
+_INPUTS: Mapping[Modality, tuple[str, ...]] = {"text": ("prefix",), "image": ("init_output_id", "mask_output_id")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a person asks for, unchecked. model: "" is the current default; a catalog name, hub id, folder, remote or
+    model version id else. seed None: drawn at random. settings: only those that differ from the model's defaults."""
+
+    prompt: str = ""
+    modality: str = "text"
+    model: str = ""
+    count: int = 1
+    seed: int | None = None
+    settings: Mapping[str, Any] | None = None
+    negative_prompt: str = ""
+    system_text: str = ""
+    examples: Sequence[Any] | None = None
+    prompt_version_id: str = ""
+    variables: Mapping[str, Any] | None = None
+    inputs: Mapping[str, Any] | None = None
+    request_id: str = ""
+    origin: GenerationOrigin = "person"
+
+
+def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
+    """Check, store and start a generation; its id. Repeating a `request_id` returns the first one's id.
+
+    Raises a CollabError with one sentence, in which case nothing is stored; only a full engine leaves a generation
+    that says it failed. May take a second: a local model's files are hashed the first time.
+    """
+    request_id = clean_request_id(ask.request_id, InvalidPrompt)
+    if request_id:
+        earlier = ws.store.find(Generation, requested_by=visitor.annotator_id, request_id=request_id)
+        if earlier:
+            return earlier[0].id
+    version, wording = _version_asked_for(ws, visitor, ask)
+    count, seed = _check_count(ask.count), _check_seed(ask.seed)
+    model = _resolve_model(ws, visitor, ask.model, wording.modality)
+    settings = _check_settings(wording.modality, {**wording.settings, **_mapping(ask.settings)}, model)
+    texts = [wording.text, wording.negative_text, wording.system_text]
+    filled, variables = fill(texts, ask.variables)
+    inputs, extra = _check_inputs(ws, visitor, wording.modality, ask.inputs)
+    for _ in range(3):
+        try:
+            generation, outputs, made = _store(
+                ws, visitor, ask, version, wording, model, count, seed, settings, variables, inputs, request_id
+            )
+            break
+        except Conflict:  # this person's other tab stored the same prompt, model or request at this moment
+            continue
+    else:
+        raise Unavailable("The store is very busy with the same request: try again in a moment.")
+    if made:
+        request = _request(generation, visitor, model, wording, filled, extra)
+        ws.runs.start(generation, outputs, request)
+    return generation.id
+
+
+def replay(
+    ws: Workspace, visitor: Visitor, generation_id: str, *, seed: int | None = None, request_id: str = ""
+) -> str:
+    """Run a generation again: same prompt version, weights, settings and, unless a new one is given, seed.
+
+    Raises NotFound for another person's, and Unavailable when the model's files are no longer the same.
+    """
+    earlier = own_generation(ws, visitor, generation_id)
+    ask = Ask(
+        prompt_version_id=earlier.prompt_version_id,
+        model=earlier.model_version_id,
+        count=earlier.count,
+        seed=earlier.seed if seed is None else seed,
+        settings=earlier.settings,
+        variables=earlier.variables,
+        inputs={key: value for key, value in earlier.inputs.items() if key != "replay_of"},
+        request_id=request_id,
+        origin="replay" if seed is None else "person",
+    )
+    if seed is None:
+        ask = replace(ask, inputs={**(ask.inputs or {}), "replay_of": earlier.id})
+    return generate(ws, visitor, ask)
+
+
+def cancel(ws: Workspace, visitor: Visitor, generation_id: str) -> Generation:
+    """Stop one's own generation; what its texts have by then is kept. Stopping what has ended changes nothing."""
+    generation = own_generation(ws, visitor, generation_id)
+    if generation.status in UNFINISHED:
+        ws.runs.cancel(generation_id)
+    return generation
+
+
+def own_generation(ws: Workspace, visitor: Visitor, generation_id: str) -> Generation:
+    """The person's own generation. Raises NotFound, alike for unknown ids and for other people's."""
+    found = ws.store.find(Generation, id=generation_id) if is_id(generation_id) else []
+    if not found or found[0].requested_by != visitor.annotator_id:
+        raise NotFound(f"There is no generation “{str(generation_id)[:60]}” of yours: check the id.")
+    return found[0]
+
+
+def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> list[Output]:
+    """The person's own outputs in the order asked for. Raises NotFound naming the first that is not theirs."""
+    found = {o.id: o for o in ws.store.find(Output, id=[i for i in output_ids if is_id(i)])}
+    generations = {g.id for g in ws.store.find(
+        Generation, id=list({o.generation_id for o in found.values()}), requested_by=visitor.annotator_id
+    )}  # fmt: skip
+    for output_id in output_ids:
+        if output_id not in found or found[output_id].generation_id not in generations:
+            raise NotFound(f"There is no output “{str(output_id)[:60]}” of yours: check the id.")
+    return [found[output_id] for output_id in output_ids]
+
+
+# ---- checking what was asked for ------------------------------------------------------------------------------------
+
+
+def _version_asked_for(ws: Workspace, visitor: Visitor, ask: Ask) -> tuple[PromptVersion | None, Wording]:
+    if not ask.prompt_version_id:
+        if ask.modality not in MODALITIES:
+            raise InvalidPrompt(f"Modality is “{str(ask.modality)[:40]}”: choose text or image.")
+        return None, check_wording(
+            ask.modality,  # type: ignore[arg-type]
+            ask.prompt,
+            negative_text=ask.negative_prompt,
+            system_text=ask.system_text,
+            examples=ask.examples,
+        )
+    if ask.prompt:
+        raise InvalidPrompt("A prompt and a prompt version were both given: give one of them.")
+    found = ws.store.find(PromptVersion, id=ask.prompt_version_id) if is_id(ask.prompt_version_id) else []
+    if not found or found[0].created_by != visitor.annotator_id:
+        raise NotFound(f"There is no prompt version “{str(ask.prompt_version_id)[:60]}” of yours: check the id.")
+    return found[0], wording_of(ws.store, found[0])
+
+
+def wording_of(store: Store, version: PromptVersion) -> Wording:
+    """A stored version as a wording."""
+
+    modality = store.get(Prompt, version.prompt_id).modality
+    return Wording(
+        modality=modality,
+        text=version.text,
+        negative_text=version.negative_text,
+        system_text=version.system_text,
+        examples=version.examples,
+        settings=version.settings,
+    )
+
+
+def _check_count(count: object) -> int:
+    if (
+        not isinstance(count, int | float)
+        or isinstance(count, bool)
+        or count != int(count)
+        or not 1 <= count <= MAX_COUNT
+    ):
+        raise InvalidSetting(f"The number of outputs is {str(count)[:40]}: choose 1 to {MAX_COUNT}.")
+    return int(count)
+
+
+def _check_seed(seed: object) -> int:
+    if seed is None:
+        return secrets.randbelow(SEED_LIMIT)
+    whole = isinstance(seed, int | float) and not isinstance(seed, bool) and seed == seed and abs(seed) != float("inf")
+    if not whole or seed != int(seed) or not 0 <= seed < SEED_LIMIT:  # type: ignore[operator,call-overload]
+        raise InvalidSetting(f"The seed is {str(seed)[:40]}: choose a whole number from 0 to {SEED_LIMIT - 1}.")
+    return int(seed)  # type: ignore[call-overload]
+
+
+def _mapping(settings: object) -> Mapping[str, Any]:
+    if settings is None:
+        return {}
+    if not isinstance(settings, Mapping):
+        raise InvalidSetting("Settings must be an object of names and values.")
+    return settings
+
+
+def _check_settings(modality: Modality, given: Mapping[str, Any], model: ModelInfo) -> dict[str, Any]:
+    try:
+        return engine_base.canonical_settings(modality, given, model.defaults)
+    except ModelError as error:
+        raise InvalidSetting(str(error)) from error
+
+
+def _resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modality) -> ModelInfo:
+    """The model by whatever name. Only an owner may have a model loaded that the operator's catalog does not list."""
+    asked = clean_text(name, "model", limit=400, error=NotFound).strip()
+    earlier: ModelVersion | None = None
+    if is_id(asked):
+        found = ws.store.find(ModelVersion, id=asked)
+        if not found:
+            raise NotFound(f"There is no model version “{asked}”: choose one from the list.")
+        earlier, asked = found[0], found[0].base
+    known = {entry.name for entry in ws.engine.entries()} | {entry.base for entry in ws.engine.entries()}
+    if asked and asked not in known and not visitor.is_owner:
+        raise NotAllowed(
+            f"The model “{asked[:80]}” is not in this studio's list: choose one that is, or ask its owner."
+        )
+    try:
+        info = ws.engine.resolve(asked, modality)
+    except ModelError as error:
+        raise translate(error) from error
+    if earlier and (info.revision, info.precision) != (earlier.revision, earlier.precision):
+        raise Unavailable(
+            f"The files of {earlier.name} are no longer those of that time ({earlier.revision[:12]}, "
+            f"{earlier.precision}; now {info.revision[:12]}, {info.precision}): choose the present one instead."
+        )
+    return info
+
+
+def _check_inputs(
+    ws: Workspace, visitor: Visitor, modality: Modality, inputs: object
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The inputs as stored, and as the request's fields. Raises a CollabError naming the first that is wrong."""
+    if inputs is None:
+        inputs = {}
+    if not isinstance(inputs, Mapping):
+        raise InvalidPrompt("Inputs must be an object of names and values.")
+    allowed = (*_INPUTS[modality], "replay_of")
+    for key in inputs:
+        if key not in allowed:
+            raise InvalidPrompt(
+                f"Unknown input “{str(key)[:40]}” for {modality}: use {' or '.join(_INPUTS[modality])}."
+            )
+    stored: dict[str, Any] = {key: value for key, value in inputs.items() if value not in (None, "")}
+    fields: dict[str, Any] = {}
+    if "replay_of" in stored:
+        own_generation(ws, visitor, stored["replay_of"])
+    if "prefix" in stored:
+        stored["prefix"] = clean_text(stored["prefix"], "beginning", limit=PREFIX_LIMIT, error=InvalidPrompt)
+        fields["prefix"] = stored["prefix"]
+    for key, name in (("init_output_id", "init_image"), ("mask_output_id", "mask")):
+        if key in stored:
+            (output,) = own_outputs(ws, visitor, [stored[key]])
+            if output.blob_sha256 is None:
+                raise InvalidPrompt(f"The output “{output.id}” is not a picture: choose one that is.")
+            fields[name] = ws.blobs.get(output.blob_sha256)
+    return stored, fields
+
+
+def translate(error: ModelError) -> CollabError:
+    """A model's error as one of ours, its sentence kept."""
+    if isinstance(error, ModelNotFound):
+        return NotFound(str(error))
+    if isinstance(error, InvalidRequest):
+        return InvalidPrompt(str(error))
+    return Unavailable(str(error))
+
+
+# ---- storing and starting -------------------------------------------------------------------------------------------
+
+
+def _store(
+    ws: Workspace,
+    visitor: Visitor,
+    ask: Ask,
+    version: PromptVersion | None,
+    wording: Wording,
+    model: ModelInfo,
+    count: int,
+    seed: int,
+    settings: dict[str, Any],
+    variables: dict[str, str],
+    inputs: dict[str, Any],
+    request_id: str | None,
+) -> tuple[Generation, list[Output], bool]:
+    """The generation with its outputs, in one transaction with all it refers to; and whether it is new."""
+    with ws.store.writing() as connection:
+        if request_id:
+            mine = {"requested_by": visitor.annotator_id, "request_id": request_id}
+            if earlier := ws.store.find(Generation, connection=connection, **mine):
+                return earlier[0], [], False
+        ensure_annotator(ws, visitor, connection)
+        version = version or typed_version(ws.store, wording, visitor, connection=connection)
+        model_version = _model_version(ws, model, connection)
+        generation = Generation(
+            prompt_version_id=version.id,
+            model_version_id=model_version.id,
+            variables=variables,
+            inputs=inputs,
+            settings=settings,
+            seed=seed,
+            count=count,
+            requested_by=visitor.annotator_id,
+            request_id=request_id,
+            origin=ask.origin,
+            lease_until=now() + LEASE,
+            worker=ws.runs.worker,
+        )
+        media_type = "text/plain" if wording.modality == "text" else "image/png"
+        outputs = [
+            Output(
+                generation_id=generation.id,
+                position=position,
+                seed=(seed + position) % SEED_LIMIT,
+                media_type=media_type,
+            )
+            for position in range(count)
+        ]
+        ws.store.add(generation, *outputs, connection=connection)
+    return generation, outputs, True
+
+
+def ensure_annotator(ws: Workspace, visitor: Visitor, connection: Any) -> None:
+    """Make the visitor's row at their first act: who only looks leaves no trace. Raises Conflict in a race."""
+    if not ws.store.find(Annotator, id=visitor.annotator_id, connection=connection):
+        row = Annotator(id=visitor.annotator_id, origin=visitor.origin, display_name=visitor.display_name)
+        ws.store.add(row, connection=connection)
+
+
+def _model_version(ws: Workspace, model: ModelInfo, connection: Any) -> ModelVersion:
+    identity = {"base": model.base, "revision": model.revision, "precision": model.precision, "adapter_sha256": None}
+    found = ws.store.find(ModelVersion, connection=connection, **identity)
+    if found:
+        return found[0]
+    version = ModelVersion(name=model.name, modality=model.modality, **identity)
+    ws.store.add(version, connection=connection)
+    return version
+
+
+def _request(
+    generation: Generation,
+    visitor: Visitor,
+    model: ModelInfo,
+    wording: Wording,
+    filled: Sequence[str],
+    extra: Mapping[str, Any],
+) -> TextRequest | ImageRequest:
+    text, negative, system = filled
+    common: dict[str, Any] = {
+        "id": generation.id,
+        "owner": visitor.annotator_id,
+        "model": model,
+        "settings": generation.settings,
+        "seed": generation.seed,
+        "count": generation.count,
+    }
+    if wording.modality == "image":
+        return ImageRequest(**common, prompt=text, negative_prompt=negative, **extra)
+    return TextRequest(**common, messages=tuple(_messages(system, wording.examples, text)), **extra)
+
+
+def _messages(system: str, examples: Sequence[Example], text: str) -> list[Message]:
+    messages = [Message("system", system)] if system.strip() else []
+    for example in examples:
+        messages += [Message("user", example.user), Message("assistant", example.assistant)]
+    return [*messages, Message("user", text)]

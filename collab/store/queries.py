@@ -1,0 +1,83 @@
+"""Named joins: the questions that take more than one table. Knows the tables; returns rows of the nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from collab.store import schema
+from collab.store.store import Store
+from collab.types import Act, Generation, Output
+
+_f = schema.feedback
+_later = schema.feedback.alias("later")
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The last act of one subject's chain, and the act that is in force because of it (None after a full undo)."""
+
+    tip_id: str
+    live_id: str | None
+
+
+def tip(store: Store, annotator_id: str, subject: str, *, connection: Connection) -> Tip | None:
+    """Where the person's chain of acts about `subject` stands, or None when it has not begun."""
+    query = (
+        sa.select(_f.c.id, _f.c.kind, schema.retractions.c.restores_id)
+        .outerjoin(schema.retractions, schema.retractions.c.id == _f.c.id)
+        .where(_f.c.annotator_id == annotator_id, _f.c.subject == subject, _is_last())
+    )
+    record = connection.execute(query).first()
+    if record is None:
+        return None
+    return Tip(record.id, record.restores_id if record.kind == "retraction" else record.id)
+
+
+def live_acts(
+    store: Store, annotator_id: str, generation_ids: Sequence[str], *, connection: Connection | None = None
+) -> list[Act]:
+    """The acts in force that this person did on these generations, oldest first; retractions never appear."""
+    if connection is None:
+        with store.reading() as connection:
+            return live_acts(store, annotator_id, generation_ids, connection=connection)
+    live = sa.case((_f.c.kind == "retraction", schema.retractions.c.restores_id), else_=_f.c.id)
+    query = (
+        sa.select(live)
+        .select_from(_f)
+        .outerjoin(schema.retractions, schema.retractions.c.id == _f.c.id)
+        .where(_f.c.annotator_id == annotator_id, _f.c.generation_id.in_(generation_ids), _is_last())
+    )
+    ids = [act_id for (act_id,) in connection.execute(query) if act_id is not None]
+    return store.acts(ids, connection=connection)
+
+
+def _is_last() -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(_later.c.supersedes_id == _f.c.id)
+
+
+def history_page(
+    store: Store, annotator_id: str, *, limit: int, before_id: str = "", query: str = ""
+) -> list[Generation]:
+    """One person's generations, newest first. query: what the prompt or an output must contain, in any script."""
+    g, v, o = schema.generations, schema.prompt_versions, schema.outputs
+    statement = sa.select(g).where(g.c.requested_by == annotator_id)
+    if before_id:
+        statement = statement.where(g.c.id < before_id)
+    if query:
+        statement = statement.join(v, v.c.id == g.c.prompt_version_id).where(
+            v.c.text.icontains(query, autoescape=True)
+            | sa.exists().where(o.c.generation_id == g.c.id, o.c.text.icontains(query, autoescape=True))
+        )
+    return store.rows(Generation, statement.order_by(g.c.id.desc()).limit(limit))
+
+
+def outputs_of(store: Store, generation_ids: Sequence[str]) -> dict[str, list[Output]]:
+    """The outputs of each generation, by position."""
+    grouped: dict[str, list[Output]] = {generation_id: [] for generation_id in generation_ids}
+    for output in store.find(Output, generation_id=list(generation_ids)):
+        grouped[output.generation_id].append(output)
+    return {generation_id: sorted(found, key=lambda o: o.position) for generation_id, found in grouped.items()}

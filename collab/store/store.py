@@ -1,0 +1,245 @@
+"""Rows in and out of the database. Knows the nouns and the tables, not what the rows mean.
+
+One contract over SQLite and PostgreSQL, checked by one test class:
+- a `Store` may be used from any number of threads and processes at once;
+- `add` is atomic and durable: once it returns, the rows survive `kill -9`; after an error nothing of it is there;
+- rows are immutable, except that `update` may change what the schema's docstrings call a job's state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import IntegrityError
+
+from collab import types
+from collab.errors import NotFound
+from collab.store import schema
+from collab.store.migrate import upgrade
+
+log = logging.getLogger(__name__)
+R = TypeVar("R", bound=types.Row)
+
+TABLES: Mapping[type[types.Row], sa.Table] = {
+    types.Annotator: schema.annotators,
+    types.Prompt: schema.prompts,
+    types.PromptVersion: schema.prompt_versions,
+    types.ModelVersion: schema.model_versions,
+    types.Generation: schema.generations,
+    types.Output: schema.outputs,
+    types.OutputTokens: schema.output_tokens,
+}
+ACTS: Mapping[type[types.Feedback], tuple[types.FeedbackKind, sa.Table]] = {
+    types.Rating: ("rating", schema.ratings),
+    types.Preference: ("preference", schema.preferences),
+    types.Ranking: ("ranking", schema.rankings),
+    types.Edit: ("edit", schema.edits),
+    types.Retraction: ("retraction", schema.retractions),
+}
+_ACT_OF_KIND = {kind: cls for cls, (kind, _) in ACTS.items()}
+_CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
+    types.Annotator: frozenset({"display_name", "origin", "consent_version"}),
+    types.Generation: frozenset({"status", "error", "rendered", "lease_until", "worker", "timings"}),
+    types.Output: frozenset(
+        {"text", "blob_sha256", "finish_reason", "prompt_tokens", "completion_tokens", "seconds"}
+    ),
+}  # fmt: skip
+
+
+class Conflict(Exception):
+    """A uniqueness rule refused the write: somebody (or this person's other tab) was first. Nothing was written."""
+
+
+class Store:
+    """One database. Raises Conflict when a uniqueness rule is broken and NotFound for ids that are not there."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(collab_write=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one consistent moment."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block, durably, or leaves nothing. Raises Conflict."""
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise Conflict(str(error.orig)) from error
+
+    def add(self, *rows: types.Row, connection: Connection | None = None) -> None:
+        """Write the rows, all or none, in the order given."""
+        if connection is None:
+            with self.writing() as connection:
+                self.add(*rows, connection=connection)
+            return
+        for row in rows:
+            for table, values in _records(row):
+                connection.execute(table.insert().values(**values))
+
+    def get(self, cls: type[R], row_id: str, *, connection: Connection | None = None) -> R:
+        """The row with this id. Raises NotFound."""
+        found = self.find(cls, id=row_id, connection=connection)
+        if not found:
+            raise NotFound(f"There is no {cls.__name__.lower()} with the id “{str(row_id)[:60]}”: check the id.")
+        return found[0]
+
+    def find(
+        self, cls: type[R], *, connection: Connection | None = None, limit: int | None = None, **equals: Any
+    ) -> list[R]:
+        """The rows whose columns equal these values (a list or tuple means any of them), oldest first."""
+        query = _select(cls)
+        for name, value in equals.items():
+            column = query.selected_columns[name]
+            query = query.where(column.in_(value) if isinstance(value, list | tuple | set) else column == value)
+        query = query.order_by(query.selected_columns["id"]).limit(limit)
+        return self.rows(cls, query, connection=connection)
+
+    def rows(self, cls: type[R], query: sa.Select[Any], *, connection: Connection | None = None) -> list[R]:
+        """The rows of a query that selects the columns of `cls`."""
+        if connection is None:
+            with self.reading() as connection:
+                return self.rows(cls, query, connection=connection)
+        return [_row(cls, record._mapping) for record in connection.execute(query)]
+
+    def acts(self, ids: Sequence[str], *, connection: Connection | None = None) -> list[types.Act]:
+        """The acts of feedback with these ids, of whatever kind, oldest first. Unknown ids are left out."""
+        if connection is None:
+            with self.reading() as connection:
+                return self.acts(ids, connection=connection)
+        kinds = sa.select(schema.feedback.c.id, schema.feedback.c.kind).where(schema.feedback.c.id.in_(ids))
+        by_kind: dict[str, list[str]] = {}
+        for act_id, kind in connection.execute(kinds):
+            by_kind.setdefault(kind, []).append(act_id)
+        acts: list[Any] = []
+        for kind, members in by_kind.items():
+            acts += self.find(_ACT_OF_KIND[kind], id=members, connection=connection)  # type: ignore[arg-type]
+        return sorted(acts, key=lambda act: act.id)
+
+    def update(
+        self,
+        cls: type[R],
+        row_id: str,
+        changes: Mapping[str, Any],
+        *,
+        only_if: Mapping[str, Any] | None = None,
+        connection: Connection | None = None,
+    ) -> bool:
+        """Change a job's state; whether a row matched. only_if: what it must still be (a list: any of them)."""
+        if connection is None:
+            with self.writing() as connection:
+                return self.update(cls, row_id, changes, only_if=only_if, connection=connection)
+        forbidden = set(changes) - _CHANGEABLE.get(cls, frozenset())
+        if forbidden:
+            raise ValueError(f"{cls.__name__}.{min(forbidden)} is immutable")
+        table = TABLES[cls]
+        statement = table.update().where(table.c.id == row_id).values(**changes)
+        for name, value in (only_if or {}).items():
+            column = table.c[name]
+            statement = statement.where(column.in_(value) if isinstance(value, list | tuple) else column == value)
+        return connection.execute(statement).rowcount == 1
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_store(database_url: str) -> Store:
+    """Open the database, creating it and migrating it to the newest schema first.
+
+    SQLite: WAL on a local disk; on a network mount, which cannot share WAL's memory map, a DELETE journal.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite":
+        engine = sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
+        upgrade(engine)
+        return Store(engine)
+    path = Path(url.database or "").resolve()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = sa.create_engine(url, pool_size=40, max_overflow=40, connect_args={"timeout": 30.0})
+    journal = "DELETE" if _is_network_mount(path.parent) else "WAL"
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves, below
+        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a reader that turns writer half-way gets "database is locked" at once: writers say so from the start
+        write = connection.get_execution_options().get("collab_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    upgrade(engine, lock=path.with_suffix(".lock"))
+    return Store(engine)
+
+
+def _is_network_mount(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """Whether the folder lies on a file system that other machines may write to as well (Linux only)."""
+    try:
+        lines = mounts.read_text().splitlines()
+    except OSError:
+        return False
+    best, kind = "", ""
+    for line in lines:
+        _, point, filesystem, *_ = line.split(" ")
+        inside = point == "/" or folder.is_relative_to(point)
+        if inside and len(point) >= len(best):
+            best, kind = point, filesystem
+    return kind.startswith(("nfs", "cifs", "smb", "fuse", "9p", "ceph", "glusterfs", "lustre", "afs"))
+
+
+def _records(row: types.Row) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
+    """The (table, values) pairs a row is kept in: acts of feedback take two, everything else one."""
+    values = {f.name: _plain(getattr(row, f.name)) for f in dataclasses.fields(row)}
+    if isinstance(row, types.Feedback):
+        kind, detail = ACTS[type(row)]
+        yield schema.feedback, {"kind": kind} | {n: v for n, v in values.items() if n in schema.feedback.c}
+        yield detail, {n: v for n, v in values.items() if n in detail.c}
+    else:
+        yield TABLES[type(row)], values
+
+
+def _plain(value: Any) -> Any:
+    """A value as the columns take it: dataclasses and mappings become dicts, tuples lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _select(cls: type[types.Row]) -> sa.Select[Any]:
+    if cls in TABLES:
+        return sa.select(TABLES[cls])
+    _, detail = ACTS[cls]  # type: ignore[index]
+    columns = [c for c in detail.c if c.name != "id"]
+    return sa.select(schema.feedback, *columns).join(detail, detail.c.id == schema.feedback.c.id)
+
+
+_TUPLES = {"examples", "tags", "spans", "groups", "tokens"}
+
+
+def _row(cls: type[R], record: Mapping[Any, Any]) -> R:
+    values = {f.name: record[f.name] for f in dataclasses.fields(cls)}
+    for name in _TUPLES & values.keys():
+        values[name] = tuple(values[name])
+    if cls is types.PromptVersion:
+        values["examples"] = tuple(types.Example(**example) for example in values["examples"])
+    if cls is types.Ranking:
+        values["groups"] = tuple(tuple(group) for group in values["groups"])
+    return cls(**values)

@@ -1,0 +1,86 @@
+"""Re-hashes and re-checks the whole store. Changes nothing; knows the schema's promises, not what features do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from collab.store import schema
+from collab.store.blobs import Blobs
+from collab.store.store import ACTS, Store
+
+
+def problems(store: Store, blobs: Blobs, content_sha256: Callable[[str], str] | None = None) -> Iterator[str]:
+    """One sentence for each thing that is not as it should be; nothing when all is well.
+
+    content_sha256: recomputes a prompt version's hash from its id, if given.
+    """
+    with store.reading() as connection:
+        yield from _dangling(connection)
+        yield from _chains(connection)
+        yield from _outputs(connection)
+        if content_sha256:
+            versions = schema.prompt_versions
+            for version_id, recorded in connection.execute(sa.select(versions.c.id, versions.c.content_sha256)):
+                if content_sha256(version_id) != recorded:
+                    yield f"Prompt version {version_id} no longer matches its SHA-256: its words were changed."
+        yield from _blobs(connection, blobs)
+
+
+def _dangling(connection: Connection) -> Iterator[str]:
+    """References that point nowhere, whatever the database enforced when they were written."""
+    for table in schema.metadata.sorted_tables:
+        for column in table.columns:
+            for key in column.foreign_keys:
+                target = key.column.table.alias("target")
+                missing = sa.select(table.c.id, column).where(
+                    column.is_not(None), ~sa.exists().where(target.c.id == column)
+                )
+                for row_id, value in connection.execute(missing):
+                    yield f"{table.name} {row_id}: {column.name} names {value}, which is not there."
+
+
+def _chains(connection: Connection) -> Iterator[str]:
+    """An act and the act it follows must be one person's, about one thing; every act needs its details."""
+    f, before = schema.feedback, schema.feedback.alias("before")
+    strangers = sa.select(f.c.id, before.c.id).where(
+        f.c.supersedes_id == before.c.id,
+        (f.c.subject != before.c.subject) | (f.c.annotator_id != before.c.annotator_id),
+    )
+    for act_id, before_id in connection.execute(strangers):
+        yield f"Feedback {act_id} follows {before_id}, which is another person's or about something else."
+    for kind, detail in ACTS.values():
+        bare = sa.select(f.c.id).where(f.c.kind == kind, ~sa.exists().where(detail.c.id == f.c.id))
+        for (act_id,) in connection.execute(bare):
+            yield f"Feedback {act_id} is a {kind} without its details."
+
+
+def _outputs(connection: Connection) -> Iterator[str]:
+    """Every generation has its outputs, and what is done has content in each."""
+    g, o = schema.generations, schema.outputs
+    counted = sa.select(g.c.id, g.c["count"], sa.func.count(o.c.id)).outerjoin(o, o.c.generation_id == g.c.id)
+    counted = counted.group_by(g.c.id, g.c["count"]).having(sa.func.count(o.c.id) != g.c["count"])
+    for generation_id, wanted, present in connection.execute(counted):
+        yield f"Generation {generation_id} has {present} of its {wanted} outputs."
+    empty = sa.select(o.c.id).join(g, g.c.id == o.c.generation_id)
+    empty = empty.where(g.c.status == "done", o.c.text.is_(None), o.c.blob_sha256.is_(None))
+    for (output_id,) in connection.execute(empty):
+        yield f"Output {output_id} is said to be done but holds nothing."
+
+
+def _blobs(connection: Connection, blobs: Blobs) -> Iterator[str]:
+    """Every blob has the hash its name claims, and every blob a row names is there. Blobs without a row are fine."""
+    kept = set()
+    for sha256 in blobs.all():
+        kept.add(sha256)
+        if hashlib.sha256(blobs.get(sha256)).hexdigest() != sha256:
+            yield f"The stored picture {sha256} is damaged: its bytes no longer match its name."
+    for table in schema.metadata.sorted_tables:
+        for column in table.columns:
+            if column.name in ("blob_sha256", "mask_sha256"):
+                for row_id, sha256 in connection.execute(sa.select(table.c.id, column).where(column.is_not(None))):
+                    if sha256 not in kept:
+                        yield f"{table.name} {row_id}: the picture {sha256} is missing."

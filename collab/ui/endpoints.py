@@ -1,0 +1,158 @@
+"""The public endpoints: `api.py`'s functions as Gradio endpoints, so also MCP tools. All return JSON.
+
+Translates errors once: a CollabError's sentence reaches the client, anything else is logged and becomes a plain one.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+
+from collab import api
+from collab.errors import CollabError
+from collab.generation import Ask
+from collab.identity import Identity, Visitor
+from collab.ui.web import client_base_url, picture_link
+from collab.views import Link
+from collab.workspace import Workspace
+
+log = logging.getLogger(__name__)
+UNEXPECTED = "Something went wrong on the server; nothing was saved. Its log says more: try again."
+
+
+def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its errors as sentences for the client; `gr.Error` alone keeps its words on the way."""
+
+    def say(error: Exception) -> gr.Error:
+        if isinstance(error, CollabError):
+            return gr.Error(str(error), print_exception=False)
+        log.exception("unexpected error in %s", function.__name__, exc_info=error)
+        return gr.Error(UNEXPECTED, print_exception=False)
+
+    if inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            try:
+                async for item in function(*args, **kwargs):
+                    yield item
+            except Exception as error:
+                raise say(error) from error
+
+        return stream
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            raise say(error) from error
+
+    return call
+
+
+def add_endpoints(ws: Workspace, identity: Identity) -> None:
+    """Register every endpoint of the contract that exists so far. Called inside a `gr.Blocks`."""
+
+    def who(request: gr.Request | None) -> Visitor:
+        return identity.whoami(request)
+
+    def link(request: gr.Request | None) -> Link:
+        return picture_link(identity, client_base_url(request) if request is not None else "")
+
+    async def generate(
+        prompt: str,
+        modality: str = "text",
+        model: str = "",
+        count: int = 1,
+        seed: int | None = None,
+        settings: dict | None = None,
+        negative_prompt: str = "",
+        prompt_version_id: str = "",
+        variables: dict | None = None,
+        inputs: dict | None = None,
+        request_id: str = "",
+        system_text: str = "",
+        examples: list | None = None,
+        request: gr.Request = None,  # type: ignore[assignment]
+    ) -> AsyncIterator[dict]:
+        """Generate 1 to 8 texts or pictures from a prompt, streaming their state until all are finished."""
+        ask = Ask(
+            prompt=prompt,
+            modality=modality,
+            model=model,
+            count=count,
+            seed=seed,
+            settings=settings,
+            negative_prompt=negative_prompt,
+            prompt_version_id=prompt_version_id,
+            variables=variables,
+            inputs=inputs,
+            request_id=request_id,
+            system_text=system_text,
+            examples=examples,
+        )
+        async for state in api.generate(ws, who(request), ask, link(request)):
+            yield state
+
+    async def generation(generation_id: str, request: gr.Request = None) -> AsyncIterator[dict]:  # type: ignore[assignment]
+        """Follow one of your generations again, from its present state until it has ended."""
+        async for state in api.follow(ws, who(request), generation_id, link(request)):
+            yield state
+
+    def cancel(generation_id: str, request: gr.Request = None) -> dict:  # type: ignore[assignment]
+        """Stop one of your generations; what its texts have by then is kept."""
+        return api.cancel(ws, who(request), generation_id)
+
+    def rate(
+        output_id: str,
+        score: int | None = None,
+        aspects: dict | None = None,
+        tags: list | None = None,
+        comment: str = "",
+        thumb: int | None = None,
+        spans: list | None = None,
+        request_id: str = "",
+        request: gr.Request = None,  # type: ignore[assignment]
+    ) -> dict:
+        """Rate an output: stars and aspects 1–5, thumb 1 or -1, tags, spans, a comment. What is left out stays."""
+        return api.rate(ws, who(request), output_id, score, aspects, tags, comment, thumb, spans, request_id)
+
+    def compare(
+        output_a_id: str,
+        output_b_id: str,
+        winner: str,
+        comment: str = "",
+        request_id: str = "",
+        request: gr.Request = None,  # type: ignore[assignment]
+    ) -> dict:
+        """Say which of two outputs is better: a, b, tie or both_bad."""
+        return api.compare(ws, who(request), output_a_id, output_b_id, winner, comment, request_id)
+
+    def rank(groups: list, request_id: str = "", request: gr.Request = None) -> dict:  # type: ignore[assignment]
+        """Order outputs: a list of groups of output ids, best first, ties inside a group."""
+        return api.rank(ws, who(request), groups, request_id)
+
+    def edit_text(output_id: str, text: str, request_id: str = "", request: gr.Request = None) -> dict:  # type: ignore[assignment]
+        """Keep a corrected version of a text output."""
+        return api.edit_text(ws, who(request), output_id, text, request_id)
+
+    def undo(feedback_id: str, request: gr.Request = None) -> dict:  # type: ignore[assignment]
+        """Take back one of your acts of feedback; what it had replaced is in force again."""
+        return api.undo(ws, who(request), feedback_id)
+
+    def history(limit: int = 50, cursor: str = "", query: str = "", request: gr.Request = None) -> dict:  # type: ignore[assignment]
+        """Your generations, newest first, each with its outputs and your feedback on them."""
+        return api.history(ws, who(request), link(request), limit, cursor, query)
+
+    def models() -> dict:
+        """The models this studio lists, and which are loaded now."""
+        return api.models(ws)
+
+    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, models):
+        gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

@@ -1,0 +1,125 @@
+"""The HTTP edge beside Gradio: gives each browser its identity, serves signed pictures, takes the owner's token.
+
+Knows headers, cookies and bytes; no components and no features.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collab.errors import CollabError, NotAllowed
+from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity
+from collab.types import Output
+from collab.workspace import Workspace
+
+LINK_HOURS = 12
+_HOUR_S = 3600
+_MEDIA_TYPES = {"image/png", "image/jpeg", "image/webp"}
+FORM_LIMIT = 4096  # bytes
+
+
+class VisitorCookie:
+    """Middleware: a request without a valid cookie becomes that of somebody new, and the answer brings the cookie."""
+
+    def __init__(self, app: ASGIApp, identity: Identity) -> None:
+        self.app, self.identity = app, identity
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self.identity.knows(request := Request(scope)):
+            await self.app(scope, receive, send)
+            return
+        cookie = self.identity.visitor_cookie(self.identity.whoami(request))
+        # what runs behind us must see the very visitor whose cookie goes out
+        others = [part for part in request.headers.get("cookie", "").split("; ") if part]
+        others = [part for part in others if not part.startswith(f"{VISITOR_COOKIE}=")]
+        joined = "; ".join([*others, f"{VISITOR_COOKIE}={cookie}"]).encode("latin-1", "replace")
+        headers = [(name, value) for name, value in scope["headers"] if name != b"cookie"] + [(b"cookie", joined)]
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                header = self.identity.cookie_header(VISITOR_COOKIE, cookie)
+                MutableHeaders(scope=message).append("set-cookie", header)
+            await send(message)
+
+        await self.app({**scope, "headers": headers}, receive, send_with_cookie)
+
+
+def picture_link(identity: Identity, base_url: str = "") -> Callable[[str], str]:
+    """Makes URLs that whoever holds one may fetch for 12 to 13 hours; the same one within an hour, so caches work."""
+
+    def link(output_id: str) -> str:
+        expires_s = (int(time.time()) // _HOUR_S + LINK_HOURS + 1) * _HOUR_S
+        return f"{base_url}/collab/picture/{identity.sign('picture', [output_id, expires_s])}.png"
+
+    return link
+
+
+def routes(ws: Workspace, identity: Identity) -> list[Route]:
+    """What is served beside Gradio's own routes."""
+
+    async def picture(request: Request) -> Response:
+        match identity.unsign("picture", request.path_params["token"]):
+            case [str() as output_id, int() as expires_s] if expires_s > time.time():
+                found = await run_in_threadpool(ws.store.find, Output, id=output_id)
+            case _:
+                found = []
+        if not found or not found[0].blob_sha256 or found[0].media_type not in _MEDIA_TYPES:
+            return PlainTextResponse("This picture's link is wrong or has run out: open the page again.", 404)
+        try:
+            data = await run_in_threadpool(ws.blobs.get, found[0].blob_sha256)
+        except CollabError as error:
+            return PlainTextResponse(str(error), 404)
+        headers = {
+            "Cache-Control": "private, max-age=43200, immutable",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        return Response(data, media_type=found[0].media_type, headers=headers)
+
+    async def owner_form(request: Request) -> Response:
+        return HTMLResponse(_FORM.replace("{said}", ""))
+
+    async def owner_enter(request: Request) -> Response:
+        if int(request.headers.get("content-length") or FORM_LIMIT + 1) > FORM_LIMIT:
+            return PlainTextResponse("The form is too large.", 413)
+        form = await request.form(max_files=0, max_fields=4)
+        try:
+            value = identity.owner_cookie(str(form.get("token", "")))
+        except NotAllowed as error:
+            return HTMLResponse(_FORM.replace("{said}", f"<p role=alert>{error}</p>"), 403)
+        answer = RedirectResponse("/", 303)
+        answer.headers.append("set-cookie", identity.cookie_header(OWNER_COOKIE, value))
+        return answer
+
+    return [
+        Route("/collab/picture/{token}.png", picture),
+        Route("/collab/owner", owner_form, methods=["GET"]),
+        Route("/collab/owner", owner_enter, methods=["POST"]),
+    ]
+
+
+_FORM = """<!doctype html><meta charset=utf-8><meta name=viewport content="width=device-width">
+<title>Collab · owner</title><style>body{font:16px/1.5 system-ui;max-width:24rem;margin:15vh auto;padding:0 1rem;
+color-scheme:light dark}input,button{font:inherit;padding:.5rem;width:100%;box-sizing:border-box;margin:.25rem 0}
+</style><h1>Owner</h1>{said}<form method=post><label>Owner token
+<input type=password name=token autocomplete=current-password required></label><button>Enter</button></form>"""
+
+
+def client_base_url(request: Any) -> str:
+    """The scheme and host by which the client reached us, for links it can fetch from where it is."""
+    headers = request.headers
+    scheme = headers.get("x-forwarded-proto", "").split(",")[0].strip()
+    inner = getattr(request, "request", request)
+    scheme = scheme or getattr(inner, "scope", {}).get("scheme") or "http"
+    host = headers.get("x-forwarded-host") or headers.get("host", "")
+    return f"{'https' if scheme == 'https' else 'http'}://{host}"

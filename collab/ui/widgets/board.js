@@ -1,0 +1,261 @@
+// The output board: a generation's state, its cards, the keys, and the joins between them.
+const OVER = ["done", "failed", "cancelled"];
+
+function outputBoard() {
+  const cards = new Map();
+  const live = h("div", { class: "cb-offscreen", "aria-live": "polite", role: "status" });
+  const empty = emptyState();
+  const dot = h("span", { class: "cb-status-dot", "aria-hidden": "true" });
+  const statusText = h("span", { class: "cb-status-text", dir: "auto" });
+  const unsaved = h("button", { type: "button", class: "cb-link cb-unsaved", hidden: true, onclick: () => log.retry() });
+  const hint = h("span", { class: "cb-muted cb-desktop", hidden: true });
+  const rankNote = h("span", { class: "cb-note" });
+  const orderButton = textButton(T.order_open, () => order.toggle(), { class: "cb-quiet", hidden: true, "aria-expanded": "false" },
+    "order");
+  const undoButton = textButton(T.undo, () => undo(), { class: "cb-quiet", title: T.undo_label + " (Z)" }, "undo");
+  const keysButton = iconButton("keyboard", T.keys_label, () => openShortcuts(), { class: "cb-desktop" });
+  const bar = h("div", { class: "cb-toolbar" }, h("div", { class: "cb-status" }, dot, statusText, unsaved),
+    h("div", { class: "cb-row cb-tools" }, hint, rankNote, orderButton, undoButton, keysButton));
+  const bannerText = h("p", { class: "cb-banner-text", dir: "auto" });
+  const rerun = textButton(T.rerun, () => trigger("rerun", { generation_id: board.value.generation_id }), {}, "again");
+  const banner = h("div", { class: "cb-banner", role: "alert", hidden: true }, bannerText, rerun);
+  const grid = h("div", { class: "cb-grid" });
+  const main = h("div", { class: "cb-main", hidden: true }, bar, banner);
+  const root = h("section", { class: "collab-widget cb-board", "aria-label": T.board_label }, empty, main, live);
+
+  const log = feedbackLog((payload) => server.act(payload), (act) => {
+    announce(act);
+    redraw();
+  });
+  const board = { value: null, log, sawRunning: false, say, markBest, zoom, redraw, showRanks, saveRanking, setCurrent,
+    card: (id) => cards.get(id), place: (id) => order.place(id), ordering: () => order.isOpen(), canRank,
+    rankableIds: () => finished().map((card) => card.id), focusOrderButton: () => orderButton.focus() };
+  const order = orderPanel(board);
+  main.append(order.node, grid);
+  let current = null;
+  let sayTimer = null;
+
+  function emptyState() {
+    const examples = [["text", T.example_text], ["image", T.example_image]];
+    return h("div", { class: "cb-empty" }, h("div", { class: "cb-empty-art", "aria-hidden": "true" }, icon("spark")),
+      h("h3", { text: T.empty_title }), h("p", { text: T.empty_text }),
+      textButton(T.empty_button, () => {
+        const modality = (props.value && props.value.modality) || "text";
+        const prompt = (examples.find(([name]) => name === modality) || examples[0])[1];
+        trigger("example", { prompt, modality });
+      }, { class: "cb-primary" }));
+  }
+
+  // ---- the value ---------------------------------------------------------------------------------------------------
+
+  function setValue(value) {
+    const something = !!(value && value.generation_id);
+    show(empty, !something);
+    show(main, something);
+    if (!something) { if (board.value) clearCards(); board.value = null; return; }
+    if (!board.value || board.value.generation_id !== value.generation_id
+      || board.value.modality !== value.modality) {
+      clearCards();
+      board.value = value;
+      board.sawRunning = false;
+    }
+    board.value = value;
+    if (!OVER.includes(value.status)) board.sawRunning = true;
+    const outputs = [...(value.outputs || [])].sort((a, b) => a.position - b.position);
+    log.learn(outputs, value.ranking);
+    const kept = new Set(outputs.map((output) => output.output_id));
+    for (const [id, card] of cards) if (!kept.has(id)) { card.node.remove(); cards.delete(id); }
+    for (const output of outputs) {
+      if (cards.has(output.output_id)) continue;
+      const card = outputCard(board, output);
+      cards.set(output.output_id, card);
+      grid.append(card.node);
+    }
+    setAttr(grid, "data-count", outputs.length);
+    setAttr(grid, "data-modality", value.modality);
+    redraw(outputs);
+  }
+
+  function clearCards() {
+    for (const card of cards.values()) card.node.remove();
+    cards.clear();
+    log.reset();
+    current = null;
+    if (order.isOpen()) order.toggle(false);
+  }
+
+  function redraw(outputs = null) {
+    if (!board.value) return;
+    const all = outputs || board.value.outputs || [];
+    for (const output of all) cards.get(output.output_id)?.update(output, log.shown(output.output_id));
+    showStatus();
+    showRanks();
+  }
+
+  function showStatus() {
+    const { status, note, error, ahead, outputs = [] } = board.value;
+    const words = {
+      queued: note || (ahead > 0 ? fill(T.queued_ahead, { ahead }) : T.queued),
+      running: note || T.running,
+      done: note || (outputs.length === 1 ? T.done_one : fill(T.done_many, { count: outputs.length })),
+      failed: T.failed, cancelled: note || T.cancelled,
+    }[status] || note || "";
+    setText(statusText, words);
+    setAttr(bar, "data-status", status);
+    show(unsaved, log.hasFailed());
+    setText(unsaved, T.not_saved + " — " + T.retry);
+    show(banner, status === "failed");
+    setText(bannerText, error || T.failed);
+    show(grid, !(status === "failed" && !outputs.some((o) => o.text || o.image_url)));
+    const many = canRank();
+    show(orderButton, many);
+    setAttr(orderButton, "aria-expanded", String(order.isOpen()));
+    show(hint, many && !log.shownRanking() && !order.isOpen());
+    const count = Math.min(8, cards.size);
+    setText(hint, fill(T.best_hint_keys, { keys: "1–" + count }));
+    undoButton.disabled = !log.canUndo() && !newestLive();
+    const ranked = log.notes.get("ranking");
+    setText(rankNote, ranked ? ranked.text : "");
+    setAttr(rankNote, "data-state", ranked ? ranked.state : null);
+  }
+
+  // ---- best and order ----------------------------------------------------------------------------------------------
+
+  function finished() {
+    return [...cards.values()].filter((card) => card.isRatable());
+  }
+
+  function canRank() {
+    return finished().length >= 2;
+  }
+
+  function markBest(id) {
+    if (!canRank() || !cards.get(id)?.isRatable()) return;
+    const now = log.shownRanking();
+    const others = finished().map((card) => card.id).filter((other) => other !== id);
+    const again = now && now.groups[0].length === 1 && now.groups[0][0] === id;
+    saveRanking(again ? [] : [[id], others]);
+  }
+
+  function saveRanking(groups) {
+    const now = log.shownRanking();
+    if (sameJson(now ? now.groups : [], groups)) return;
+    if (groups.length) rankAct(log, groups);
+    else log.clear(null);
+  }
+
+  function showRanks() {
+    const now = log.shownRanking();
+    const groups = order.isOpen() ? order.draft() : now ? now.groups : [];
+    for (const card of cards.values()) {
+      const place = rankOf(groups, card.id);
+      const first = !!place && place.rank === 1 && !place.tied;
+      const only = !order.isOpen() && isBestOfN(groups);
+      let words = "";
+      if (place && only) words = first ? T.best : "";
+      else if (place) words = fill(place.tied ? T.rank_tied : T.rank, place);
+      card.setRank(words, first);
+    }
+    grid.classList.toggle("cb-ordering", order.isOpen());
+  }
+
+  // ---- undo, messages ----------------------------------------------------------------------------------------------
+
+  // ids are UUIDv7: the greatest is the newest act that still counts
+  function newestLive() {
+    const found = [];
+    const ranking = log.shownRanking();
+    if (ranking && ranking.feedback_id) found.push({ feedback_id: ranking.feedback_id, outputId: null, before: null });
+    for (const id of cards.keys()) {
+      const { rating, edit } = log.shown(id);
+      if (rating && rating.feedback_id) found.push({ feedback_id: rating.feedback_id, outputId: id, before: { rating: null, edit } });
+      if (edit && edit.feedback_id) found.push({ feedback_id: edit.feedback_id, outputId: id, before: { rating, edit: null } });
+    }
+    return found.sort((a, b) => (a.feedback_id < b.feedback_id ? 1 : -1))[0] || null;
+  }
+
+  function undo() {
+    if (order.isOpen()) order.toggle(false);
+    if (!log.undo(newestLive())) say(T.nothing_to_undo);
+    redraw();
+  }
+
+  function say(text) {
+    setText(live, text);
+    clearTimeout(sayTimer);
+    const was = text;
+    setAttr(root, "data-says", text);
+    sayTimer = setTimeout(() => { if (root.dataset.says === was) root.removeAttribute("data-says"); }, 1800);
+  }
+
+  function announce(act) {
+    const words = log.notes.get(act.outputId || "ranking");
+    if (words && words.state !== "saving" && words.state !== "retrying") setText(live, words.text);
+  }
+
+  function zoom(id) {
+    const pictures = [...cards.values()].filter((card) => card.output().image_url);
+    openLightbox(pictures.map((card) => ({ src: card.output().image_url,
+      alt: fill(T.picture_alt, { number: card.number, prompt: board.value.prompt || "" }),
+      caption: fill(T.card_label, { number: card.number }) })), pictures.findIndex((card) => card.id === id));
+  }
+
+  // ---- keys --------------------------------------------------------------------------------------------------------
+
+  function setCurrent(id) {
+    current = id;
+    for (const card of cards.values()) card.node.classList.toggle("cb-current", card.id === id);
+  }
+
+  function currentCard() {
+    return cards.get(current) || cards.values().next().value || null;
+  }
+
+  function go(step) {
+    const all = [...cards.values()];
+    if (!all.length) return;
+    const at = all.findIndex((card) => card.id === current);
+    const to = all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))];
+    to.node.focus({ preventScroll: true });
+    to.node.scrollIntoView({ block: "nearest" });
+  }
+
+  // Digits go by their place on the keyboard (a French row types & é " there), letters by what they print where that is
+  // Latin, and by their place where it is not (Russian, Greek).
+  function keyName(event) {
+    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
+    if (digit) return (event.shiftKey ? "shift+" : "") + digit[1];
+    if (/^[\x21-\x7e]$/.test(event.key)) return event.key.toLowerCase();
+    const letter = /^Key([A-Z])$/.exec(event.code);
+    return letter ? letter[1].toLowerCase() : event.key;
+  }
+
+  function onKey(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (!board.value || !isOnScreen() || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    const inside = element.contains(event.target);
+    const nowhere = event.target === document.body || event.target === document.documentElement;
+    const key = keyName(event);
+    const card = currentCard();
+    const actions = { j: () => go(1), k: () => go(-1), u: () => card?.thumbs.choose(1), d: () => card?.thumbs.choose(-1),
+      "+": () => card?.thumbs.choose(1), "-": () => card?.thumbs.choose(-1), e: () => card?.startEdit(),
+      c: () => card?.isRatable() && card.openComment(), z: () => undo(), "?": () => openShortcuts() };
+    if (inside || nowhere) {
+      Object.assign(actions, { ArrowRight: () => go(1), ArrowLeft: () => go(-1) });
+      if (event.target.classList.contains("cb-card")) Object.assign(actions, { ArrowDown: () => go(1), ArrowUp: () => go(-1) });
+    }
+    let act = Object.hasOwn(actions, key) ? actions[key] : null;
+    if (/^[1-8]$/.test(key)) {
+      const nth = [...cards.values()][Number(key) - 1];
+      act = nth && (() => (order.isOpen() ? order.place(nth.id) : markBest(nth.id)));
+    }
+    if (/^shift\+[1-5]$/.test(key)) act = () => card?.stars.choose(Number(key.slice(6)));
+    if (key === "Escape" && order.isOpen()) act = () => order.toggle(false);
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+  document.addEventListener("keydown", onKey);
+
+  return { root, setValue };
+}

@@ -1,0 +1,82 @@
+// What an output shows: growing text, or a forming picture.
+function textBody(number) {
+  const letters = document.createTextNode("");
+  const caret = h("span", { class: "cb-caret", "aria-hidden": "true", hidden: true });
+  const plain = h("div", { class: "cb-text", dir: "auto" }, letters, caret);
+  const diff = h("div", { class: "cb-text cb-diff", dir: "auto", hidden: true });
+  const scroll = h("div", { class: "cb-scroll", tabindex: "-1" }, plain, diff);
+  const more = h("button", { type: "button", class: "cb-more", hidden: true, onclick: () => expand() });
+  const node = h("div", { class: "cb-body cb-body-text" }, scroll, more);
+  let expanded = false;
+  let compared = null;
+
+  function expand() {
+    expanded = !expanded;
+    node.classList.toggle("cb-expanded", expanded);
+    measure();
+  }
+  function measure() {
+    const overflows = scroll.scrollHeight > scroll.clientHeight + 4;
+    setAttr(scroll, "tabindex", overflows ? "0" : "-1"); // a box that scrolls must be reachable by keyboard
+    show(more, expanded || overflows);
+    node.classList.toggle("cb-overflows", overflows && !expanded);
+    setText(more, expanded ? T.show_less : T.show_all);
+  }
+  // Appending keeps a person's selection in the text alive; replacing would drop it.
+  function write(text) {
+    if (letters.data === text) return;
+    if (letters.data && text.startsWith(letters.data)) letters.appendData(text.slice(letters.data.length));
+    else letters.data = text;
+  }
+  new ResizeObserver(measure).observe(scroll);
+
+  return { node, update(original, edited, view, { running, over }) {
+    const atEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 24;
+    const text = view === "original" || edited === null ? original : edited;
+    const empty = over && !text && view !== "diff";
+    plain.classList.toggle("cb-muted", empty);
+    write(empty ? T.no_text : text);
+    show(caret, running);
+    show(plain, view !== "diff");
+    show(diff, view === "diff");
+    if (view === "diff" && compared !== original + "\u0000" + edited) {
+      compared = original + "\u0000" + edited;
+      renderDiff(diff, diffWords(original, edited));
+    }
+    if (running && atEnd && !expanded) scroll.scrollTop = scroll.scrollHeight;
+    measure();
+  } };
+}
+
+function imageBody(board, number, zoom) {
+  const img = h("img", { class: "cb-img", decoding: "async", draggable: "false", hidden: true });
+  const button = h("button", { type: "button", class: "cb-picture", "aria-label": fill(T.zoom, { number }), onclick: zoom }, img);
+  const node = h("div", { class: "cb-body cb-body-image" }, button);
+  let wanted = "";
+  img.addEventListener("load", () => {
+    if (img.naturalWidth && !img.src.startsWith("data:image/svg")) {
+      node.style.setProperty("--cb-ratio", img.naturalWidth + " / " + img.naturalHeight);
+      img.classList.toggle("cb-pixel", Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX);
+    }
+  });
+  return { node, update(output, running) {
+    const src = output.image_url || output.preview || "";
+    if (src !== wanted) {
+      wanted = src;
+      if (!src) show(img, false);
+      else if (src.startsWith("data:")) { img.src = src; show(img, true); } else {
+        // swap only when the final picture is decoded, so that nothing flashes
+        const loader = new Image();
+        const place = () => { if (wanted === src) { img.src = src; show(img, true); } };
+        loader.onload = place;
+        loader.onerror = place;
+        loader.src = src;
+      }
+    }
+    const final = !!output.image_url;
+    img.classList.toggle("cb-forming", !final && running);
+    button.disabled = !final;
+    img.alt = final ? fill(T.picture_alt, { number, prompt: board.value.prompt || "" })
+      : fill(T.preview_alt, { number, step: output.step || 0, steps: output.steps || 0 });
+  } };
+}

@@ -1,0 +1,207 @@
+// One output: what was made, its feedback controls and its buttons. update() patches in place, so that focus, selection,
+// an open editor and a half-typed comment survive the ten updates a second of a running generation.
+function outputCard(board, output) {
+  const id = output.output_id;
+  const number = output.position + 1;
+  const isImage = board.value.modality === "image";
+  let now = output;
+  let feedback = NO_FEEDBACK;
+  let editor = null;
+  let view = null; // "original" | "edited" | "diff"; null: edited where there is one
+  let ratable = false;
+
+  const rate = (field, value) => { if (ratable) rateAct(board.log, id, field, value); };
+  const badge = h("span", { class: "cb-badge", hidden: true });
+  const progress = h("span", { class: "cb-progress cb-muted" });
+  const seed = h("button", { type: "button", class: "cb-seed cb-muted", hidden: true, onclick: () => copied(String(now.seed)) });
+  const head = h("div", { class: "cb-head" }, h("span", { class: "cb-number", "aria-hidden": "true", text: number }), badge,
+    seed, progress);
+  const bar = h("div", { class: "cb-bar", "aria-hidden": "true" }, h("div", { class: "cb-bar-fill" }));
+  const body = isImage ? imageBody(board, number, () => zoom()) : textBody(number);
+  const views = viewSwitch(number, (choice) => { view = choice; redraw(); });
+
+  const stars = starsControl(number, rate);
+  const thumbs = thumbsControl(rate);
+  const tags = tagsControl(rate);
+  const comment = commentControl(number, rate);
+  const aspects = (board.value.aspects || []).map((name) => [name, aspectControl(name, (score) => {
+    const all = { ...(feedback.rating || NO_RATING).aspects, [name]: score };
+    if (score === null) delete all[name];
+    rate("aspects", all);
+  })]);
+  const panel = h("div", { class: "cb-panel", hidden: true, id: "cb-panel-" + id, role: "group",
+    "aria-label": fill(T.details_label, { number }) },
+  aspects.length > 0 && h("div", { class: "cb-aspects" }, ...aspects.map(([, control]) => control.node)), comment.node);
+  const details = h("button", { type: "button", class: "cb-btn cb-quiet cb-details", "aria-expanded": "false",
+    "aria-controls": panel.id, onclick: () => openDetails(panel.hidden) }, h("span", { text: T.details }), icon("chevron"));
+  const said = h("button", { type: "button", class: "cb-said", dir: "auto", hidden: true, title: T.comment_edit,
+    onclick: () => openDetails(true, true) });
+
+  const best = iconButton("crown", fill(T.best_label, { number }), () => board.markBest(id), { class: "cb-best" });
+  const edit = !isImage && iconButton("pencil", T.edit, () => startEdit());
+  const copy = !isImage && iconButton("copy", T.copy_text, () => copied(shownText()));
+  const download = isImage && h("a", { class: "cb-iconbtn", "aria-label": T.download, title: T.download, download: "" },
+    icon("download"));
+  const again = iconButton("again", T.regenerate, () => trigger("regenerate", { generation_id: board.value.generation_id,
+    output_id: id, position: now.position, seed: now.seed }));
+  const lock = iconButton("lock", T.lock_seed, () => trigger("lockseed", { seed: now.seed, output_id: id }));
+  const noteText = h("span", {});
+  const retry = h("button", { type: "button", class: "cb-link", hidden: true, onclick: () => board.log.retry(), text: T.retry });
+  const note = h("span", { class: "cb-note" }, noteText, retry);
+  const foot = h("div", { class: "cb-foot" },
+    h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
+    h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, again, lock),
+    tags.node, said, h("div", { class: "cb-row cb-last" }, details, note), panel);
+  const node = h("article", { class: "cb-card", tabindex: "0", role: "group", "aria-label": fill(T.card_label, { number }),
+    "data-output": id }, head, bar, views.node, body.node, foot);
+
+  node.addEventListener("focusin", () => board.setCurrent(id));
+  node.addEventListener("pointerdown", () => board.setCurrent(id));
+  node.addEventListener("click", (event) => {
+    if (!board.ordering() || event.target.closest("button, a, input, textarea, .cb-foot")) return;
+    board.place(id);
+  });
+
+  function shownText() {
+    return feedback.edit && view !== "original" ? feedback.edit.text : now.text || "";
+  }
+
+  async function copied(text) {
+    board.say((await copyText(text)) ? T.copied : T.copy_failed, id);
+  }
+
+  function openDetails(yes, toComment = false) {
+    show(panel, yes);
+    setAttr(details, "aria-expanded", String(yes));
+    if (yes && toComment) comment.area.focus();
+  }
+
+  function zoom() {
+    if (board.ordering()) return board.place(id);
+    return board.zoom(id);
+  }
+
+  function startEdit() {
+    if (isImage || editor || !ratable) return;
+    editor = textEditor({ number, original: now.text || "", start: feedback.edit ? feedback.edit.text : now.text || "",
+      oncancel: endEdit, onsave: (text) => {
+        const kept = text;
+        endEdit();
+        view = null;
+        if (text === (now.text || "")) return board.log.clear(id);
+        const act = editAct(board.log, id, text);
+        act.onrefused = () => { startEdit(); editor.fill(kept); };
+      } });
+    editor.node.style.minHeight = body.node.offsetHeight + "px";
+    node.classList.add("cb-editing");
+    body.node.after(editor.node);
+    editor.focus();
+    redraw();
+  }
+
+  function endEdit() {
+    editor.node.remove();
+    editor = null;
+    node.classList.remove("cb-editing");
+    redraw();
+    edit.focus({ preventScroll: true });
+  }
+
+  function redraw() {
+    const status = board.value.status;
+    const over = ["done", "failed", "cancelled"].includes(status);
+    const hasContent = isImage ? !!now.image_url : now.text !== null && now.text !== undefined && now.text !== "";
+    ratable = !!now.finished || (over && hasContent);
+    const running = !ratable && status === "running";
+    node.classList.toggle("cb-running", running);
+    node.classList.toggle("cb-waiting", !ratable && !over && !hasContent && !now.preview);
+    node.classList.toggle("cb-dead", over && !hasContent && !now.finished);
+    node.classList.toggle("cb-live", board.sawRunning);
+
+    const hasSeed = now.seed !== null && now.seed !== undefined;
+    show(seed, hasSeed);
+    if (hasSeed) {
+      setText(seed, fill(T.seed, { seed: now.seed }));
+      setAttr(seed, "aria-label", fill(T.copy_seed, { seed: now.seed }));
+      setAttr(seed, "title", fill(T.copy_seed, { seed: now.seed }));
+    }
+    setText(progress, progressWords(now, status, ratable));
+    const share = now.steps > 0 ? Math.min(1, (now.step || 0) / now.steps) : 0;
+    bar.firstChild.style.transform = "scaleX(" + (running ? share : 0) + ")";
+
+    const edited = feedback.edit && !isImage;
+    show(views.node, !!edited && !editor);
+    views.update(view || "edited");
+    show(body.node, !editor);
+    if (isImage) body.update(now, running);
+    else body.update(now.text || "", edited ? feedback.edit.text : null, edited ? view || "edited" : "original",
+      { running, over: ratable || over });
+    if (download) {
+      show(download, !!now.image_url);
+      if (now.image_url) setAttr(download, "href", now.image_url);
+    }
+
+    const rating = feedback.rating || NO_RATING;
+    stars.update(rating.score, ratable);
+    thumbs.update(rating.thumb, ratable);
+    tags.update(rating.tags, board.value.tags, ratable);
+    aspects.forEach(([name, control]) => control.update((rating.aspects || {})[name], ratable));
+    comment.update(rating.comment, ratable);
+    show(said, !!rating.comment && panel.hidden);
+    setText(said, rating.comment || "");
+    for (const button of [edit, copy, again, lock, details]) if (button) button.disabled = !ratable;
+    show(best, board.canRank());
+    best.disabled = !ratable;
+
+    const words = board.log.notes.get(id);
+    setText(noteText, words ? words.text : "");
+    setAttr(note, "data-state", words ? words.state : null);
+    show(retry, !!words && words.state === "failed");
+  }
+
+  function setRank(text, first) {
+    show(badge, !!text);
+    setText(badge, text || "");
+    node.classList.toggle("cb-first", first);
+    setAttr(best, "aria-pressed", String(first));
+    setAttr(node, "aria-label", fill(T.card_label, { number }) + (text ? ", " + text : ""));
+  }
+
+  return { id, node, number, setRank, stars, thumbs, startEdit, openComment: () => openDetails(true, true),
+    isRatable: () => ratable, isEditing: () => !!editor, output: () => now, closeDetails: () => openDetails(false),
+    update(next, nextFeedback) { now = next; feedback = nextFeedback; redraw(); } };
+}
+
+function progressWords(output, status, ratable) {
+  if (!ratable) {
+    if (status === "failed") return T.failed_card;
+    if (status === "cancelled") return T.stopped;
+    if (output.steps > 0 && output.step > 0) return fill(T.step, output);
+    if (output.tokens > 0 && output.seconds > 0) {
+      return fill(T.tokens_per_s, { rate: Math.round(output.tokens / output.seconds) });
+    }
+    return status === "queued" || !output.tokens ? T.waiting_card : "";
+  }
+  const words = [];
+  if (["cancelled", "stopped"].includes(output.finish_reason) || (status === "cancelled" && !output.finish_reason)) {
+    words.push(T.stopped);
+  }
+  if (output.finish_reason === "length") words.push(T.cut_at_limit);
+  if (output.tokens > 0) words.push(fill(T.tokens, { count: output.tokens }));
+  if (output.seconds > 0) words.push(fill(T.seconds, { seconds: output.seconds.toFixed(1) }));
+  return words.join(" · ");
+}
+
+function viewSwitch(number, choose) {
+  const names = ["original", "edited", "diff"];
+  const labels = { original: T.view_original, edited: T.view_edited, diff: T.view_diff };
+  const buttons = names.map((name) => h("button", { type: "button", role: "radio", class: "cb-segment",
+    onclick: () => choose(name), text: labels[name] }));
+  const node = h("div", { class: "cb-segments", role: "radiogroup", hidden: true,
+    "aria-label": fill(T.view_label, { number }) }, ...buttons);
+  roving(node, buttons, (i) => choose(names[i]));
+  return { node, update(view) {
+    buttons.forEach((button, i) => setAttr(button, "aria-checked", String(names[i] === view)));
+    setRoving(buttons, names.indexOf(view));
+  } };
+}

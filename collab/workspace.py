@@ -1,0 +1,41 @@
+"""Workspace(store, blobs, engine, …): what every feature function is given. Opens and closes them, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from collab.runs import Runs
+from collab.settings import Settings
+from collab.store import Blobs, Store, open_store
+from models.catalog import Catalog
+from models.engine import Engine
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One studio. runs: the generations that this process is carrying out."""
+
+    settings: Settings
+    store: Store
+    blobs: Blobs
+    engine: Engine
+    runs: Runs
+
+    def close(self) -> None:
+        """Stop the engine, let what was under way be recorded as failed, and close the database."""
+        self.runs.close()
+        self.store.close()
+
+
+def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Workspace:
+    """Open (and on first use make) everything under `settings.home`. Loads no model."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = open_store(settings.database_url)
+    blobs = Blobs(settings.home / "blobs")
+    if engine is None:
+        catalog = Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
+        engine = Engine(catalog)
+    return Workspace(settings, store, blobs, engine, Runs(store, blobs, engine))

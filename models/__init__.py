@@ -1,0 +1,1 @@
+"""Generation and training. The only code that imports torch; knows nothing of collab or gradio."""

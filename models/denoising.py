@@ -1,0 +1,194 @@
+"""Runs one diffusers call for some outputs of a request and reports every denoising step. Knows no engine and no queue."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+from torch import Tensor
+
+from models.base import ImageRequest
+from models.pipelines import Kind, copy_with_scheduler, input_channels
+from models.preview import Previewer
+
+PREVIEW_SHARE = 0.2  # previews may take this part of the time
+PREVIEW_INTERVAL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """After denoising step `step` of `steps`; one preview (or None) for each position of the call."""
+
+    step: int
+    steps: int
+    previews: list[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A validated request: which of the family's pipelines does it, from which pictures."""
+
+    request: ImageRequest
+    kind: Kind
+    prompt: str
+    negative_prompt: str
+    init: Image.Image | None = None
+    mask: Image.Image | None = None  # "L", white where to repaint
+
+
+@dataclass
+class _Latest:
+    """The scheduler's newest estimate of the finished latents, if it makes one."""
+
+    estimate: Tensor | None = field(default=None)
+
+
+def denoise(
+    plan: Plan,
+    positions: Sequence[int],
+    pipelines: dict[Kind, DiffusionPipeline],
+    previewer: Previewer,
+    report: Callable[[Progress], None],
+) -> list[Image.Image]:
+    """The finished pictures of `positions`, in order. `report` is called after every denoising step and may block."""
+    settings = plan.request.settings
+    blends = plan.kind == "inpaint" and blends_latents(pipelines)
+    pipe = copy_with_scheduler(pipelines["image-to-image" if blends else plan.kind], settings["scheduler"])
+    latest = _Latest()
+    _watch_scheduler(pipe.scheduler, latest)
+    generators = [seeded(plan.request.seed, position) for position in positions]
+    accepts = inspect.signature(type(pipe).__call__).parameters
+    offered: dict[str, Any] = {
+        "prompt": plan.prompt,
+        "negative_prompt": plan.negative_prompt or None,
+        "num_inference_steps": settings["num_inference_steps"],
+        "guidance_scale": settings["guidance_scale"],
+        "generator": generators,
+        "num_images_per_prompt": len(positions),
+        "width": settings["width"],
+        "height": settings["height"],
+        "output_type": "pil",
+    }
+    if plan.init is not None:
+        offered |= {"image": plan.init, "strength": settings["strength"]}
+    if plan.mask is not None:
+        offered["mask_image"] = plan.mask
+    mix = _Blend(plan, pipelines, positions) if blends else None
+    clock = _PreviewClock()
+
+    def after_step(own: DiffusionPipeline, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        steps = getattr(own, "num_timesteps", None) or settings["num_inference_steps"]
+        latents = tensors["latents"]
+        if mix is not None:
+            latents = mix(own, index, steps, latents)
+        previews: list[bytes | None] = [None] * len(positions)
+        if clock.is_due():
+            with clock:
+                previews = previewer.previews(latents if latest.estimate is None else latest.estimate)
+        report(Progress(index + 1, steps, previews))
+        return {"latents": latents}
+
+    if "callback_on_step_end" in accepts:
+        offered |= {"callback_on_step_end": after_step, "callback_on_step_end_tensor_inputs": ["latents"]}
+    pictures = pipe(**{name: value for name, value in offered.items() if name in accepts}).images
+    if plan.init is not None and plan.mask is not None:  # what was not to be repainted keeps its very pixels
+        pictures = [Image.composite(p, plan.init.resize(p.size), plan.mask.resize(p.size)) for p in pictures]
+    return list(pictures)
+
+
+def seeded(seed: int, position: int) -> torch.Generator:
+    """The generator of one output. On the CPU, so that every device draws the same noise."""
+    return torch.Generator("cpu").manual_seed((seed + position) % 2**32)
+
+
+def blends_latents(pipelines: dict[Kind, DiffusionPipeline]) -> bool:
+    """Whether inpainting goes through image-to-image with latents mixed after every step.
+
+    diffusers' Stable Diffusion inpainting knows latents of 4 channels only; our mixing knows any number.
+    """
+    base = pipelines.get("text-to-image")
+    if base is None or "image-to-image" not in pipelines or getattr(base, "vae", None) is None:
+        return False
+    if "inpaint" not in pipelines:
+        return False
+    channels = getattr(base.vae.config, "latent_channels", None)
+    return getattr(base, "unet", None) is not None and channels not in (None, 4) and input_channels(base) == channels
+
+
+class _Blend:
+    """After every step, puts the noised original back wherever the mask is black (as in Lugmayr et al. 2022, RePaint,
+    without its resampling)."""
+
+    def __init__(self, plan: Plan, pipelines: dict[Kind, DiffusionPipeline], positions: Sequence[int]) -> None:
+        assert plan.init is not None and plan.mask is not None
+        pipe = pipelines["image-to-image"]
+        vae = pipe.vae
+        weight = next(vae.parameters())
+        picture = pipe.image_processor.preprocess(plan.init).to(weight)
+        with torch.no_grad():
+            latents = vae.encode(picture).latent_dist.mode()  # (1, C, h, w)
+        self._original = (latents - (getattr(vae.config, "shift_factor", None) or 0.0)) * vae.config.scaling_factor
+        mask = pipe.image_processor.pil_to_numpy(plan.mask)[..., 0]  # (1, H, W) in 0…1
+        # a latent is repainted if any of its pixels is
+        pooled = torch.nn.functional.adaptive_max_pool2d(torch.from_numpy(mask)[:, None], latents.shape[-2:])
+        self._repaint = (pooled > 0.5).to(latents)  # (1, 1, h, w)
+        noise = [torch.randn(latents.shape[1:], generator=seeded(plan.request.seed, p)) for p in positions]
+        self._noise = torch.stack(noise).to(latents)
+
+    def __call__(self, pipe: DiffusionPipeline, index: int, steps: int, latents: Tensor) -> Tensor:
+        original = self._original.expand_as(latents)
+        if index + 1 < steps:
+            left = pipe.scheduler.timesteps[len(pipe.scheduler.timesteps) - steps + index + 1]
+            original = pipe.scheduler.add_noise(original, self._noise, left.reshape(1).expand(len(latents)))
+        return torch.where(self._repaint.bool(), latents, original.to(latents))
+
+
+def _watch_scheduler(scheduler: Any, latest: _Latest) -> None:
+    """Note the estimate of the clean latents that each step makes anyway: a far better preview than noisy latents."""
+    step = scheduler.step
+    if "return_dict" not in inspect.signature(step).parameters:
+        return
+
+    @wraps(step)
+    def watched(*args: Any, return_dict: bool = True, **kwargs: Any) -> Any:
+        output = step(*args, return_dict=True, **kwargs)
+        estimate = getattr(output, "pred_original_sample", getattr(output, "denoised", None))
+        if estimate is None and _keeps_clean_estimates(scheduler):
+            estimate = scheduler.model_outputs[-1]
+        latest.estimate = estimate
+        return output if return_dict else output.to_tuple()
+
+    scheduler.step = watched
+
+
+def _keeps_clean_estimates(scheduler: Any) -> bool:
+    """Multistep solvers of the ++ and UniPC kind remember predictions of the clean latents instead of returning them."""
+    plus = getattr(scheduler.config, "algorithm_type", "") in ("dpmsolver++", "sde-dpmsolver++")
+    return plus or bool(getattr(scheduler.config, "predict_x0", False))
+
+
+class _PreviewClock:
+    """Lets the first preview through at once and later ones as often as they stay cheap."""
+
+    def __init__(self) -> None:
+        self._cost_s = 0.0
+        self._started = 0.0
+        self._ended = float("-inf")
+
+    def is_due(self) -> bool:
+        rest_s = max(PREVIEW_INTERVAL_S, self._cost_s * (1 / PREVIEW_SHARE - 1))
+        return time.monotonic() - self._ended >= rest_s
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = time.monotonic()
+        self._cost_s = self._ended - self._started
