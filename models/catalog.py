@@ -210,7 +210,7 @@ class Catalog:
         needed, free = int(count * device.BYTES[info.precision] * NEEDS_FACTOR), device.free_bytes()
         if needed > free:
             raise NotEnoughMemory(
-                f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose a smaller model."
+                f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose a smaller one."
             )
 
 

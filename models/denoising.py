@@ -1,16 +1,16 @@
-"""Runs one diffusers call for some outputs of a request and reports every denoising step. Knows no engine and no queue."""
+"""Runs one diffusers call for some outputs of a request and reports every denoising step. Knows no engine."""
 
 from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from PIL import Image
 from torch import Tensor
 
@@ -91,7 +91,10 @@ def denoise(
         previews: list[bytes | None] = [None] * len(positions)
         if clock.is_due():
             with clock:
-                previews = previewer.previews(latents if latest.estimate is None else latest.estimate)
+                shown = latents if latest.estimate is None else latest.estimate
+                if shown.ndim == 3 and hasattr(own, "_unpack_latents"):  # Flux and its kin denoise rows of patches
+                    shown = _unpacked(own, shown, settings)
+                previews = previewer.previews(shown)
         report(Progress(index + 1, steps, previews))
         return {"latents": latents}
 
@@ -150,6 +153,14 @@ class _Blend:
         return torch.where(self._repaint.bool(), latents, original.to(latents))
 
 
+def _unpacked(pipe: DiffusionPipeline, latents: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    """(B, C, h, w) from rows of 2×2 patches, where the family says how; else unchanged (and without a preview)."""
+    try:
+        return pipe._unpack_latents(latents, settings["height"], settings["width"], pipe.vae_scale_factor)
+    except (TypeError, ValueError, RuntimeError):
+        return latents
+
+
 def _watch_scheduler(scheduler: Any, latest: _Latest) -> None:
     """Note the estimate of the clean latents that each step makes anyway: a far better preview than noisy latents."""
     step = scheduler.step
@@ -162,6 +173,9 @@ def _watch_scheduler(scheduler: Any, latest: _Latest) -> None:
         estimate = getattr(output, "pred_original_sample", getattr(output, "denoised", None))
         if estimate is None and _keeps_clean_estimates(scheduler):
             estimate = scheduler.model_outputs[-1]
+        elif estimate is None and isinstance(scheduler, FlowMatchEulerDiscreteScheduler) and len(args) > 2:
+            velocity, _timestep, noisy = args[:3]  # rectified flow: clean = noisy − sigma · velocity
+            estimate = noisy - scheduler.sigmas[scheduler.step_index - 1] * velocity
         latest.estimate = estimate
         return output if return_dict else output.to_tuple()
 
@@ -169,7 +183,7 @@ def _watch_scheduler(scheduler: Any, latest: _Latest) -> None:
 
 
 def _keeps_clean_estimates(scheduler: Any) -> bool:
-    """Multistep solvers of the ++ and UniPC kind remember predictions of the clean latents instead of returning them."""
+    """Solvers of the ++ and UniPC kind remember predictions of the clean latents instead of returning them."""
     plus = getattr(scheduler.config, "algorithm_type", "") in ("dpmsolver++", "sde-dpmsolver++")
     return plus or bool(getattr(scheduler.config, "predict_x0", False))
 

@@ -30,6 +30,7 @@ from models.pipelines import (
     is_out_of_memory,
     load_pipeline,
     pipelines_by_kind,
+    size_multiple,
 )
 from models.preview import PREVIEW_TYPE, Previewer
 from models.stepping import SteppedCall
@@ -152,6 +153,9 @@ class ImageBackend:
                 f"raise it to at least {1 / settings['num_inference_steps']:.2g}, or take more steps."
             )
         pipe = self._pipelines[kind]
+        multiple = size_multiple(pipe)
+        if any(side % multiple for side in size):
+            raise InvalidRequest(f"“{self.info.name}” cannot draw {size[0]}×{size[1]}: choose multiples of {multiple}.")
         if request.negative_prompt.strip() and "negative_prompt" not in _accepts(pipe):
             raise InvalidRequest(f"“{self.info.name}” knows no negative prompt: leave it empty.")
         copy_with_scheduler(pipe, settings["scheduler"])  # refuses before anything runs

@@ -36,7 +36,7 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
                 opened.load()
                 return _plain(opened)
     except Image.DecompressionBombError as error:
-        raise InvalidRequest(f"The picture is too large: send one of at most {max_pixels / 1e6:g} megapixels.") from error
+        raise InvalidRequest(f"The picture is too large: send at most {max_pixels / 1e6:g} megapixels.") from error
     except UnidentifiedImageError as error:
         raise InvalidRequest("This file is not a PNG, JPEG or WebP picture: convert it to one of these.") from error
     # Pillow's decoders raise all of these for damaged files
@@ -45,7 +45,7 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def decode_mask(data: bytes, size: tuple[int, int]) -> Image.Image:
-    """A mask as greyscale of `size` (width, height), white where to repaint. Raises InvalidRequest like decode_picture."""
+    """A mask as greyscale of `size` (width, height), white where to repaint. Raises like decode_picture."""
     return decode_picture(data).convert("L").resize(size, Image.Resampling.BILINEAR)
 
 

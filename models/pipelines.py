@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import diffusers
 import torch
+import transformers
 from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, DiffusionPipeline
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -42,9 +43,12 @@ log = logging.getLogger(__name__)
 
 
 def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> DiffusionPipeline:
-    """The text-to-image (or inpainting-only) pipeline of `info`, on `device`. Raises ModelNotFound or ModelUnavailable."""
+    """The pipeline of `info`, on `device`. Raises ModelNotFound or ModelUnavailable."""
     source = _source(info)
     progress(f"Loading {info.name}", None)
+    for library in (diffusers, transformers):  # their notes are for programmers; progress goes through `progress`
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
     try:
         pipe = _from_pretrained(source, info)
         _tame(pipe)
@@ -52,7 +56,7 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Diffu
             pipe.load_lora_weights(info.adapter)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise ModelNotFound(
-            f"The hub has no model “{info.base}” (revision {info.revision}): check the name, or log in if it is private."
+            f"The hub has no model “{info.base}” (revision {info.revision}): check it, or log in if it is private."
         ) from error
     except GatedRepoError as error:
         raise ModelUnavailable(
@@ -60,7 +64,7 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Diffu
         ) from error
     except (LocalEntryNotFoundError, ConnectionError) as error:
         raise ModelUnavailable(
-            f"“{info.base}” is not on this machine and the hub cannot be reached: connect once, or choose a local model."
+            f"“{info.base}” is not on this machine and the hub cannot be reached: connect, or choose a local model."
         ) from error
     except EntryNotFoundError as error:
         raise ModelNotFound(
@@ -73,7 +77,7 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Diffu
             raise ModelUnavailable(f"“{info.name}” does not fit in memory: choose a smaller model.") from error
         raise ModelUnavailable(f"“{info.name}” could not be loaded: {first_line(error)}") from error
     if "prompt" not in inspect.signature(type(pipe).__call__).parameters:
-        raise ModelUnavailable(f"“{info.name}” is a {type(pipe).__name__}, which takes no prompt: choose another model.")
+        raise ModelUnavailable(f"“{info.name}” ({type(pipe).__name__}) takes no prompt: choose another model.")
     progress(f"Moving {info.name} to {device}", None)
     return _placed(pipe, device)
 
@@ -107,7 +111,7 @@ def copy_with_scheduler(pipe: DiffusionPipeline, name: str) -> DiffusionPipeline
             # clip_sample, where a config leaves it out, defaults to True, which turns latents into noise
             scheduler = scheduler_class.from_config({**own.config, "clip_sample": False, **options})
         except ImportError as error:
-            raise InvalidRequest(f"The scheduler “{name}” needs scipy: `pip install scipy`, or choose another.") from error
+            raise InvalidRequest(f"The scheduler “{name}” needs scipy: install it, or choose another.") from error
     shallow = copy.copy(pipe)
     shallow.scheduler = scheduler
     return shallow
@@ -117,6 +121,12 @@ def input_channels(pipe: DiffusionPipeline) -> int | None:
     """How many channels the UNet or transformer reads, where its config says so."""
     denoiser = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
     return getattr(getattr(denoiser, "config", None), "in_channels", None)
+
+
+def size_multiple(pipe: DiffusionPipeline) -> int:
+    """Width and height must be multiples of this; other sizes come out rounded."""
+    config = getattr(getattr(pipe, "image_processor", None), "config", None)
+    return int(getattr(config, "vae_scale_factor", 1) or 1)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -141,7 +151,7 @@ def _source(info: ModelInfo) -> str:
     folder = Path(info.base).expanduser()
     if folder.is_dir():
         if not (folder / "model_index.json").is_file():
-            raise ModelNotFound(f"Folder {info.base} has no model_index.json: choose the folder of a diffusers pipeline.")
+            raise ModelNotFound(f"Folder {info.base} has no model_index.json: choose a diffusers folder.")
         return str(folder)
     if info.base.startswith(("/", "./", "../", "~")) or info.base.count("/") != 1:
         raise ModelNotFound(f"There is no model “{info.base}”: give a catalog name, a hub id or a folder.")

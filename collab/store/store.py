@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import IntegrityError
 
 from collab import types
-from collab.errors import NotFound
+from collab.errors import Misconfigured, NotFound
 from collab.store import schema
 from collab.store.migrate import upgrade
 
@@ -77,6 +77,8 @@ class Store:
             with self._writer.begin() as connection:
                 yield connection
         except IntegrityError as error:
+            if not _is_uniqueness(error):
+                raise  # a reference to nowhere or an impossible value: trying again would not help
             raise Conflict(str(error.orig)) from error
 
     def add(self, *rows: types.Row, connection: Connection | None = None) -> None:
@@ -155,17 +157,39 @@ class Store:
         self.engine.dispose()
 
 
+def _is_uniqueness(error: IntegrityError) -> bool:
+    """Whether a UNIQUE or PRIMARY KEY rule was broken, as SQLite or PostgreSQL name it."""
+    name = getattr(error.orig, "sqlite_errorname", "") or getattr(error.orig, "sqlstate", "")
+    return name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505")
+
+
 def open_store(database_url: str) -> Store:
     """Open the database, creating it and migrating it to the newest schema first.
 
     SQLite: WAL on a local disk; on a network mount, which cannot share WAL's memory map, a DELETE journal.
+    Raises Misconfigured when it cannot be opened, without repeating the URL, which may hold a password.
     """
-    url = make_url(database_url)
-    if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
-        upgrade(engine)
-        return Store(engine)
-    path = Path(url.database or "").resolve()
+    try:
+        url = make_url(database_url)
+        engine, lock = _sqlite(url) if url.get_backend_name() == "sqlite" else (_postgresql(url), None)
+        upgrade(engine, lock=lock)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise Misconfigured("DATABASE_URL is no database's address: write postgresql://NAME@HOST/DATABASE.") from error
+    except (sa.exc.OperationalError, OSError) as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise Misconfigured(f"The database cannot be opened ({reason}): check DATABASE_URL and COLLAB_HOME.") from error
+    return Store(engine)
+
+
+def _postgresql(url: URL) -> Engine:
+    return sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
+
+
+def _sqlite(url: URL) -> tuple[Engine, Path]:
+    """The engine, and the file that processes lock while one of them migrates."""
+    if url.database in (None, "", ":memory:"):
+        raise Misconfigured("DATABASE_URL names no file: a database in memory would be lost, so give it a path.")
+    path = Path(str(url.database)).resolve()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = sa.create_engine(url, pool_size=40, max_overflow=40, connect_args={"timeout": 30.0})
     journal = "DELETE" if _is_network_mount(path.parent) else "WAL"
@@ -175,6 +199,8 @@ def open_store(database_url: str) -> Store:
         connection.isolation_level = None  # we begin transactions ourselves, below
         for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             connection.execute(f"PRAGMA {pragma}").close()
+        # its own knows the capitals of ASCII alone, and History is searched in any script
+        connection.create_function("lower", 1, _lower, deterministic=True)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -182,8 +208,11 @@ def open_store(database_url: str) -> Store:
         write = connection.get_execution_options().get("collab_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
-    upgrade(engine, lock=path.with_suffix(".lock"))
-    return Store(engine)
+    return engine, path.with_suffix(".lock")
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _is_network_mount(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:

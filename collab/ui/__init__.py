@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,11 +23,14 @@ from collab.ui.web import VisitorCookie, routes
 from collab.workspace import Workspace
 
 SERVER_FILE = "server.json"
+HERE = Path(__file__).parent
+PAGE_CSS = CSS + (HERE / "page.css").read_text(encoding="utf-8")
+PAGE_HEAD = f"{HEAD}<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"
 
 
 def build(ws: Workspace, identity: Identity) -> gr.Blocks:
     """The whole page with its endpoints."""
-    with gr.Blocks(title="Collab", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title="Collab", analytics_enabled=False) as page:
         with gr.Tabs(selected="create") as tabs:
             with gr.Tab("Create", id="create"):
                 desk = create.build(ws, identity)
@@ -56,6 +60,7 @@ def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateV
         return gr.Tabs(selected="create"), *desk.form.recall(ws, made)
 
     past.items.replay(spoken(on_replay), outputs=[tabs, *desk.shown], cancels=desk.streams, **create.PRIVATE)
+    past.items.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **create.PRIVATE)
     past.items.reuse(spoken(on_reuse), outputs=[tabs, *desk.form.outputs], **create.PRIVATE)
 
 
@@ -80,8 +85,8 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         "prevent_thread_lock": True,
         "quiet": True,
         "theme": THEME,
-        "css": CSS,
-        "head": HEAD,
+        "css": PAGE_CSS,
+        "head": PAGE_HEAD,
         "footer_links": [],
         "run_history": False,
         "allowed_paths": [],

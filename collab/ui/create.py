@@ -15,6 +15,7 @@ from collab.store.queries import history_page
 from collab.types import UNFINISHED
 from collab.ui.acts import board_acts
 from collab.ui.endpoints import spoken
+from collab.ui.pickers import model_words
 from collab.ui.prompt_form import PromptForm, build_form
 from collab.ui.stream import board_states
 from collab.ui.widgets import output_board
@@ -39,15 +40,16 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     """The tab's components and handlers. Called inside a `gr.Blocks`."""
     current = gr.State("")  # id of the generation on the board
     form = build_form(ws)
-    with gr.Row(elem_classes="collab-actions"):
-        go = gr.Button("Generate", variant="primary", elem_id="generate", scale=3)
-        stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=1, min_width=110)
+    with gr.Row(elem_id="collab-actions"):
+        go = gr.Button("Generate  ⌘⏎", variant="primary", elem_id="generate", scale=0, min_width=220)
+        stop = gr.Button("Stop  Esc", elem_id="stop", interactive=False, scale=0, min_width=120)
+        status = gr.HTML("", elem_id="model-status")
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]
 
     async def show(generation_id: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         async for state in board_states(ws, identity, identity.whoami(request), generation_id):
-            yield state, generation_id, gr.Button(interactive=state["status"] in UNFINISHED)
+            yield state, generation_id, gr.update(interactive=state["status"] in UNFINISHED)
 
     async def on_generate(request: gr.Request, *values: Any) -> AsyncIterator[tuple[Any, ...]]:
         ask = form.ask(values)
@@ -69,9 +71,11 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         """Show what this person made last, and go on with it if it is still being made."""
         visitor = identity.whoami(request)
         latest = await asyncio.to_thread(history_page, ws.store, visitor.annotator_id, limit=1)
-        if latest:
-            async for update in show(latest[0].id, request):
-                yield update
+        if not latest:
+            yield (gr.skip(),) * len(shown)  # a stream without any yield would empty its outputs
+            return
+        async for update in show(latest[0].id, request):
+            yield update
 
     def on_load_form(request: gr.Request) -> tuple[Any, ...]:
         latest = history_page(ws.store, identity.whoami(request).annotator_id, limit=1)
@@ -89,10 +93,20 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         chosen = "image" if asked.get("modality") == "image" else "text"
         return str(asked.get("prompt", ""))[:2000], chosen, *form.for_modality(ws, chosen)
 
+    async def on_load_status() -> AsyncIterator[str]:
+        """Tell how far the default models are until they are there."""
+        for _ in range(600):
+            words, waiting = model_words(ws)
+            yield words
+            if not waiting:
+                return
+            await asyncio.sleep(0.7)
+
     page = gr.context.Context.root_block
     assert page is not None, "a tab is built inside a gr.Blocks"
     load = page.load(spoken(on_load), outputs=shown, **PRIVATE)
     page.load(spoken(on_load_form), outputs=form.outputs, **PRIVATE)
+    page.load(on_load_status, outputs=status, **PRIVATE)
     made = go.click(spoken(on_generate), inputs=form.inputs, outputs=shown, cancels=[load], **PRIVATE)
     rerun = board.rerun(spoken(on_again), outputs=shown, cancels=[load, made], **PRIVATE)
     again = board.regenerate(spoken(on_again), outputs=shown, cancels=[load, made, rerun], **PRIVATE)

@@ -1,7 +1,9 @@
-"""What the model picker offers. Reads the catalog; resolves and loads nothing."""
+"""What the model picker offers, and how far the models are. Reads the catalog and the engine; loads nothing."""
 
 from __future__ import annotations
 
+import html
+import sys
 from typing import Any
 
 from collab.workspace import Workspace
@@ -17,3 +19,20 @@ def entry_of(ws: Workspace, modality: str, name: str) -> Any:
 def model_choices(ws: Workspace, modality: str) -> list[tuple[str, str]]:
     """(title, name) of each model listed for a modality."""
     return [(e.title, e.name) for e in ws.engine.entries(modality)]  # type: ignore[arg-type]
+
+
+def model_words(ws: Workspace) -> tuple[str, bool]:
+    """A line of HTML on how far the models are, and whether there is anything to wait for."""
+    states = ws.engine.status()
+    loading = [s for s in states if s.state == "loading"]
+    if loading:
+        percent = f" {loading[0].fraction:.0%}" if loading[0].fraction is not None else ""
+        words = f"{loading[0].message or loading[0].name}{percent}; you can write already"
+        return f'<p class="loading" role="status">{html.escape(words)}</p>', True
+    if not states:
+        words = "Starting the engine" if "torch" in sys.modules else "Loading torch"
+        return f'<p class="loading" role="status">{words}; you can write already</p>', True
+    ready = [s.name for s in states if s.state == "ready"]
+    failed = [s.message for s in states if s.state == "failed"]
+    words = " · ".join([*(f"{name} is ready" for name in ready), *failed])
+    return f'<p role="status">{html.escape(words)}</p>', False

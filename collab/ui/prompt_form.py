@@ -105,7 +105,7 @@ class PromptForm:
 
 def build_form(ws: Workspace) -> PromptForm:
     """The form and what happens inside it. Called inside a `gr.Blocks`."""
-    with gr.Row(elem_classes="collab-bar", equal_height=True):
+    with gr.Row(elem_id="collab-bar"):
         modality = gr.Radio([("Text", "text"), ("Image", "image")], value="text", label="Make", elem_id="modality",
                             scale=1, min_width=170)  # fmt: skip
         model = gr.Dropdown(
@@ -121,16 +121,17 @@ def build_form(ws: Workspace) -> PromptForm:
     with gr.Row(visible=False, elem_id="variables") as variables:
         boxes = [gr.Textbox(visible=False, lines=1, max_lines=6, label=f"variable {n + 1}", min_width=220,
                             elem_id=f"variable-{n + 1}") for n in range(MAX_VARIABLES)]  # fmt: skip
-    with gr.Accordion("System text and examples", open=False, elem_id="instructions") as instructions:
-        system = gr.Textbox(label="System text", lines=2, max_lines=8, elem_id="system-text",
-                            placeholder="How the model should behave.")  # fmt: skip
-        examples = gr.Dataframe(
-            value=[["", ""]], headers=["Prompt", "Answer wanted"], datatype="str", type="array", column_count=2,
-            label="Examples the model is shown first", wrap=True, elem_id="examples", interactive=True,
-        )  # fmt: skip
     negative = gr.Textbox(label="Negative prompt", lines=1, max_lines=4, visible=False, elem_id="negative",
                           placeholder="What should not be in the picture.")  # fmt: skip
-    panel = build_settings(ws)
+    with gr.Row(elem_id="collab-folds"):
+        with gr.Accordion("System text and examples", open=False, elem_id="instructions") as instructions:
+            system = gr.Textbox(label="System text", lines=2, max_lines=8, elem_id="system-text",
+                                placeholder="How the model should behave.")  # fmt: skip
+            examples = gr.Dataframe(
+                value=[["", ""]], headers=["Prompt", "Answer wanted"], datatype="str", type="array", column_count=2,
+                label="Examples the model is shown first", wrap=True, elem_id="examples", interactive=True,
+            )  # fmt: skip
+        panel = build_settings(ws)
     form = PromptForm(
         modality, model, count, prompt, negative, instructions, system, examples, variables, names, boxes, panel
     )

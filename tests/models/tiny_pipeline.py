@@ -1,4 +1,4 @@
-"""Builds a Stable Diffusion pipeline of a few hundred thousand random weights, in the embedded model's folder layout."""
+"""Builds a Stable Diffusion pipeline of a few hundred thousand random weights, in the embedded model's layout."""
 
 from __future__ import annotations
 

@@ -158,11 +158,24 @@ class Memory:
             at = int(payload["cursor"])
             return {"ok": True, **self.page(at)}
         generation = self.generations[payload["generation_id"]]
-        return {"ok": True, "detail": {**generation, "provenance": [
-            ["Prompt version", "0198f0c2-7f1e-7cc0-9d0e-2f6c1a"], ["Model", generation["model"] + " @ 12fd25f (fp32)"],
-            ["Settings", "temperature 0.8, top_p 0.95, max_new_tokens 256"], ["System text", HOSTILE],
-            ["Seed", "1234"], ["Asked", generation["created_at"]]],
-            "replays": [{"generation_id": self.order[-1], "same": True}, {"generation_id": self.order[0], "same": None}]}}
+        return {
+            "ok": True,
+            "detail": {
+                **generation,
+                "provenance": [
+                    ["Prompt version", "0198f0c2-7f1e-7cc0-9d0e-2f6c1a"],
+                    ["Model", generation["model"] + " @ 12fd25f (fp32)"],
+                    ["Settings", "temperature 0.8, top_p 0.95, max_new_tokens 256"],
+                    ["System text", HOSTILE],
+                    ["Seed", "1234"],
+                    ["Asked", generation["created_at"]],
+                ],
+                "replays": [
+                    {"generation_id": self.order[-1], "same": True},
+                    {"generation_id": self.order[0], "same": None},
+                ],
+            },
+        }
 
     def page(self, at: int = 0, size: int = 8) -> dict[str, Any]:
         ids = self.order[at : at + size]
@@ -181,7 +194,9 @@ class Memory:
             time.sleep(0.1)
             if self.stop or (fail and tick == 25):
                 generation["status"] = "failed" if fail else "cancelled"
-                generation["error"] = "The model ran out of memory: choose fewer outputs or a smaller model." if fail else None
+                generation["error"] = (
+                    "The model ran out of memory: choose fewer outputs or a smaller model." if fail else None
+                )
                 for o in outputs:
                     o["finish_reason"] = o["finish_reason"] or ("error" if fail else "cancelled")
                 yield copy.deepcopy(generation)

@@ -43,7 +43,7 @@ function outputBoard() {
         const modality = (props.value && props.value.modality) || "text";
         const prompt = (examples.find(([name]) => name === modality) || examples[0])[1];
         trigger("example", { prompt, modality });
-      }, { class: "cb-primary" }));
+      }));
   }
 
   // ---- the value ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ function textBody(number) {
   const node = h("div", { class: "cb-body cb-body-text" }, scroll, more);
   let expanded = false;
   let compared = null;
+  let wasRunning = false;
 
   function expand() {
     expanded = !expanded;
@@ -19,8 +20,12 @@ function textBody(number) {
     const overflows = scroll.scrollHeight > scroll.clientHeight + 4;
     setAttr(scroll, "tabindex", overflows ? "0" : "-1"); // a box that scrolls must be reachable by keyboard
     show(more, expanded || overflows);
-    node.classList.toggle("cb-overflows", overflows && !expanded);
+    fade();
     setText(more, expanded ? T.show_less : T.show_all);
+  }
+  function fade() {
+    const below = scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop > 4;
+    node.classList.toggle("cb-overflows", below && !expanded);
   }
   // Appending keeps a person's selection in the text alive; replacing would drop it.
   function write(text) {
@@ -29,6 +34,7 @@ function textBody(number) {
     else letters.data = text;
   }
   new ResizeObserver(measure).observe(scroll);
+  scroll.addEventListener("scroll", fade, { passive: true });
 
   return { node, update(original, edited, view, { running, over }) {
     const atEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 24;
@@ -43,7 +49,8 @@ function textBody(number) {
       compared = original + "\u0000" + edited;
       renderDiff(diff, diffWords(original, edited));
     }
-    if (running && atEnd && !expanded) scroll.scrollTop = scroll.scrollHeight;
+    if ((running || wasRunning) && atEnd && !expanded) scroll.scrollTop = scroll.scrollHeight;
+    wasRunning = running;
     measure();
   } };
 }
@@ -53,10 +60,11 @@ function imageBody(board, number, zoom) {
   const button = h("button", { type: "button", class: "cb-picture", "aria-label": fill(T.zoom, { number }), onclick: zoom }, img);
   const node = h("div", { class: "cb-body cb-body-image" }, button);
   let wanted = "";
+  let isFinal = false; // whether the final picture is what is shown
   img.addEventListener("load", () => {
     if (img.naturalWidth && !img.src.startsWith("data:image/svg")) {
       node.style.setProperty("--cb-ratio", img.naturalWidth + " / " + img.naturalHeight);
-      img.classList.toggle("cb-pixel", Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX);
+      img.classList.toggle("cb-pixel", isFinal && Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX);
     }
   });
   return { node, update(output, running) {
@@ -74,6 +82,7 @@ function imageBody(board, number, zoom) {
       }
     }
     const final = !!output.image_url;
+    isFinal = final;
     img.classList.toggle("cb-forming", !final && running);
     button.disabled = !final;
     img.alt = final ? fill(T.picture_alt, { number, prompt: board.value.prompt || "" })

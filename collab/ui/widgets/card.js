@@ -18,6 +18,8 @@ function outputCard(board, output) {
     seed, progress);
   const bar = h("div", { class: "cb-bar", "aria-hidden": "true" }, h("div", { class: "cb-bar-fill" }));
   const body = isImage ? imageBody(board, number, () => zoom()) : textBody(number);
+  const { width, height } = board.value;
+  if (isImage && width > 0 && height > 0) body.node.style.setProperty("--cb-ratio", width + " / " + height);
   const views = viewSwitch(number, (choice) => { view = choice; redraw(); });
 
   const stars = starsControl(number, rate);
@@ -51,7 +53,7 @@ function outputCard(board, output) {
   const foot = h("div", { class: "cb-foot" },
     h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
     h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, again, lock),
-    tags.node, said, h("div", { class: "cb-row cb-last" }, details, note), panel);
+    tags.node, said, details, note, panel);
   const node = h("article", { class: "cb-card", tabindex: "0", role: "group", "aria-label": fill(T.card_label, { number }),
     "data-output": id }, head, bar, views.node, body.node, foot);
 
@@ -125,7 +127,9 @@ function outputCard(board, output) {
       setAttr(seed, "aria-label", fill(T.copy_seed, { seed: now.seed }));
       setAttr(seed, "title", fill(T.copy_seed, { seed: now.seed }));
     }
-    setText(progress, progressWords(now, status, ratable));
+    const words = progressWords(now, status, ratable);
+    setText(progress, words);
+    setAttr(progress, "title", words);
     const share = now.steps > 0 ? Math.min(1, (now.step || 0) / now.steps) : 0;
     bar.firstChild.style.transform = "scaleX(" + (running ? share : 0) + ")";
 
@@ -150,16 +154,16 @@ function outputCard(board, output) {
     show(said, !!rating.comment && panel.hidden);
     setText(said, rating.comment || "");
     for (const button of [edit, copy, again, lock, details]) if (button) button.disabled = !ratable;
-    show(best, board.canRank());
-    best.disabled = !ratable;
 
-    const words = board.log.notes.get(id);
-    setText(noteText, words ? words.text : "");
-    setAttr(note, "data-state", words ? words.state : null);
-    show(retry, !!words && words.state === "failed");
+    const said_ = board.log.notes.get(id);
+    setText(noteText, said_ ? said_.text : "");
+    setAttr(note, "data-state", said_ ? said_.state : null);
+    show(retry, !!said_ && said_.state === "failed");
   }
 
   function setRank(text, first) {
+    show(best, (board.value.outputs || []).length > 1);
+    best.disabled = !ratable || !board.canRank();
     show(badge, !!text);
     setText(badge, text || "");
     node.classList.toggle("cb-first", first);

@@ -75,8 +75,10 @@ function foldSpaces(runs) {
   let del = "";
   let ins = "";
   const flush = () => {
-    push(folded, "del", del);
-    push(folded, "ins", ins);
+    const gap = del.trim() && ins.trim() && del.match(/\s*$/)[0] === ins.match(/\s*$/)[0] ? del.match(/\s*$/)[0] : "";
+    push(folded, "del", del.slice(0, del.length - gap.length));
+    push(folded, "ins", ins.slice(0, ins.length - gap.length));
+    push(folded, "same", gap); // a space that both end with has not changed
     del = "";
     ins = "";
   };

@@ -173,4 +173,4 @@ function injectStyles(id, css) {
   setText(style, css);
 }
 
-const PIXEL_ART_MAX = 128; // pictures this small are drawn with hard pixel edges when enlarged
+const PIXEL_ART_MAX = 32; // pictures this small are pixel art: enlarged with hard edges; larger ones look better smooth

@@ -16,6 +16,7 @@ function textEditor({ number, original, start, onsave, oncancel }) {
     const changes = countChanges(runs);
     renderDiff(diff, runs);
     const same = area.value === original;
+    show(diff, !same);
     setText(counts, same ? T.edit_same : fill(T.diff_counts, changes));
     save.disabled = area.value === start;
   }

@@ -8,7 +8,7 @@ function openLightbox(pictures, at) {
     img.src = pictures[at].src;
     setText(caption, pictures[at].caption);
   };
-  img.addEventListener("load", () => img.classList.toggle("cb-pixel", img.naturalWidth <= PIXEL_ART_MAX));
+  img.addEventListener("load", () => img.classList.toggle("cb-pixel", Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX));
   const many = pictures.length > 1;
   const dialog = modal("cb-lightbox", [img, h("div", { class: "cb-lightbox-bar" },
     many && iconButton("left", T.previous, () => show_(at - 1)), caption,

@@ -23,7 +23,7 @@ function orderPanel(board) {
   const clear = textButton(T.order_clear, () => { change([]); board.saveRanking([]); }, { class: "cb-quiet" });
   const node = h("div", { class: "cb-order", role: "group", "aria-label": T.order_open, hidden: true },
     h("p", { class: "cb-muted cb-order-help" }, T.order_help, h("span", { class: "cb-desktop", text: " " + T.order_help_keys })),
-    h("div", { class: "cb-order-row" }, h("span", { class: "cb-caption", text: T.order_best }), strip),
+    h("div", { class: "cb-order-row" }, h("span", { class: "cb-caption", text: T.order_best }), strip, h("span", { class: "cb-caption cb-worst", text: T.order_worst })),
     h("div", { class: "cb-order-row cb-rest-row" }, h("span", { class: "cb-caption", text: T.order_rest }), rest),
     h("div", { class: "cb-row" }, textButton(T.order_done, () => finish(), { class: "cb-primary" }), clear));
   let draft = [];

@@ -28,7 +28,7 @@ const STRINGS = {
   step: "step {step} of {steps}",
   seconds: "{seconds} s",
   stopped: "stopped",
-  cut_at_limit: "reached its length limit",
+  cut_at_limit: "length limit",
   failed_card: "failed",
   waiting_card: "waiting",
   no_text: "(empty answer)",

@@ -1,0 +1,19 @@
+// Keys that belong to the whole page: ⌘⏎ or Ctrl+⏎ generates, Esc stops. A widget that used the key has prevented it.
+(() => {
+  const press = (id) => {
+    const button = document.querySelector(`#${id}`);
+    const target = button && (button.matches("button") ? button : button.querySelector("button"));
+    if (target && !target.disabled && target.offsetParent) target.click();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    const inWidget = event.target instanceof Element && event.target.closest("#board, #history");
+    if (event.key === "Enter" && (event.metaKey || event.ctrlKey) && !inWidget) {
+      event.preventDefault();
+      // a text box tells Gradio its words on the next tick: let them arrive before the click
+      setTimeout(() => press("generate"), 60);
+    } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+      press("stop");
+    }
+  });
+})();

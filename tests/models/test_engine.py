@@ -1,0 +1,330 @@
+"""The engine over a fake backend (order, fairness, cancels, failures) and over the real text model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from models.base import (
+    Ended,
+    ImageRequest,
+    ImageSample,
+    InvalidRequest,
+    Message,
+    ModelUnavailable,
+    Started,
+    TextRequest,
+    TextSample,
+    canonical_settings,
+)
+from models.engine import Engine
+from models.fairness import FairQueue
+from tests.models.conftest import text_request
+from tests.models.fake import BROKEN, FAKE_IMAGE, FAKE_TEXT, FakeBackend, FakeCatalog, fake_words
+
+
+class Inbox:
+    """A sink that keeps all events and waits for the last one."""
+
+    def __init__(self) -> None:
+        self.events: list = []
+        self.ended = threading.Event()
+        self.first_sample = threading.Event()
+
+    def __call__(self, event) -> None:
+        self.events.append(event)
+        if isinstance(event, TextSample | ImageSample):
+            self.first_sample.set()
+        if isinstance(event, Ended):
+            self.ended.set()
+
+    def wait(self, timeout_s: float = 60.0) -> Ended:
+        assert self.ended.wait(timeout_s), self.events[-3:]
+        assert sum(isinstance(e, Ended) for e in self.events) == 1
+        assert isinstance(self.events[-1], Ended)
+        return self.events[-1]
+
+    def finals(self) -> dict[int, TextSample | ImageSample]:
+        return {e.position: e for e in self.events if getattr(e, "finish_reason", None)}
+
+
+def image_request(id: str, prompt: str, *, count: int = 1, **settings) -> ImageRequest:
+    complete = canonical_settings("image", settings, FAKE_IMAGE.defaults)
+    return ImageRequest(id, "ada", FAKE_IMAGE, complete, seed=1, count=count, prompt=prompt)
+
+
+def test_a_text_request_starts_streams_and_ends_once(fake_engine):
+    inbox = Inbox()
+    fake_engine.submit(text_request(FAKE_TEXT, "one two three", seed=4, count=2), inbox)
+    ended = inbox.wait()
+    assert ended.status == "done" and {"queued", "loading", "first", "total"} <= set(ended.timings)
+    assert inbox.events[0] == Started("request", "one two three")
+    assert inbox.finals()[1].text == " ".join(fake_words("one two three", 5))
+    assert len(inbox.events) == 1 + 2 * 4 + 1
+
+
+def test_images_stream_previews_and_end_with_a_png(fake_engine):
+    inbox = Inbox()
+    fake_engine.submit(image_request("i", "cat", count=2), inbox)
+    assert inbox.wait().status == "done"
+    assert inbox.finals()[0].image.startswith(b"\x89PNG")
+    assert [e.step for e in inbox.events if isinstance(e, ImageSample) and e.position == 0] == [1, 2, 3, 4]
+
+
+def test_a_cancelled_running_request_keeps_its_text_so_far():
+    engine = Engine(FakeCatalog(delay_s=0.02))
+    inbox = Inbox()
+    engine.submit(text_request(FAKE_TEXT, "w " * 500, count=2, max_new_tokens=500), inbox)
+    assert inbox.first_sample.wait(10)
+    assert engine.cancel("request")
+    assert inbox.wait().status == "cancelled"
+    finals = inbox.finals()
+    assert sorted(finals) == [0, 1]
+    assert all(f.finish_reason == "cancelled" and f.text and f.completion_tokens for f in finals.values())
+    assert not engine.cancel("request") and not engine.cancel("unknown")
+    engine.close()
+
+
+def test_a_cancelled_image_has_no_picture():
+    engine = Engine(FakeCatalog(delay_s=0.02))
+    inbox = Inbox()
+    engine.submit(image_request("i", "cat", num_inference_steps=200), inbox)
+    assert inbox.first_sample.wait(10)
+    engine.cancel("i")
+    assert inbox.wait().status == "cancelled"
+    assert inbox.finals()[0].image is None
+    engine.close()
+
+
+def test_a_waiting_request_is_cancelled_at_once_even_while_its_model_loads():
+    engine = Engine(FakeCatalog(load_s=1.0))
+    inbox = Inbox()
+    engine.submit(text_request(FAKE_TEXT, "one"), inbox)
+    started_s = time.perf_counter()
+    engine.cancel("request")
+    assert inbox.wait().status == "cancelled"
+    assert time.perf_counter() - started_s < 0.5
+    assert len(inbox.events) == 1
+    engine.close()
+
+
+def test_a_newcomers_light_request_is_next_after_what_runs_however_many_wait():
+    catalog = FakeCatalog(rows=1, delay_s=0.002)
+    engine = Engine(catalog)
+    inboxes = [Inbox() for _ in range(21)]
+    for k in range(20):
+        engine.submit(text_request(FAKE_TEXT, "a b c d", id=f"ada {k}", owner="ada"), inboxes[k])
+    assert inboxes[0].first_sample.wait(10)
+    engine.submit(text_request(FAKE_TEXT, "hi", id="bob", owner="bob", max_new_tokens=2), inboxes[20])
+    assert engine.ahead("bob") <= 2
+    assert engine.ahead("ada 19") > engine.ahead("bob")
+    for inbox in inboxes:
+        assert inbox.wait().status == "done"
+    order = catalog.loaded[0].admissions
+    assert order.index("bob") <= 5 and order.index("ada 19") == 20
+    engine.close()
+
+
+def test_owners_get_equal_work_not_equal_numbers_of_requests():
+    queue = FairQueue()
+    for k in range(8):
+        queue.push(text_request(FAKE_TEXT, "x", id=f"heavy {k}", owner="h", max_new_tokens=400))
+        queue.push(text_request(FAKE_TEXT, "x", id=f"light {k}", owner="l", max_new_tokens=100))
+    order = list(queue.order())
+    assert len(order) == len(queue) == 16
+    assert order.index("light 7") <= 10
+    assert [x for x in order if x.startswith("heavy")] == [f"heavy {k}" for k in range(8)]
+    assert queue.remove("heavy 3") and not queue.remove("heavy 3")
+    assert [queue.pop() for _ in range(15)] == [x for x in order if x != "heavy 3"] and queue.pop() is None
+
+
+def test_too_much_waiting_is_refused_with_a_sentence():
+    engine = Engine(FakeCatalog(load_s=5.0), max_waiting=3, max_waiting_per_owner=2)
+    for k in range(2):
+        engine.submit(text_request(FAKE_TEXT, "x", id=f"a{k}", owner="ada"), Inbox())
+    with pytest.raises(ModelUnavailable, match="2 of your requests"):
+        engine.submit(text_request(FAKE_TEXT, "x", id="a2", owner="ada"), Inbox())
+    with pytest.raises(InvalidRequest, match="a0 is already"):
+        engine.submit(text_request(FAKE_TEXT, "x", id="a0", owner="bob"), Inbox())
+    engine.submit(text_request(FAKE_TEXT, "x", id="b0", owner="bob"), Inbox())
+    with pytest.raises(ModelUnavailable, match="3 requests are waiting"):
+        engine.submit(text_request(FAKE_TEXT, "x", id="c0", owner="cy"), Inbox())
+    engine.close()
+
+
+def test_a_model_that_does_not_load_fails_its_requests_and_is_tried_again(fake_engine):
+    for attempt in range(2):
+        inbox = Inbox()
+        fake_engine.submit(text_request(BROKEN, "x", id=f"r{attempt}"), inbox)
+        ended = inbox.wait()
+        assert (ended.status, ended.error.startswith("fake-broken needs 900 GB")) == ("failed", True)
+    (status,) = fake_engine.status()
+    assert (status.state, status.message) == ("failed", ended.error)
+
+
+def test_a_crash_in_a_step_fails_that_backends_requests_and_the_engine_lives_on(fake_engine, caplog):
+    crash, fine = Inbox(), Inbox()
+    fake_engine.submit(text_request(FAKE_TEXT, "!crash", id="crash"), crash)
+    ended = crash.wait()
+    assert ended.status == "failed" and "unexpected error" in ended.error and "fake backend crashed" in caplog.text
+    fake_engine.submit(text_request(FAKE_TEXT, "fine", id="fine"), fine)
+    assert fine.wait().status == "done"
+
+
+def test_one_failing_or_refused_request_leaves_the_others_alone(fake_engine):
+    inboxes = {word: Inbox() for word in ("!fail", "!refuse", "fine")}
+    for word, inbox in inboxes.items():
+        fake_engine.submit(text_request(FAKE_TEXT, word, id=word), inbox)
+    assert "!fail" in inboxes["!fail"].wait().error
+    assert "!refuse" in inboxes["!refuse"].wait().error
+    assert inboxes["fine"].wait().status == "done"
+    assert not any(isinstance(e, Started) for e in inboxes["!refuse"].events)
+
+
+def test_a_raising_sink_ends_its_own_request_only(fake_engine, caplog):
+    seen = []
+
+    def broken(event) -> None:
+        seen.append(event)
+        raise ValueError("the page is gone")
+
+    fine = Inbox()
+    fake_engine.submit(text_request(FAKE_TEXT, "a b c", id="broken"), broken)
+    fake_engine.submit(text_request(FAKE_TEXT, "a b c", id="fine"), fine)
+    assert fine.wait().status == "done"
+    assert [type(e) for e in seen] == [Started, Ended] and seen[1].status == "failed"
+
+
+def test_a_loading_model_does_not_hold_up_another():
+    catalog = FakeCatalog()
+    engine = Engine(catalog)
+    ready = Inbox()
+    engine.submit(text_request(FAKE_TEXT, "x", id="warm"), ready)
+    ready.wait()
+    catalog.load_s = 2.0
+    slow, quick = Inbox(), Inbox()
+    engine.submit(image_request("slow", "cat"), slow)
+    engine.submit(text_request(FAKE_TEXT, "x", id="quick"), quick)
+    assert quick.wait(1.5).status == "done"
+    assert {s.name: s.state for s in engine.status()} == {"fake-text": "ready", "fake-image": "loading"}
+    assert slow.wait().status == "done"
+    assert slow.events[-1].timings["loading"] >= 1.5
+    engine.close()
+
+
+def test_warm_loads_without_a_request(fake_engine):
+    fake_engine.warm(FAKE_TEXT)
+    deadline_s = time.perf_counter() + 10
+    while [s.state for s in fake_engine.status()] != ["ready"] and time.perf_counter() < deadline_s:
+        time.sleep(0.01)
+    assert [s.state for s in fake_engine.status()] == ["ready"]
+
+
+def test_the_least_recently_used_idle_model_makes_room_and_busy_ones_take_turns():
+    catalog = FakeCatalog(delay_s=0.002)
+    engine = Engine(catalog, max_models=1)
+    infos = [replace(FAKE_TEXT, revision=str(k)) for k in range(3)]
+    inboxes = []
+    for turn in range(4):
+        for k, info in enumerate(infos):
+            inbox = Inbox()
+            engine.submit(text_request(info, "a b c d e f", id=f"{turn} {k}"), inbox)
+            inboxes.append(inbox)
+    assert all(inbox.wait().status == "done" for inbox in inboxes)
+    assert sum(not backend.closed for backend in catalog.loaded) == 1
+    assert [s.state for s in engine.status()] == ["ready"]
+    engine.close()
+    assert all(backend.closed for backend in catalog.loaded)
+
+
+def test_a_quiet_remote_is_polled_without_a_busy_loop():
+    class Quiet(FakeBackend):
+        steps = 0
+
+        def step(self):
+            Quiet.steps += 1
+            return []
+
+    catalog = FakeCatalog()
+    catalog.load = lambda info, progress: Quiet(info)  # type: ignore[method-assign]
+    engine = Engine(catalog)
+    engine.submit(text_request(replace(FAKE_TEXT, precision="remote"), "x"), Inbox())
+    time.sleep(0.5)
+    assert 5 < Quiet.steps < 60
+    engine.close()
+
+
+def test_an_idle_engine_sleeps(fake_engine):
+    inbox = Inbox()
+    fake_engine.submit(text_request(FAKE_TEXT, "x"), inbox)
+    inbox.wait()
+    used_s = time.process_time()
+    time.sleep(0.5)
+    assert time.process_time() - used_s < 0.2
+
+
+def test_closing_cancels_everything_and_refuses_more():
+    engine = Engine(FakeCatalog(delay_s=0.02))
+    running, waiting = Inbox(), Inbox()
+    engine.submit(text_request(FAKE_TEXT, "w " * 500, id="running", count=8, max_new_tokens=500), running)
+    engine.submit(text_request(FAKE_TEXT, "w " * 500, id="waiting", count=8, max_new_tokens=500), waiting)
+    assert running.first_sample.wait(10)
+    engine.close()
+    assert running.wait(1).status == waiting.wait(1).status == "cancelled"
+    with pytest.raises(ModelUnavailable):
+        engine.submit(text_request(FAKE_TEXT, "x", id="late"), Inbox())
+
+
+def test_many_threads_submitting_and_cancelling_each_get_exactly_one_end():
+    engine = Engine(FakeCatalog(rows=4), max_waiting=500)
+    inboxes = {f"{t} {k}": Inbox() for t in range(8) for k in range(20)}
+
+    def work(t: int) -> None:
+        for k in range(20):
+            id_ = f"{t} {k}"
+            engine.submit(text_request(FAKE_TEXT, "a b c d", id=id_, owner=str(t)), inboxes[id_])
+            if k % 3 == 0:
+                engine.cancel(id_)
+
+    threads = [threading.Thread(target=work, args=(t,)) for t in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = {inbox.wait().status for inbox in inboxes.values()}
+    assert statuses <= {"done", "cancelled"} and "done" in statuses
+    engine.close()
+
+
+def test_the_real_model_streams_through_the_engine_and_a_cancel_is_quick(catalog, text_backend):
+    class Loaded(FakeCatalog):
+        def load(self, info, progress):
+            return text_backend
+
+    engine = Engine(Loaded())
+    info = text_backend.info
+    inbox, long = Inbox(), Inbox()
+    engine.submit(text_request(info, "What is the capital of France?", id="short", temperature=0), inbox)
+    engine.submit(text_request(info, "Tell a long story.", id="long", owner="bob", count=2, max_new_tokens=500), long)
+    assert long.first_sample.wait(60)
+    assert inbox.wait(120).status == "done"
+    assert "Paris" in inbox.finals()[0].text
+    engine.cancel("long")
+    assert long.wait(20).status == "cancelled"
+    assert all(s.text and s.finish_reason == "cancelled" for s in long.finals().values())
+    assert text_backend.active() == 0
+    text = [e.text for e in inbox.events if isinstance(e, TextSample)]
+    assert all(b.startswith(a) for a, b in zip(text, text[1:], strict=False))
+    with engine._wake:
+        engine._models.clear()  # the session's backend outlives this engine
+    engine.close()
+
+
+def test_a_request_without_messages_to_answer_is_refused(catalog, text_backend):
+    request = replace(text_request(text_backend.info, "x"), messages=(Message("assistant", "hm"),))
+    assert isinstance(request, TextRequest)
+    with pytest.raises(InvalidRequest):
+        text_backend.admit(request)

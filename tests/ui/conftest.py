@@ -1,0 +1,145 @@
+"""A real server with the embedded models, and a real Chromium to look at it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from platformdirs import user_cache_path
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent.parent
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+@dataclass
+class Studio:
+    """A running server: where it answers, where its data lies, and the process behind it."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+
+def start_studio(home: Path, port: int | None = None) -> Studio:
+    """Start `python app.py` on this home and wait until it answers. Prepared models are shared between homes."""
+    cache = Path(os.environ.get("COLLAB_TEST_CACHE") or user_cache_path("collab-tests"))
+    cache.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "models").exists():
+        (home / "models").symlink_to(cache)
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+    environment = {**os.environ, "COLLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1"}
+    log = (home / "server.log").open("ab")
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(url, timeout=5).status_code == 200:
+                return Studio(url, home, process)
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    process.kill()
+    raise RuntimeError(f"The server did not start:\n{(home / 'server.log').read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    running = start_studio(tmp_path_factory.mktemp("studio"))
+    yield running
+    running.process.terminate()
+    running.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = os.environ.get("COLLAB_CHROMIUM") or next(
+            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+        )
+        if path is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.fail(
+                "No Chromium to test the page with: install one (Debian: apt-get install chromium; anywhere: "
+                ".venv/bin/playwright install chromium), or name one in COLLAB_CHROMIUM.",
+                pytrace=False,
+            )
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One person's browser."""
+    made = browser.new_context(viewport={"width": 1280, "height": 900})
+    made.set_default_timeout(60_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
+    """Create, opened by somebody new. Fails if the page said anything on its console that it should not."""
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    open_create(opened, studio)
+    yield opened
+    assert not problems, problems
+
+
+def open_create(page: Page, studio: Studio) -> None:
+    page.goto(studio.url)
+    page.wait_for_selector("#prompt textarea")
+    page.wait_for_selector("#board .cb-board")
+
+
+def write(page: Page, prompt: str, *, outputs: int = 2, tokens: int | None = 24, seed: int | None = None) -> None:
+    """Fill the form. tokens: the longest answer, so that tests stay quick."""
+    page.fill("#prompt textarea", prompt)
+    page.locator("#count label", has_text=str(outputs)).click()
+    if tokens is not None or seed is not None:
+        button = page.locator("#settings button.label-wrap")
+        if "open" not in (button.get_attribute("class") or ""):
+            button.click()
+    if tokens is not None:
+        box = page.get_by_label("number input for Longest answer")
+        box.fill(str(tokens))
+        box.blur()
+    if seed is not None:
+        page.fill("#seed :is(input, textarea)", str(seed))
+    page.wait_for_timeout(300)
+
+
+def generate(page: Page, prompt: str, **form: int | None) -> None:
+    write(page, prompt, **form)
+    page.click("#generate")
+
+
+def wait_done(page: Page, status: str = "done") -> None:
+    page.wait_for_selector(f"#board .cb-toolbar[data-status={status}]", timeout=180_000)
