@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from collab import feedback, generation, views
+from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt
 from collab.generation import Ask, own_generation
 from collab.identity import Visitor
@@ -97,14 +98,15 @@ def history(ws: Workspace, visitor: Visitor, link: Link, limit: int = 50, cursor
     """One's own generations, newest first, with one's feedback. cursor: `next_cursor` of the page before."""
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 1 <= limit <= HISTORY_LIMIT:
         raise InvalidPrompt(f"Limit is {str(limit)[:40]}: choose 1 to {HISTORY_LIMIT}.")
-    if len(str(query)) > QUERY_LIMIT:
-        raise InvalidPrompt(f"The search has {len(query)} characters: {QUERY_LIMIT} are possible.")
+    wanted = clean_text(query, "search", limit=QUERY_LIMIT, error=InvalidPrompt)
+    if cursor and not is_id(cursor):
+        raise InvalidPrompt(f"The cursor is “{str(cursor)[:40]}”: use the next_cursor of the page before.")
     found = history_page(
         ws.store,
         visitor.annotator_id,
         limit=int(limit) + 1,
-        before_id=str(cursor or "").replace("\x00", ""),
-        query=str(query or "").replace("\x00", ""),
+        before_id=cursor or "",
+        query=wanted,
     )
     page = found[: int(limit)]
     return {

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import psutil
 import typer
@@ -25,11 +27,11 @@ app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True,
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """A CollabError becomes one line on standard error and exit status 1, never a stack trace."""
+    """A CollabError, or what the machine refuses, becomes one line on standard error and exit status 1."""
     try:
         yield
-    except CollabError as error:
-        typer.secho(str(error), fg="red", err=True)
+    except (CollabError, OSError) as error:  # OSError: a port in use, a folder that may not be written
+        typer.secho(" ".join(str(error).split()), fg="red", err=True)
         raise typer.Exit(1) from None
 
 
@@ -158,9 +160,18 @@ def live_server(settings: Settings) -> str | None:
     """The address of the server that works on this COLLAB_HOME, if one is running."""
     try:
         said = json.loads((settings.home / "server.json").read_text())
-        return said["url"] if psutil.pid_exists(said["pid"]) else None
-    except (OSError, ValueError, KeyError):
+        url, pid = str(said["url"]), int(said["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    if not psutil.pid_exists(pid):
+        return None
+    import httpx
+
+    try:  # after a crash the number may be another program's, and so may the address
+        answer = httpx.get(f"{url.rstrip('/')}/collab/alive", timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return url if answer.text == f"collab {pid}" else None
 
 
 def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +247,7 @@ def _show(settings: Settings, output: dict[str, Any], out: Path | None, *, quiet
         import httpx
 
         url = output["image_url"]
-        path = Path(url.removeprefix("file://"))
+        path = Path(url2pathname(urlsplit(url).path))
         data = path.read_bytes() if url.startswith("file://") else httpx.get(url).raise_for_status().content
         out.mkdir(parents=True, exist_ok=True)
         target = out / f"{output['output_id']}.png"

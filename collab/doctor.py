@@ -12,6 +12,7 @@ from typing import Literal
 
 import psutil
 
+from collab.errors import Misconfigured
 from collab.settings import Settings
 from collab.store import open_store
 
@@ -33,12 +34,18 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield "ok", "the embedded text model's wheel is installed"
     else:
         yield "note", "the embedded text model's wheel is missing: it will come from the hub, or run `make setup`"
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    free_gib = shutil.disk_usage(settings.home).free / 2**30
-    yield ("ok" if free_gib > 2 else "note"), f"data in {settings.home}, {free_gib:.1f} GiB free"
-    store = open_store(settings.database_url)
-    yield "ok", f"database: {store.engine.dialect.name}, at the newest schema"
-    store.close()
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free_gib = shutil.disk_usage(settings.home).free / 2**30
+        yield ("ok" if free_gib > 2 else "note"), f"data in {settings.home}, {free_gib:.1f} GiB free"
+    except OSError as error:
+        yield "missing", f"COLLAB_HOME cannot be used ({error}): point it at a folder you may write to"
+    try:
+        store = open_store(settings.database_url)
+        yield "ok", f"database: {store.engine.dialect.name}, at the newest schema"
+        store.close()
+    except Misconfigured as error:
+        yield "missing", str(error)
     owners = bool(settings.owners or settings.owner_token)
     if settings.is_loopback:
         yield "ok", f"will serve http://{settings.server_name}:{settings.server_port}, for this machine alone"

@@ -26,14 +26,17 @@ from collab.workspace import Workspace
 COMMENT_LIMIT = 5_000  # characters
 EDIT_LIMIT = 200_000  # characters
 TAG_LIMIT, TAGS_LIMIT = 40, 20  # characters, tags
-SPANS_LIMIT = 200
-ASPECTS = {"text": ("helpful", "correct", "style"), "image": ("prompt match", "aesthetics", "artefacts")}
+SPANS_LIMIT, ASPECTS_LIMIT = 200, 12
 TAGS = {
     "text": ("too long", "off topic", "wrong fact", "repetitive", "great tone"),
     "image": ("wrong subject", "wrong colour", "deformed", "beautiful", "good style"),
 }
 
 A = TypeVar("A", bound=Feedback)
+_USED = "That request id was used for another act: use a new one for each act."
+_EMPTY_RATING: Mapping[str, Any] = {
+    "score": None, "thumb": None, "aspects": {}, "tags": (), "spans": (), "comment": "",
+}  # fmt: skip
 _CONTENT_OF: Mapping[type[Feedback], tuple[str, ...]] = {
     cls: tuple(f.name for f in fields(cls) if f.name not in {g.name for g in fields(Feedback)})
     for cls in (Rating, Preference, Ranking, Edit)
@@ -75,13 +78,10 @@ def rate(
         changes["spans"] = _check_spans(spans, output)
     if comment is not None:
         changes["comment"] = clean_text(comment, "comment", limit=COMMENT_LIMIT, error=InvalidFeedback).strip()
-    empty = {
-        f.name: f.default if f.name in ("score", "thumb", "comment", "tags", "spans") else {} for f in fields(Rating)
-    }
     for name in clear:
-        if name not in _CONTENT_OF[Rating] or name == "output_id":
+        if name not in _EMPTY_RATING:
             raise InvalidFeedback(f"There is nothing named “{str(name)[:40]}” to clear in a rating.")
-        changes[name] = empty[name]
+        changes[name] = _EMPTY_RATING[name]
     if not changes:
         raise InvalidFeedback("The rating says nothing: give stars, a thumb, aspects, tags, spans or a comment.")
 
@@ -91,6 +91,8 @@ def rate(
         merged = dict(changes)
         if "aspects" in merged and base and "aspects" not in clear:
             merged["aspects"] = {**base.aspects, **merged["aspects"]}
+        if len(merged.get("aspects", ())) > ASPECTS_LIMIT:
+            raise InvalidFeedback(f"The rating would have more than {ASPECTS_LIMIT} aspects: use the ones it has.")
         return replace(rating, **merged)
 
     return _do(ws, visitor, f"rating:{output_id}", act, request_id)
@@ -167,6 +169,8 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str =
             return earlier[-1]
         try:
             with ws.store.writing() as connection:
+                if key and _by_request(ws, visitor, key, connection):
+                    raise InvalidFeedback(_USED)
                 place = tip(ws.store, visitor.annotator_id, target.subject, connection=connection)
                 if place is None or place.live_id != target.id:
                     raise InvalidFeedback("You have changed your mind since: undo your latest act on this first.")
@@ -197,6 +201,8 @@ def _do(ws: Workspace, visitor: Visitor, subject: str, act: Callable[[Act | None
         try:
             with ws.store.writing() as connection:
                 if key and (earlier := _by_request(ws, visitor, key, connection)):
+                    if earlier.subject != subject or isinstance(earlier, Retraction):
+                        raise InvalidFeedback(_USED)
                     return earlier  # type: ignore[return-value]
                 ensure_annotator(ws, visitor, connection)
                 place = tip(ws.store, visitor.annotator_id, subject, connection=connection)
@@ -204,7 +210,7 @@ def _do(ws: Workspace, visitor: Visitor, subject: str, act: Callable[[Act | None
                 new = act(live)
                 if live is not None and _says_the_same(live, new):
                     return live  # type: ignore[return-value]
-                fresh = {
+                fresh: dict[str, Any] = {
                     "annotator_id": visitor.annotator_id,
                     "subject": subject,
                     "supersedes_id": place.tip_id if place else None,
@@ -257,8 +263,8 @@ def _whole(value: object, what: str, low: int, high: int, advice: str) -> int:
 
 
 def _check_aspects(aspects: object) -> dict[str, int]:
-    if not isinstance(aspects, Mapping) or len(aspects) > 12:
-        raise InvalidFeedback("Aspects must be an object of at most 12 names, each with 1 to 5.")
+    if not isinstance(aspects, Mapping) or len(aspects) > ASPECTS_LIMIT:
+        raise InvalidFeedback(f"Aspects must be an object of at most {ASPECTS_LIMIT} names, each with 1 to 5.")
     return {
         clean_text(name, "aspect's name", limit=TAG_LIMIT, error=InvalidFeedback, required=True):
             _whole(value, f"Aspect “{str(name)[:40]}”", 1, 5, "choose 1 to 5")

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from collab.checks import clean_request_id, clean_text, is_id
-from collab.errors import CollabError, InvalidPrompt, InvalidSetting, NotAllowed, NotFound, Unavailable
+from collab.errors import InvalidPrompt, InvalidSetting, NotFound, Unavailable
 from collab.identity import Visitor
+from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, check_wording, fill, typed_version
 from collab.runs import LEASE
 from collab.store import Conflict, Store
@@ -21,7 +22,6 @@ from collab.types import (
     Generation,
     GenerationOrigin,
     Modality,
-    ModelVersion,
     Output,
     Prompt,
     PromptVersion,
@@ -29,7 +29,7 @@ from collab.types import (
 )
 from collab.workspace import Workspace
 from models import base as engine_base
-from models.base import ImageRequest, InvalidRequest, Message, ModelError, ModelInfo, ModelNotFound, TextRequest
+from models.base import ImageRequest, Message, ModelError, ModelInfo, TextRequest
 
 MAX_COUNT = 8
 PREFIX_LIMIT = 20_000  # characters
@@ -71,16 +71,15 @@ def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
             return earlier[0].id
     version, wording = _version_asked_for(ws, visitor, ask)
     count, seed = _check_count(ask.count), _check_seed(ask.seed)
-    model = _resolve_model(ws, visitor, ask.model, wording.modality)
+    model = resolve_model(ws, visitor, ask.model, wording.modality)
     settings = _check_settings(wording.modality, {**wording.settings, **_mapping(ask.settings)}, model)
     texts = [wording.text, wording.negative_text, wording.system_text]
     filled, variables = fill(texts, ask.variables)
     inputs, extra = _check_inputs(ws, visitor, wording.modality, ask.inputs)
+    plan = _Plan(version, wording, model, count, seed, settings, variables, inputs, request_id, ask.origin)
     for _ in range(3):
         try:
-            generation, outputs, made = _store(
-                ws, visitor, ask, version, wording, model, count, seed, settings, variables, inputs, request_id
-            )
+            generation, outputs, made = _store(ws, visitor, plan)
             break
         except Conflict:  # this person's other tab stored the same prompt, model or request at this moment
             continue
@@ -117,10 +116,13 @@ def replay(
 
 
 def cancel(ws: Workspace, visitor: Visitor, generation_id: str) -> Generation:
-    """Stop one's own generation; what its texts have by then is kept. Stopping what has ended changes nothing."""
+    """Stop one's own generation; what its texts have by then is kept. Stopping what has ended changes nothing.
+
+    Raises Unavailable for one that another process, a command line say, is carrying out.
+    """
     generation = own_generation(ws, visitor, generation_id)
-    if generation.status in UNFINISHED:
-        ws.runs.cancel(generation_id)
+    if generation.status in UNFINISHED and not ws.runs.cancel(generation_id) and generation.worker != ws.runs.worker:
+        raise Unavailable("Another program on this studio is making that: stop it where it was started.")
     return generation
 
 
@@ -139,7 +141,7 @@ def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> l
         Generation, id=list({o.generation_id for o in found.values()}), requested_by=visitor.annotator_id
     )}  # fmt: skip
     for output_id in output_ids:
-        if output_id not in found or found[output_id].generation_id not in generations:
+        if not is_id(output_id) or output_id not in found or found[output_id].generation_id not in generations:
             raise NotFound(f"There is no output “{str(output_id)[:60]}” of yours: check the id.")
     return [found[output_id] for output_id in output_ids]
 
@@ -152,7 +154,7 @@ def _version_asked_for(ws: Workspace, visitor: Visitor, ask: Ask) -> tuple[Promp
         if ask.modality not in MODALITIES:
             raise InvalidPrompt(f"Modality is “{str(ask.modality)[:40]}”: choose text or image.")
         return None, check_wording(
-            ask.modality,  # type: ignore[arg-type]
+            ask.modality,
             ask.prompt,
             negative_text=ask.negative_prompt,
             system_text=ask.system_text,
@@ -181,14 +183,10 @@ def wording_of(store: Store, version: PromptVersion) -> Wording:
 
 
 def _check_count(count: object) -> int:
-    if (
-        not isinstance(count, int | float)
-        or isinstance(count, bool)
-        or count != int(count)
-        or not 1 <= count <= MAX_COUNT
-    ):
+    number = isinstance(count, int | float) and not isinstance(count, bool)
+    if not number or not 1 <= count <= MAX_COUNT or count != int(count):  # type: ignore[operator,call-overload]
         raise InvalidSetting(f"The number of outputs is {str(count)[:40]}: choose 1 to {MAX_COUNT}.")
-    return int(count)
+    return int(count)  # type: ignore[call-overload]
 
 
 def _check_seed(seed: object) -> int:
@@ -210,35 +208,12 @@ def _mapping(settings: object) -> Mapping[str, Any]:
 
 def _check_settings(modality: Modality, given: Mapping[str, Any], model: ModelInfo) -> dict[str, Any]:
     try:
-        return engine_base.canonical_settings(modality, given, model.defaults)
+        settings = engine_base.canonical_settings(modality, given, model.defaults)
     except ModelError as error:
         raise InvalidSetting(str(error)) from error
-
-
-def _resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modality) -> ModelInfo:
-    """The model by whatever name. Only an owner may have a model loaded that the operator's catalog does not list."""
-    asked = clean_text(name, "model", limit=400, error=NotFound).strip()
-    earlier: ModelVersion | None = None
-    if is_id(asked):
-        found = ws.store.find(ModelVersion, id=asked)
-        if not found:
-            raise NotFound(f"There is no model version “{asked}”: choose one from the list.")
-        earlier, asked = found[0], found[0].base
-    known = {entry.name for entry in ws.engine.entries()} | {entry.base for entry in ws.engine.entries()}
-    if asked and asked not in known and not visitor.is_owner:
-        raise NotAllowed(
-            f"The model “{asked[:80]}” is not in this studio's list: choose one that is, or ask its owner."
-        )
-    try:
-        info = ws.engine.resolve(asked, modality)
-    except ModelError as error:
-        raise translate(error) from error
-    if earlier and (info.revision, info.precision) != (earlier.revision, earlier.precision):
-        raise Unavailable(
-            f"The files of {earlier.name} are no longer those of that time ({earlier.revision[:12]}, "
-            f"{earlier.precision}; now {info.revision[:12]}, {info.precision}): choose the present one instead."
-        )
-    return info
+    for stop in settings.get("stop", ()):
+        clean_text(stop, "stop string", limit=64, error=InvalidSetting)
+    return settings
 
 
 def _check_inputs(
@@ -271,64 +246,58 @@ def _check_inputs(
     return stored, fields
 
 
-def translate(error: ModelError) -> CollabError:
-    """A model's error as one of ours, its sentence kept."""
-    if isinstance(error, ModelNotFound):
-        return NotFound(str(error))
-    if isinstance(error, InvalidRequest):
-        return InvalidPrompt(str(error))
-    return Unavailable(str(error))
-
-
 # ---- storing and starting -------------------------------------------------------------------------------------------
 
 
-def _store(
-    ws: Workspace,
-    visitor: Visitor,
-    ask: Ask,
-    version: PromptVersion | None,
-    wording: Wording,
-    model: ModelInfo,
-    count: int,
-    seed: int,
-    settings: dict[str, Any],
-    variables: dict[str, str],
-    inputs: dict[str, Any],
-    request_id: str | None,
-) -> tuple[Generation, list[Output], bool]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was asked for, checked. version None: the wording was typed."""
+
+    version: PromptVersion | None
+    wording: Wording
+    model: ModelInfo
+    count: int
+    seed: int
+    settings: dict[str, Any]
+    variables: dict[str, str]
+    inputs: dict[str, Any]
+    request_id: str | None
+    origin: GenerationOrigin
+
+
+def _store(ws: Workspace, visitor: Visitor, plan: _Plan) -> tuple[Generation, list[Output], bool]:
     """The generation with its outputs, in one transaction with all it refers to; and whether it is new."""
     with ws.store.writing() as connection:
-        if request_id:
-            mine = {"requested_by": visitor.annotator_id, "request_id": request_id}
+        if plan.request_id:
+            mine: dict[str, Any] = {"requested_by": visitor.annotator_id, "request_id": plan.request_id}
             if earlier := ws.store.find(Generation, connection=connection, **mine):
                 return earlier[0], [], False
         ensure_annotator(ws, visitor, connection)
-        version = version or typed_version(ws.store, wording, visitor, connection=connection)
-        model_version = _model_version(ws, model, connection)
+        version = plan.version or typed_version(ws.store, plan.wording, visitor, connection=connection)
+        weights = model_version(ws.store, plan.model, connection=connection)
         generation = Generation(
             prompt_version_id=version.id,
-            model_version_id=model_version.id,
-            variables=variables,
-            inputs=inputs,
-            settings=settings,
-            seed=seed,
-            count=count,
+            model_version_id=weights.id,
+            variables=plan.variables,
+            inputs=plan.inputs,
+            settings=plan.settings,
+            seed=plan.seed,
+            count=plan.count,
             requested_by=visitor.annotator_id,
-            request_id=request_id,
-            origin=ask.origin,
+            request_id=plan.request_id,
+            origin=plan.origin,
             lease_until=now() + LEASE,
             worker=ws.runs.worker,
         )
-        media_type = "text/plain" if wording.modality == "text" else "image/png"
+        media_type = "text/plain" if plan.wording.modality == "text" else "image/png"
         outputs = [
             Output(
                 generation_id=generation.id,
                 position=position,
-                seed=(seed + position) % SEED_LIMIT,
+                seed=(plan.seed + position) % SEED_LIMIT,
                 media_type=media_type,
             )
-            for position in range(count)
+            for position in range(plan.count)
         ]
         ws.store.add(generation, *outputs, connection=connection)
     return generation, outputs, True
@@ -339,16 +308,6 @@ def ensure_annotator(ws: Workspace, visitor: Visitor, connection: Any) -> None:
     if not ws.store.find(Annotator, id=visitor.annotator_id, connection=connection):
         row = Annotator(id=visitor.annotator_id, origin=visitor.origin, display_name=visitor.display_name)
         ws.store.add(row, connection=connection)
-
-
-def _model_version(ws: Workspace, model: ModelInfo, connection: Any) -> ModelVersion:
-    identity = {"base": model.base, "revision": model.revision, "precision": model.precision, "adapter_sha256": None}
-    found = ws.store.find(ModelVersion, connection=connection, **identity)
-    if found:
-        return found[0]
-    version = ModelVersion(name=model.name, modality=model.modality, **identity)
-    ws.store.add(version, connection=connection)
-    return version
 
 
 def _request(

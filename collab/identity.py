@@ -107,7 +107,7 @@ class Identity:
 
     def _from_cookie(self, cookie: str) -> Visitor | None:
         match self.unsign("visitor", cookie) if cookie else None:
-            case [str() as annotator_id, "anonymous" | "local" | "huggingface" as origin]:
+            case [str() as annotator_id, "anonymous" | "local" as origin]:  # a login is proved by its session alone
                 name = "local" if origin == "local" else ""
                 return Visitor(annotator_id, origin, display_name=name)
         return None
@@ -135,7 +135,7 @@ class Identity:
             return False
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return False  # another site's page, open in a browser on this machine
-        if "origin" in headers and urlsplit(headers["origin"]).netloc != headers.get("host", ""):
+        if "origin" in headers and headers["origin"].partition("://")[2] != headers.get("host", ""):
             return False  # a page of another local server, or one that hides where it is from
         return getattr(request.client, "host", "") in _LOCAL_HOSTS
 
@@ -187,4 +187,7 @@ def _login(request: Any) -> Mapping[str, Any] | None:
 
 
 def _host(authority: str) -> str:
-    return urlsplit(f"//{authority}").hostname or ""
+    try:
+        return urlsplit(f"//{authority}").hostname or ""
+    except ValueError:  # brackets that hold no address
+        return ""

@@ -20,8 +20,11 @@ from collab.types import Example, Modality, Prompt, PromptVersion
 PROMPT_LIMIT = 20_000  # characters
 VARIABLE_LIMIT = 100_000  # characters: an article to summarise goes here
 EXAMPLES_LIMIT = 16
-# {{ and }} stand for literal braces; anything else in braces that is no name, JSON say, is left alone
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^\W\d]\w{0,63})\}")
+# {{name}} stands for {name} itself and {{{name}}} for the value in braces; other braces, JSON's say, are left alone
+_NAME = r"[^\W\d]\w{0,63}"
+_PLACEHOLDER = re.compile(
+    rf"\{{\{{\{{(?P<braced>{_NAME})\}}\}}\}}|\{{\{{(?P<literal>{_NAME})\}}\}}|\{{(?P<bare>{_NAME})\}}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ def check_wording(
         raise InvalidPrompt("A negative prompt is for pictures: leave it empty for text.")
     if modality == "image" and (system_text or examples):
         raise InvalidPrompt("System text and examples are for text: leave them empty for pictures.")
+    if examples is not None and (not isinstance(examples, Sequence) or isinstance(examples, str)):
+        raise InvalidPrompt("Examples must be a list of objects with “user” and “assistant”.")
     if len(examples or ()) > EXAMPLES_LIMIT:
         raise InvalidPrompt(f"There are {len(examples or ())} examples: at most {EXAMPLES_LIMIT} are possible.")
     return Wording(
@@ -108,7 +113,8 @@ def typed_version(store: Store, wording: Wording, author: Visitor, *, connection
 
 def placeholders(text: str) -> list[str]:
     """The variables of a prompt in the order of first mention."""
-    return list(dict.fromkeys(match[1] for match in _PLACEHOLDER.finditer(text) if match[1]))
+    found = (match["braced"] or match["bare"] for match in _PLACEHOLDER.finditer(text))
+    return list(dict.fromkeys(name for name in found if name))
 
 
 def fill(texts: Sequence[str], variables: Mapping[str, Any] | None) -> tuple[list[str], dict[str, str]]:
@@ -135,7 +141,13 @@ def fill(texts: Sequence[str], variables: Mapping[str, Any] | None) -> tuple[lis
             raise InvalidPrompt(
                 f"The variable {{{name}}} has no value: fill it in, or write {{{{{name}}}}} for braces."
             )
-    return [_PLACEHOLDER.sub(lambda m: values[m[1]] if m[1] else m[0][0], text) for text in texts], values
+
+    def put_in(match: re.Match[str]) -> str:
+        if match["literal"]:
+            return f"{{{match['literal']}}}"
+        return f"{{{values[match['braced']]}}}" if match["braced"] else values[match["bare"]]
+
+    return [_PLACEHOLDER.sub(put_in, text) for text in texts], values
 
 
 def _title(text: str) -> str:

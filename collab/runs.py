@@ -164,8 +164,7 @@ class Runs:
     def _record(self, run: Run, event: Event) -> None:
         match event:
             case Started():
-                changes = {"status": "running", "rendered": event.rendered}
-                self._change(run, changes)
+                self._change(run, {"status": "running", "rendered": event.rendered})
             case TextSample():
                 progress = run.progress[event.position]
                 progress.text, progress.seconds = event.text, event.seconds
@@ -191,7 +190,7 @@ class Runs:
                     self._runs.pop(run.generation.id, None)
 
     def _finish_text(self, run: Run, sample: TextSample) -> None:
-        tokens = tuple([t.text, round(t.logprob, 5), [[a, round(p, 5)] for a, p in t.top]]
+        tokens = tuple([_storable(t.text), round(t.logprob, 5), [[_storable(a), round(p, 5)] for a, p in t.top]]
                        for t in run.progress[sample.position].tokens)  # fmt: skip
         self._finish(
             run,
@@ -285,4 +284,4 @@ class Runs:
 
 def _storable(text: str) -> str:
     """A model may emit NUL or half a surrogate pair, which a database refuses: they become the replacement mark."""
-    return text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+    return "".join("�" if c == "\x00" or "\ud800" <= c <= "\udfff" else c for c in text)

@@ -12,10 +12,16 @@ from platformdirs import user_data_path
 
 from collab.errors import Misconfigured
 
+TEXT_ASPECTS = ("helpful", "correct", "style")
+IMAGE_ASPECTS = ("prompt match", "aesthetics", "artefacts")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator decided. `home` holds the database, blobs, keys and prepared models."""
+    """What the operator decided. `home` holds the database, blobs, keys and prepared models.
+
+    text_aspects, image_aspects: what outputs can be rated on from 1 to 5, besides their stars.
+    """
 
     home: Path
     database_url: str
@@ -27,6 +33,8 @@ class Settings:
     server_name: str = "127.0.0.1"
     server_port: int = 7860
     space_id: str = ""
+    text_aspects: tuple[str, ...] = TEXT_ASPECTS
+    image_aspects: tuple[str, ...] = IMAGE_ASPECTS
 
     @property
     def is_loopback(self) -> bool:
@@ -37,7 +45,11 @@ class Settings:
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings that `environ` (the process's by default) describes. Raises Misconfigured naming the variable."""
     env = os.environ if environ is None else environ
-    home = Path(env.get("COLLAB_HOME") or user_data_path("collab", appauthor=False)).expanduser().resolve()
+    given_home = env.get("COLLAB_HOME") or user_data_path("collab", appauthor=False)
+    try:
+        home = Path(given_home).expanduser().resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise Misconfigured(f"COLLAB_HOME is “{given_home}”, which is no folder here: {error}.") from error
     port_text = env.get("GRADIO_SERVER_PORT") or "7860"
     if not re.fullmatch(r"\d{1,5}", port_text) or not 0 < int(port_text) < 65536:
         raise Misconfigured(f"GRADIO_SERVER_PORT is “{port_text}”: set it to a number from 1 to 65535.")
@@ -47,6 +59,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     token = env.get("COLLAB_OWNER_TOKEN", "")
     if token and len(token) < 16:
         raise Misconfigured("COLLAB_OWNER_TOKEN is too short to keep anyone out: use at least 16 characters.")
+    secret = env.get("COLLAB_SECRET", "")
+    if secret and len(secret) < 16:
+        raise Misconfigured("COLLAB_SECRET is too short to sign anything: use at least 16 random characters.")
     owners = {name.strip().lower() for name in env.get("COLLAB_OWNERS", "").split(",") if name.strip()}
     space_id = env.get("SPACE_ID", "")
     if space_id and not owners:
@@ -56,10 +71,20 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", database_url),
         owners=frozenset(owners),
         owner_token=token,
-        secret=env.get("COLLAB_SECRET", ""),
+        secret=secret,
         text_model=env.get("COLLAB_TEXT_MODEL", ""),
         image_model=env.get("COLLAB_IMAGE_MODEL", ""),
         server_name=env.get("GRADIO_SERVER_NAME") or "127.0.0.1",
         server_port=int(port_text),
         space_id=space_id,
+        text_aspects=_names(env, "COLLAB_TEXT_ASPECTS", TEXT_ASPECTS),
+        image_aspects=_names(env, "COLLAB_IMAGE_ASPECTS", IMAGE_ASPECTS),
     )
+
+
+def _names(env: Mapping[str, str], variable: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """What a comma-separated variable lists, or the default where it is not set."""
+    names = tuple(dict.fromkeys(name.strip() for name in env.get(variable, "").split(",") if name.strip()))
+    if len(names) > 8 or any(len(name) > 40 for name in names):
+        raise Misconfigured(f"{variable} lists {len(names)} names: give at most 8, of at most 40 characters each.")
+    return names or default

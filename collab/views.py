@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from collab.feedback import ASPECTS, TAGS
+from collab.feedback import TAGS
 from collab.generation import own_generation
 from collab.identity import Visitor
 from collab.runs import Progress, Run
@@ -87,7 +87,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
             mine[act.output_id]["rating"] = feedback_json(act)
         elif isinstance(act, Edit) and act.output_id in mine:
             mine[act.output_id]["edit"] = feedback_json(act)
-        elif isinstance(act, Ranking) and act.generation_id == generation.id:
+        elif isinstance(act, Ranking) and act.subject == f"ranking:{generation.id}":  # of this generation alone
             ranking = feedback_json(act)
     for output in shown["outputs"]:
         output["feedback"] = mine[output["output_id"]]
@@ -109,7 +109,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         "note": "",
         "ahead": 0,
         "ranking": ranking,
-        "aspects": list(ASPECTS[modality]),
+        "aspects": list(ws.settings.text_aspects if modality == "text" else ws.settings.image_aspects),
         "tags": list(TAGS[modality]),
     }
 

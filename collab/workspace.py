@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from collab.errors import Misconfigured
 from collab.runs import Runs
 from collab.settings import Settings
 from collab.store import Blobs, Store, open_store
@@ -32,9 +33,12 @@ class Workspace:
 
 def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Workspace:
     """Open (and on first use make) everything under `settings.home`. Loads no model."""
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        blobs = Blobs(settings.home / "blobs")
+    except OSError as error:
+        raise Misconfigured(f"COLLAB_HOME cannot be used ({error}): point it at a folder you may write to.") from error
     store = open_store(settings.database_url)
-    blobs = Blobs(settings.home / "blobs")
     if engine is None:
         catalog = Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
         engine = Engine(catalog)

@@ -25,6 +25,7 @@ from models.base import (
     ModelUnavailable,
     canonical_settings,
 )
+from models.residents import NotEnoughMemory
 
 Progress = Callable[[str, float | None], None]
 
@@ -34,10 +35,6 @@ TEXT_CAN = frozenset({"logprobs", "prefix", "stop", "top_k", "repetition_penalty
 REMOTE = re.compile(r"remote:(?P<model>.+)@(?P<url>https?://.+)")
 NEEDS_FACTOR = 1.25  # weights, plus what a few requests need beside them
 _loading = threading.Lock()  # transformers and diffusers patch torch while they load: one model at a time
-
-
-class NotEnoughMemory(ModelUnavailable):
-    """The model is larger than the memory free now; closing another model may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +98,8 @@ class Catalog:
             return self._resolve_entry(entry)
         if name.startswith("remote:"):
             return _remote(name, modality)
-        folder = Path(name).expanduser()
-        if folder.is_dir():
-            return self._resolve_folder(folder.resolve(), modality, _short_name(name), str(folder.resolve()))
+        if (folder := _folder(name)) is not None:
+            return self._resolve_folder(folder, modality, _short_name(name), str(folder))
         if hub.HUB_ID.fullmatch(name):
             return self._resolve_hub(name, modality, _short_name(name), {})
         raise ModelNotFound(
@@ -210,7 +206,7 @@ class Catalog:
         needed, free = int(count * device.BYTES[info.precision] * NEEDS_FACTOR), device.free_bytes()
         if needed > free:
             raise NotEnoughMemory(
-                f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose a smaller one."
+                f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose another."
             )
 
 
@@ -228,6 +224,14 @@ def _remote(name: str, modality: Modality) -> ModelInfo:
         where=f"at {urlsplit(found['url']).hostname}",
         can=frozenset({"logprobs", "stop", "system", "few-shot"}) if modality == "text" else frozenset(),
     )
+
+
+def _folder(name: str) -> Path | None:
+    try:
+        folder = Path(name).expanduser()
+        return folder.resolve() if folder.is_dir() else None
+    except (OSError, RuntimeError):  # a name too long for the disk, a folder closed to us, somebody's unknown home
+        return None
 
 
 def _check_modality(name: str, found: Modality, wanted: Modality) -> None:

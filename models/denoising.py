@@ -10,12 +10,12 @@ from functools import wraps
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
+from diffusers import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 from torch import Tensor
 
 from models.base import ImageRequest
-from models.pipelines import Kind, copy_with_scheduler, input_channels
+from models.pipelines import Kind, Pipeline, copy_with_scheduler, input_channels
 from models.preview import Previewer
 
 PREVIEW_SHARE = 0.2  # previews may take this part of the time
@@ -53,7 +53,7 @@ class _Latest:
 def denoise(
     plan: Plan,
     positions: Sequence[int],
-    pipelines: dict[Kind, DiffusionPipeline],
+    pipelines: dict[Kind, Pipeline],
     previewer: Previewer,
     report: Callable[[Progress], None],
 ) -> list[Image.Image]:
@@ -83,7 +83,7 @@ def denoise(
     mix = _Blend(plan, pipelines, positions) if blends else None
     clock = _PreviewClock()
 
-    def after_step(own: DiffusionPipeline, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+    def after_step(own: Pipeline, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         steps = getattr(own, "num_timesteps", None) or settings["num_inference_steps"]
         latents = tensors["latents"]
         if mix is not None:
@@ -111,7 +111,7 @@ def seeded(seed: int, position: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed((seed + position) % 2**32)
 
 
-def blends_latents(pipelines: dict[Kind, DiffusionPipeline]) -> bool:
+def blends_latents(pipelines: dict[Kind, Pipeline]) -> bool:
     """Whether inpainting goes through image-to-image with latents mixed after every step.
 
     diffusers' Stable Diffusion inpainting knows latents of 4 channels only; our mixing knows any number.
@@ -129,7 +129,7 @@ class _Blend:
     """After every step, puts the noised original back wherever the mask is black (as in Lugmayr et al. 2022, RePaint,
     without its resampling)."""
 
-    def __init__(self, plan: Plan, pipelines: dict[Kind, DiffusionPipeline], positions: Sequence[int]) -> None:
+    def __init__(self, plan: Plan, pipelines: dict[Kind, Pipeline], positions: Sequence[int]) -> None:
         assert plan.init is not None and plan.mask is not None
         pipe = pipelines["image-to-image"]
         vae = pipe.vae
@@ -145,7 +145,7 @@ class _Blend:
         noise = [torch.randn(latents.shape[1:], generator=seeded(plan.request.seed, p)) for p in positions]
         self._noise = torch.stack(noise).to(latents)
 
-    def __call__(self, pipe: DiffusionPipeline, index: int, steps: int, latents: Tensor) -> Tensor:
+    def __call__(self, pipe: Pipeline, index: int, steps: int, latents: Tensor) -> Tensor:
         original = self._original.expand_as(latents)
         if index + 1 < steps:
             left = pipe.scheduler.timesteps[len(pipe.scheduler.timesteps) - steps + index + 1]
@@ -153,7 +153,7 @@ class _Blend:
         return torch.where(self._repaint.bool(), latents, original.to(latents))
 
 
-def _unpacked(pipe: DiffusionPipeline, latents: Tensor, settings: Mapping[str, Any]) -> Tensor:
+def _unpacked(pipe: Pipeline, latents: Tensor, settings: Mapping[str, Any]) -> Tensor:
     """(B, C, h, w) from rows of 2×2 patches, where the family says how; else unchanged (and without a preview)."""
     try:
         return pipe._unpack_latents(latents, settings["height"], settings["width"], pipe.vae_scale_factor)
@@ -167,13 +167,15 @@ def _watch_scheduler(scheduler: Any, latest: _Latest) -> None:
     if "return_dict" not in inspect.signature(step).parameters:
         return
 
+    flows = isinstance(scheduler, FlowMatchEulerDiscreteScheduler)
+
     @wraps(step)
     def watched(*args: Any, return_dict: bool = True, **kwargs: Any) -> Any:
         output = step(*args, return_dict=True, **kwargs)
         estimate = getattr(output, "pred_original_sample", getattr(output, "denoised", None))
         if estimate is None and _keeps_clean_estimates(scheduler):
             estimate = scheduler.model_outputs[-1]
-        elif estimate is None and isinstance(scheduler, FlowMatchEulerDiscreteScheduler) and len(args) > 2:
+        elif estimate is None and flows and len(args) > 2:
             velocity, _timestep, noisy = args[:3]  # rectified flow: clean = noisy − sigma · velocity
             estimate = noisy - scheduler.sigmas[scheduler.step_index - 1] * velocity
         latest.estimate = estimate

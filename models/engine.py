@@ -1,7 +1,7 @@
-"""Admits requests fairly, steps the loaded backends, sends every sample to its own request, cancels, and loads models.
+"""Admits requests fairly, steps the loaded backends, sends every sample to its own request, and cancels.
 
-Pure threading: imports no torch and knows no backend by name. All backends are stepped by one thread; each model
-loads in a thread of its own. Nothing here is stored: a request lives until its `Ended`.
+Pure threading: imports no torch and knows no backend by name. All backends are stepped by one thread. Nothing here is
+stored: a request lives until its `Ended`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from models.base import (
     Backend,
@@ -29,33 +29,14 @@ from models.base import (
     TextRequest,
     TextSample,
 )
-from models.fairness import FairQueue
+from models.residents import ModelSource, ModelStatus, Resident, Residents
+
+__all__ = ["Engine", "ModelStatus", "Sink"]
 
 log = logging.getLogger(__name__)
 
 Sink = Callable[[Event], None]
 REMOTE_POLL_S = 0.01
-
-
-class ModelSource(Protocol):
-    """What the engine needs of a catalog."""
-
-    def entries(self, modality: Modality | None = None) -> Sequence[Any]: ...
-
-    def resolve(self, name: str, modality: Modality) -> ModelInfo: ...
-
-    def load(self, info: ModelInfo, progress: Callable[[str, float | None], None]) -> Backend: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """One model the engine has been asked for. fraction: 0–1 of its loading, None when unknown."""
-
-    name: str
-    base: str
-    state: Literal["loading", "ready", "failed"]
-    message: str
-    fraction: float | None
 
 
 @dataclass(eq=False)
@@ -65,27 +46,10 @@ class _Job:
     submitted_s: float
     started_s: float = 0.0
     first_s: float = 0.0
-    loaded_s: float = 0.0  # when its model became ready, if it was not at submission
+    loading_s: float = 0.0  # how long it waited for its model to load
     cancelled: bool = False
     ended: bool = False
     last: dict[int, Sample] = field(default_factory=dict)  # position -> latest sample
-
-
-@dataclass(eq=False)
-class _Model:
-    info: ModelInfo
-    waiting: FairQueue = field(default_factory=FairQueue)
-    running: dict[str, _Job] = field(default_factory=dict)
-    backend: Backend | None = None
-    state: Literal["wanted", "loading", "ready", "failed"] = "wanted"
-    message: str = "Waiting to load"
-    fraction: float | None = None
-    used_s: float = 0.0
-    draining: bool = False  # finishes what it runs, then makes room for another model
-
-    @property
-    def in_memory(self) -> bool:
-        return self.info.precision != "remote" and self.state in ("loading", "ready")
 
 
 class Engine:
@@ -100,10 +64,9 @@ class Engine:
         self.catalog = catalog
         self.max_waiting = max_waiting
         self.max_waiting_per_owner = max_waiting_per_owner
-        self.max_models = max_models
         self._wake = threading.Condition()
         self._jobs: dict[str, _Job] = {}
-        self._models: dict[tuple[str, ...], _Model] = {}
+        self._models = Residents(catalog, max_models, self._wake, self._notify)
         self._changed = False  # something for the engine thread to look at
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -135,7 +98,7 @@ class Engine:
                     f"{waiting.count(request.owner)} of your requests are waiting already: let some finish first."
                 )
             self._jobs[request.id] = _Job(request, sink, time.perf_counter())
-            self._wanted_model(request.model).waiting.push(request)
+            self._models.want(request.model).waiting.push(request)
             self._notify()
 
     def cancel(self, request_id: str) -> bool:
@@ -154,7 +117,7 @@ class Engine:
             job = self._jobs.get(request_id)
             if job is None or job.started_s:
                 return 0
-            model = self._models[_key(job.request.model)]
+            model = self._models.want(job.request.model)
             before = 0
             for waiting_id in model.waiting.order():
                 if waiting_id == request_id:
@@ -166,17 +129,11 @@ class Engine:
         """Load a model before anyone asks it for something."""
         with self._wake:
             if not self._closing:
-                self._wanted_model(info)
+                self._models.want(info)
                 self._notify()
 
     def status(self) -> list[ModelStatus]:
-        with self._wake:
-            return [
-                ModelStatus(
-                    m.info.name, m.info.base, "loading" if m.state == "wanted" else m.state, m.message, m.fraction
-                )
-                for m in self._models.values()
-            ]
+        return [model.status for model in self._models]
 
     def close(self) -> None:
         """Cancel everything, free the models and wait for the engine's thread."""
@@ -197,8 +154,9 @@ class Engine:
                 self._end_cancelled(everything=closing)
                 if closing:
                     break
-                self._manage_memory()
-                stepped = [self._serve(model) for model in self._snapshot() if model.backend is not None]
+                self._fail_unloadable()
+                self._models.manage()
+                stepped = [self._serve(model) for model in self._models if model.backend is not None]
             except Exception:
                 # a bug of the engine itself must not silence every later request
                 log.exception("The engine stumbled and goes on")
@@ -207,11 +165,9 @@ class Engine:
             with self._wake:
                 if "samples" not in stepped and not self._changed:
                     self._wake.wait(REMOTE_POLL_S if "nothing" in stepped else None)
-        for model in self._snapshot():
-            if model.backend is not None:
-                _close(model.backend)
+        self._models.close()
 
-    def _serve(self, model: _Model) -> Literal["idle", "nothing", "samples"]:
+    def _serve(self, model: Resident) -> Literal["idle", "nothing", "samples"]:
         """Admit what there is room for and make one step."""
         backend = model.backend
         assert backend is not None
@@ -226,8 +182,8 @@ class Engine:
             return "samples"
         model.used_s = time.perf_counter()
         for sample in samples:
-            job = model.running.get(sample.request_id)
-            if job is None:
+            job = self._jobs.get(sample.request_id)
+            if job is None or sample.request_id not in model.running:
                 continue
             if isinstance(sample, Ended):
                 self._end(job, sample.status, sample.error)
@@ -240,7 +196,7 @@ class Engine:
                     self._end(job, "done")
         return "samples" if samples else "nothing"
 
-    def _admit_waiting(self, model: _Model, backend: Backend) -> None:
+    def _admit_waiting(self, model: Resident, backend: Backend) -> None:
         while not model.draining:
             with self._wake:
                 request_id = model.waiting.next()
@@ -251,12 +207,17 @@ class Engine:
                 if job.cancelled:
                     return  # ended in the next turn
                 model.waiting.pop()
-                model.running[job.request.id] = job
+                model.running.add(job.request.id)
                 job.started_s = model.used_s = time.perf_counter()
+                job.loading_s = max(0.0, model.ready_s - job.submitted_s)
             try:
                 rendered = backend.admit(job.request)
             except ModelError as e:
                 self._end(job, "failed", str(e))
+                continue
+            except Exception:
+                log.exception("%s could not take request %s", model.info.name, job.request.id)
+                self._end(job, "failed", f"{model.info.name} could not read this request: change the prompt.")
                 continue
             self._send(job, Started(job.request.id, rendered))
 
@@ -269,13 +230,17 @@ class Engine:
                     self._send(job, sample)
             self._end(job, "cancelled")
 
-    def _reset(self, model: _Model, backend: Backend) -> None:
-        for job in list(model.running.values()):
-            self._end(job, "failed", f"{model.info.name} stopped with an unexpected error: try again.")
+    def _reset(self, model: Resident, backend: Backend) -> None:
+        for id_ in list(model.running):
+            self._end(self._jobs[id_], "failed", f"{model.info.name} stopped with an unexpected error: try again.")
         if backend.active():  # it did not even let go: load it afresh
-            _close(backend)
-            with self._wake:
-                model.backend, model.state, model.message, model.fraction = None, "wanted", "Loading again", None
+            self._models.unload(model)
+
+    def _fail_unloadable(self) -> None:
+        for model in self._models:
+            if model.state == "failed":
+                for id_ in list(model.waiting.order()):
+                    self._end(self._jobs[id_], "failed", model.message)
 
     def _send(self, job: _Job, event: Event) -> None:
         if job.ended:
@@ -294,10 +259,10 @@ class Engine:
         id_, now_s = job.request.id, time.perf_counter()
         with self._wake:
             self._jobs.pop(id_, None)
-            model = self._models.get(_key(job.request.model))
+            model = self._models.get(job.request.model)
             if model is not None:
                 model.waiting.remove(id_)
-                model.running.pop(id_, None)
+                model.running.discard(id_)
         if model is not None and model.backend is not None:
             try:
                 model.backend.evict(id_)
@@ -305,7 +270,7 @@ class Engine:
                 log.exception("%s could not let go of request %s", model.info.name, id_)
         timings = {
             "queued": (job.started_s or now_s) - job.submitted_s,
-            "loading": max(0.0, (job.loaded_s or job.submitted_s) - job.submitted_s),
+            "loading": job.loading_s,
             "total": now_s - job.submitted_s,
         }
         if job.first_s:
@@ -315,101 +280,9 @@ class Engine:
         except Exception:
             log.exception("The receiver of request %s failed at its end", id_)
 
-    # ---- models in memory ------------------------------------------------------------------------------------------
-
-    def _wanted_model(self, info: ModelInfo) -> _Model:
-        model = self._models.setdefault(_key(info), _Model(info))
-        if model.state == "failed":
-            model.state, model.message, model.fraction = "wanted", "Trying again", None
-        return model
-
-    def _manage_memory(self) -> None:
-        """Fail what cannot load, start what may load, and make room for what has to wait for room."""
-        for model in self._snapshot():
-            if model.state == "failed":
-                for id_ in list(model.waiting.order()):
-                    self._end(self._jobs[id_], "failed", model.message)
-        for model in self._snapshot():
-            if model.state == "wanted" and self._make_room(model):
-                with self._wake:
-                    model.state, model.message = "loading", "Loading"
-                threading.Thread(target=self._load, args=(model,), name=f"load {model.info.name}", daemon=True).start()
-
-    def _make_room(self, wanted: _Model) -> bool:
-        """Whether `wanted` may load now. Closes the least recently used idle model, or lets the least recently used
-        busy one drain, so that nobody waits for ever behind a model that is always busy."""
-        resident = [m for m in self._snapshot() if m.in_memory]
-        if wanted.info.precision == "remote" or len(resident) < self.max_models:
-            return True
-        ready = sorted((m for m in resident if m.state == "ready"), key=lambda m: m.used_s)
-        idle = [m for m in ready if not m.running and (m.draining or not len(m.waiting))]
-        if idle:
-            self._unload(idle[0])
-            return True
-        if ready and not any(m.draining for m in ready):
-            ready[0].draining = True
-        return False
-
-    def _unload(self, model: _Model) -> None:
-        backend = model.backend
-        with self._wake:
-            model.backend, model.draining = None, False
-            if len(model.waiting):
-                # back to the end of the line, behind the model it makes room for
-                model.state, model.message, model.fraction = "wanted", "Waiting to load", None
-                self._models[_key(model.info)] = self._models.pop(_key(model.info))
-            else:
-                del self._models[_key(model.info)]
-        if backend is not None:
-            _close(backend)
-
-    def _load(self, model: _Model) -> None:
-        """Runs in a thread of its own."""
-
-        def progress(message: str, fraction: float | None) -> None:
-            with self._wake:
-                model.message, model.fraction = message, fraction
-
-        backend, error = None, ""
-        try:
-            backend = self.catalog.load(model.info, progress)
-        except ModelError as e:
-            error = str(e)
-        except Exception as e:
-            log.exception("%s failed to load", model.info.name)
-            error = (
-                f"{model.info.name} could not be loaded ({type(e).__name__}): check its files or choose another model."
-            )
-        with self._wake:
-            if self._closing and backend is not None:
-                _close(backend)
-                return
-            now_s = time.perf_counter()
-            model.backend, model.used_s = backend, now_s
-            model.state = "ready" if backend is not None else "failed"
-            model.message, model.fraction = error or "Ready", None if error else 1.0
-            for id_ in model.waiting.order():
-                self._jobs[id_].loaded_s = now_s
-            self._notify()
-
-    def _snapshot(self) -> list[_Model]:
-        with self._wake:
-            return list(self._models.values())
-
     def _notify(self) -> None:
         self._changed = True
         self._wake.notify_all()
-
-
-def _key(info: ModelInfo) -> tuple[str, ...]:
-    return (info.modality, info.base, info.revision, info.precision)
-
-
-def _close(backend: Backend) -> None:
-    try:
-        backend.close()
-    except Exception:
-        log.exception("%s could not be closed", backend.info.name)
 
 
 def _cancelled_samples(job: _Job) -> list[Sample]:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from diffusers import DiffusionPipeline
 from PIL import Image
 
 from models.base import Ended, ImageRequest, ImageSample, InvalidRequest, ModelError, ModelInfo, Request
@@ -25,6 +24,7 @@ from models.pictures import decode_mask, decode_picture, encode_png
 from models.pipelines import (
     Kind,
     LoadProgress,
+    Pipeline,
     copy_with_scheduler,
     first_line,
     is_out_of_memory,
@@ -60,10 +60,10 @@ class _Running:
 class ImageBackend:
     """One resident diffusers model; implements models.base.Backend."""
 
-    def __init__(self, info: ModelInfo, pipe: DiffusionPipeline, device: str) -> None:
+    def __init__(self, info: ModelInfo, pipe: Pipeline, device: str) -> None:
         self.info = info
         self._device = device
-        self._pipelines: dict[Kind, DiffusionPipeline] = pipelines_by_kind(pipe)
+        self._pipelines: dict[Kind, Pipeline] = pipelines_by_kind(pipe)
         self._previewer = Previewer(getattr(pipe, "vae", None))
         self._running: dict[str, _Running] = {}  # in the order of their turns
 
@@ -237,7 +237,7 @@ class ImageBackend:
         return f"“{self.info.name}” could not draw this: {first_line(error)}"
 
 
-def _accepts(pipe: DiffusionPipeline) -> frozenset[str]:
+def _accepts(pipe: Pipeline) -> frozenset[str]:
     return frozenset(inspect.signature(type(pipe).__call__).parameters)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import diffusers
+import httpx
 import torch
 import transformers
 from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, DiffusionPipeline
@@ -25,6 +26,7 @@ from huggingface_hub.errors import (
 from models.base import InvalidRequest, ModelInfo, ModelNotFound, ModelUnavailable
 
 LoadProgress = Callable[[str, float | None], None]
+Pipeline = Any  # a DiffusionPipeline, whose parts mypy cannot see
 Kind = Literal["text-to-image", "image-to-image", "inpaint"]
 
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -42,7 +44,7 @@ SCHEDULER_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
 log = logging.getLogger(__name__)
 
 
-def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> DiffusionPipeline:
+def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Pipeline:
     """The pipeline of `info`, on `device`. Raises ModelNotFound or ModelUnavailable."""
     source = _source(info)
     progress(f"Loading {info.name}", None)
@@ -62,10 +64,8 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Diffu
         raise ModelUnavailable(
             f"“{info.base}” asks you to accept its terms: do so on its hub page and log in with `hf auth login`."
         ) from error
-    except (LocalEntryNotFoundError, ConnectionError) as error:
-        raise ModelUnavailable(
-            f"“{info.base}” is not on this machine and the hub cannot be reached: connect, or choose a local model."
-        ) from error
+    except (LocalEntryNotFoundError, ConnectionError, httpx.TransportError) as error:
+        raise ModelUnavailable(_out_of_reach(info)) from error
     except EntryNotFoundError as error:
         raise ModelNotFound(
             f"“{info.base}” has no model_index.json, so it is not a diffusers pipeline: choose another model."
@@ -75,6 +75,8 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Diffu
     except (OSError, ValueError, RuntimeError, AttributeError, ImportError, TypeError, KeyError) as error:
         if is_out_of_memory(error):
             raise ModelUnavailable(f"“{info.name}” does not fit in memory: choose a smaller model.") from error
+        if "not fully cached locally" in str(error):
+            raise ModelUnavailable(_out_of_reach(info)) from error
         raise ModelUnavailable(f"“{info.name}” could not be loaded: {first_line(error)}") from error
     if "prompt" not in inspect.signature(type(pipe).__call__).parameters:
         raise ModelUnavailable(f"“{info.name}” ({type(pipe).__name__}) takes no prompt: choose another model.")
@@ -82,19 +84,20 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Diffu
     return _placed(pipe, device)
 
 
-def pipelines_by_kind(pipe: DiffusionPipeline) -> dict[Kind, DiffusionPipeline]:
+def pipelines_by_kind(pipe: Pipeline) -> dict[Kind, Pipeline]:
     """The loaded pipeline and its family's siblings, all sharing its modules."""
     accepts = inspect.signature(type(pipe).__call__).parameters
     if "mask_image" in accepts or input_channels(pipe) == 9:  # a checkpoint trained for inpainting only
         return {"inpaint": _sibling(AutoPipelineForInpainting, pipe) or pipe}
-    found: dict[Kind, DiffusionPipeline] = {"text-to-image": pipe}
-    for kind, family in (("image-to-image", AutoPipelineForImage2Image), ("inpaint", AutoPipelineForInpainting)):
+    found: dict[Kind, Pipeline] = {"text-to-image": pipe}
+    families: dict[Kind, Any] = {"image-to-image": AutoPipelineForImage2Image, "inpaint": AutoPipelineForInpainting}
+    for kind, family in families.items():
         if (sibling := _sibling(family, pipe)) is not None:
             found[kind] = sibling
     return found
 
 
-def copy_with_scheduler(pipe: DiffusionPipeline, name: str) -> DiffusionPipeline:
+def copy_with_scheduler(pipe: Pipeline, name: str) -> Pipeline:
     """The same modules under a scheduler of its own, so that two runs share no state.
 
     Raises InvalidRequest if the model's family cannot use the scheduler `name`.
@@ -117,13 +120,13 @@ def copy_with_scheduler(pipe: DiffusionPipeline, name: str) -> DiffusionPipeline
     return shallow
 
 
-def input_channels(pipe: DiffusionPipeline) -> int | None:
+def input_channels(pipe: Pipeline) -> int | None:
     """How many channels the UNet or transformer reads, where its config says so."""
     denoiser = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
     return getattr(getattr(denoiser, "config", None), "in_channels", None)
 
 
-def size_multiple(pipe: DiffusionPipeline) -> int:
+def size_multiple(pipe: Pipeline) -> int:
     """Width and height must be multiples of this; other sizes come out rounded."""
     config = getattr(getattr(pipe, "image_processor", None), "config", None)
     return int(getattr(config, "vae_scale_factor", 1) or 1)
@@ -158,7 +161,11 @@ def _source(info: ModelInfo) -> str:
     return info.base
 
 
-def _from_pretrained(source: str, info: ModelInfo) -> DiffusionPipeline:
+def _out_of_reach(info: ModelInfo) -> str:
+    return f"“{info.base}” is not on this machine and the hub cannot be reached: connect, or choose a local model."
+
+
+def _from_pretrained(source: str, info: ModelInfo) -> Pipeline:
     options: dict[str, Any] = {"dtype": DTYPES[info.precision], "local_files_only": Path(source).is_dir()}
     if not options["local_files_only"]:
         options["revision"] = info.revision or None
@@ -170,11 +177,11 @@ def _from_pretrained(source: str, info: ModelInfo) -> DiffusionPipeline:
             log.debug("No %s: %s", attempt, error)
     try:
         return DiffusionPipeline.from_pretrained(source, **options)
-    except ConnectionError:  # offline: what was downloaded before still serves
+    except (ConnectionError, httpx.TransportError):  # offline: what was downloaded before still serves
         return DiffusionPipeline.from_pretrained(source, **{**options, "local_files_only": True})
 
 
-def _tame(pipe: DiffusionPipeline) -> None:
+def _tame(pipe: Pipeline) -> None:
     pipe.set_progress_bar_config(disable=True)
     for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
         tokenizer = getattr(pipe, name, None)
@@ -184,7 +191,7 @@ def _tame(pipe: DiffusionPipeline) -> None:
             tokenizer.model_max_length = longest  # a tokenizer saved without its limit would pad without end
 
 
-def _placed(pipe: DiffusionPipeline, device: str) -> DiffusionPipeline:
+def _placed(pipe: Pipeline, device: str) -> Pipeline:
     try:
         return pipe.to(device)
     except torch.OutOfMemoryError as error:
@@ -196,7 +203,7 @@ def _placed(pipe: DiffusionPipeline, device: str) -> DiffusionPipeline:
     return pipe
 
 
-def _sibling(family: Any, pipe: DiffusionPipeline) -> DiffusionPipeline | None:
+def _sibling(family: Any, pipe: Pipeline) -> Pipeline | None:
     try:
         sibling = family.from_pipe(pipe)
     except ValueError:  # the family has no such pipeline

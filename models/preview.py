@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+from typing import Any
 
 import torch
 from PIL import Image
@@ -23,9 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class Previewer:
-    """Makes previews of one VAE's latents; of latents in an unknown shape it makes none, and it never raises."""
+    """Makes previews of the latents of one VAE (a diffusers autoencoder or None); of latents in an unknown shape it makes none, and it never raises."""
 
-    def __init__(self, vae: torch.nn.Module | None) -> None:
+    def __init__(self, vae: Any) -> None:
         self._vae = vae
         self._map: Tensor | None = None  # (channels + 1, 3): RGB in −1…1 = [latent, 1] @ map
         self._decodes = vae is not None and sum(p.numel() for p in vae.parameters()) < SMALL_VAE_PARAMETERS
@@ -62,7 +63,7 @@ class Previewer:
 
 
 @torch.no_grad()
-def _fitted_map(vae: torch.nn.Module) -> Tensor:
+def _fitted_map(vae: Any) -> Tensor:
     """Least squares from latents to the mean colour of the pixels each stands for."""
     generator = torch.Generator().manual_seed(0)
     colours = torch.rand(1, 3, PATCHES_A_SIDE, PATCHES_A_SIDE, generator=generator) * 2 - 1

@@ -195,8 +195,8 @@ def read_delta(event: str, host: str) -> Delta:
     answer = _object(event, host)
     if answer.get("error"):
         raise ModelUnavailable(f"{host} failed: {said(event)}")
-    usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
-    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    usage = answer.get("usage")
+    counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("prompt_tokens", "completion_tokens")]
     prompt_tokens, completion_tokens = (count if isinstance(count, int) else None for count in counts)
     choices = answer.get("choices")
     if not isinstance(choices, list):

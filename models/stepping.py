@@ -47,12 +47,12 @@ class SteppedCall(Generic[Report, Result]):
         self._granted.release()
         self._handed_over.acquire()
         if not self.finished:
-            return self._report  # type: ignore[return-value]
+            return self._report
         self._thread.join()
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        return self._result  # type: ignore[return-value]
+        return self._result
 
     def cancel(self) -> None:
         """End the call where it sleeps and wait until its memory is free."""

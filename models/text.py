@@ -104,6 +104,7 @@ class TextBackend:
         if not isinstance(request, TextRequest):
             raise InvalidRequest(f"{self.info.name} writes text: choose an image model for an image.")
         prompt = rendered(self._tokenizer, request.messages, request.prefix)
+        prompt = prompt.encode("utf-8", "replace").decode("utf-8")  # no tokenizer takes half a surrogate pair
         ids = self._encoded(prompt)
         settings = request.settings
         limit = settings["max_new_tokens"]

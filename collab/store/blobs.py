@@ -62,5 +62,5 @@ class Blobs:
     def all(self) -> Iterator[str]:
         """The SHA-256 that each stored file claims by its name."""
         for path in sorted(self.folder.glob("??/*")):
-            if _SHA256.fullmatch(path.name):
+            if _SHA256.fullmatch(path.name) and path == self.path(path.name):
                 yield path.name

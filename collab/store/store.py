@@ -62,12 +62,15 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # SQLite's readers see one moment anyway
+        snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(collab_write=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one consistent moment."""
-        with self.engine.connect() as connection:
+        with self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -122,12 +125,12 @@ class Store:
             with self.reading() as connection:
                 return self.acts(ids, connection=connection)
         kinds = sa.select(schema.feedback.c.id, schema.feedback.c.kind).where(schema.feedback.c.id.in_(ids))
-        by_kind: dict[str, list[str]] = {}
+        by_kind: dict[types.FeedbackKind, list[str]] = {}
         for act_id, kind in connection.execute(kinds):
             by_kind.setdefault(kind, []).append(act_id)
         acts: list[Any] = []
         for kind, members in by_kind.items():
-            acts += self.find(_ACT_OF_KIND[kind], id=members, connection=connection)  # type: ignore[arg-type]
+            acts += self.find(_ACT_OF_KIND[kind], id=members, connection=connection)
         return sorted(acts, key=lambda act: act.id)
 
     def update(
@@ -175,7 +178,7 @@ def open_store(database_url: str) -> Store:
         upgrade(engine, lock=lock)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise Misconfigured("DATABASE_URL is no database's address: write postgresql://NAME@HOST/DATABASE.") from error
-    except (sa.exc.OperationalError, OSError) as error:
+    except (sa.exc.DatabaseError, OSError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise Misconfigured(f"The database cannot be opened ({reason}): check DATABASE_URL and COLLAB_HOME.") from error
     return Store(engine)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from collab.errors import CollabError
 from collab.store import schema
 from collab.store.blobs import Blobs
 from collab.store.store import ACTS, Store
@@ -19,15 +21,47 @@ def problems(store: Store, blobs: Blobs, content_sha256: Callable[[str], str] | 
     content_sha256: recomputes a prompt version's hash from its id, if given.
     """
     with store.reading() as connection:
+        yield from _file(connection)
+        yield from _json(connection)
         yield from _dangling(connection)
         yield from _chains(connection)
+        yield from _rankings(connection)
         yield from _outputs(connection)
         if content_sha256:
-            versions = schema.prompt_versions
-            for version_id, recorded in connection.execute(sa.select(versions.c.id, versions.c.content_sha256)):
-                if content_sha256(version_id) != recorded:
-                    yield f"Prompt version {version_id} no longer matches its SHA-256: its words were changed."
+            yield from _wordings(connection, content_sha256)
         yield from _blobs(connection, blobs)
+
+
+def _file(connection: Connection) -> Iterator[str]:
+    """What SQLite itself finds wrong with the pages and indexes of its file; PostgreSQL has tools of its own."""
+    if connection.dialect.name != "sqlite":
+        return
+    for (said,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+        if said != "ok":
+            yield f"The database file is damaged: {said}"
+
+
+def _json(connection: Connection) -> Iterator[str]:
+    """Values that should be JSON and cannot be read."""
+    for table in schema.metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, schema.Json):
+                for row_id, value in connection.execute(sa.select(table.c.id, sa.type_coerce(column, sa.Text))):
+                    try:
+                        json.loads(value or "null")
+                    except ValueError:
+                        yield f"{table.name} {row_id}: {column.name} is damaged, it cannot be read."
+
+
+def _wordings(connection: Connection, content_sha256: Callable[[str], str]) -> Iterator[str]:
+    versions = schema.prompt_versions
+    for version_id, recorded in connection.execute(sa.select(versions.c.id, versions.c.content_sha256)):
+        try:
+            same = content_sha256(version_id) == recorded
+        except (CollabError, ValueError):  # its prompt is gone or its JSON damaged, which is told above
+            continue
+        if not same:
+            yield f"Prompt version {version_id} no longer matches its SHA-256: its words were changed."
 
 
 def _dangling(connection: Connection) -> Iterator[str]:
@@ -52,10 +86,44 @@ def _chains(connection: Connection) -> Iterator[str]:
     )
     for act_id, before_id in connection.execute(strangers):
         yield f"Feedback {act_id} follows {before_id}, which is another person's or about something else."
+    begun = sa.select(f.c.annotator_id, f.c.subject).group_by(f.c.annotator_id, f.c.subject)
+    begun = begun.having(sa.func.count(sa.case((f.c.supersedes_id.is_(None), 1))) != 1)
+    for annotator_id, subject in connection.execute(begun):
+        yield f"The acts of {annotator_id} about {subject} have no single beginning."
+    forked = sa.select(f.c.supersedes_id).where(f.c.supersedes_id.is_not(None)).group_by(f.c.supersedes_id)
+    for (act_id,) in connection.execute(forked.having(sa.func.count() > 1)):
+        yield f"Feedback {act_id} is followed by two acts: one of them was not the person's."
+    r, about = schema.retractions, schema.feedback.alias("about")
+    for column in (r.c.retracts_id, r.c.restores_id):
+        elsewhere = sa.select(f.c.id, about.c.id).where(
+            f.c.id == r.c.id,
+            about.c.id == column,
+            (f.c.subject != about.c.subject) | (f.c.annotator_id != about.c.annotator_id),
+        )
+        for act_id, about_id in connection.execute(elsewhere):
+            yield f"Feedback {act_id} takes back or restores {about_id}, another person's or about something else."
     for kind, detail in ACTS.values():
+        other = sa.select(f.c.id, f.c.kind).where(f.c.kind != kind, sa.exists().where(detail.c.id == f.c.id))
+        for act_id, said in connection.execute(other):
+            yield f"Feedback {act_id} is a {said} with the details of a {kind}."
         bare = sa.select(f.c.id).where(f.c.kind == kind, ~sa.exists().where(detail.c.id == f.c.id))
         for (act_id,) in connection.execute(bare):
             yield f"Feedback {act_id} is a {kind} without its details."
+
+
+def _rankings(connection: Connection) -> Iterator[str]:
+    """A ranking's groups name outputs, which no foreign key watches over."""
+    r, known = schema.rankings, None
+    for row_id, value in connection.execute(sa.select(r.c.id, sa.type_coerce(r.c.groups, sa.Text))):
+        if known is None:
+            known = {output_id for (output_id,) in connection.execute(sa.select(schema.outputs.c.id))}
+        try:
+            groups = json.loads(value)
+        except ValueError:  # told above
+            continue
+        for output_id in (output_id for group in groups for output_id in group):
+            if output_id not in known:
+                yield f"rankings {row_id}: groups names {output_id}, which is not there."
 
 
 def _outputs(connection: Connection) -> Iterator[str]:

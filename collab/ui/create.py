@@ -41,8 +41,8 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     current = gr.State("")  # id of the generation on the board
     form = build_form(ws)
     with gr.Row(elem_id="collab-actions"):
-        go = gr.Button("Generate  ⌘⏎", variant="primary", elem_id="generate", scale=0, min_width=220)
-        stop = gr.Button("Stop  Esc", elem_id="stop", interactive=False, scale=0, min_width=120)
+        go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
+        stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
         status = gr.HTML("", elem_id="model-status")
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]

@@ -79,7 +79,7 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         request_id: str = "",
         system_text: str = "",
         examples: list | None = None,
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request = None,
     ) -> AsyncIterator[dict]:
         """Generate 1 to 8 texts or pictures from a prompt, streaming their state until all are finished."""
         ask = Ask(
@@ -100,12 +100,12 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         async for state in api.generate(ws, who(request), ask, link(request)):
             yield state
 
-    async def generation(generation_id: str, request: gr.Request = None) -> AsyncIterator[dict]:  # type: ignore[assignment]
+    async def generation(generation_id: str, request: gr.Request = None) -> AsyncIterator[dict]:
         """Follow one of your generations again, from its present state until it has ended."""
         async for state in api.follow(ws, who(request), generation_id, link(request)):
             yield state
 
-    def cancel(generation_id: str, request: gr.Request = None) -> dict:  # type: ignore[assignment]
+    def cancel(generation_id: str, request: gr.Request = None) -> dict:
         """Stop one of your generations; what its texts have by then is kept."""
         return api.cancel(ws, who(request), generation_id)
 
@@ -118,7 +118,7 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         thumb: int | None = None,
         spans: list | None = None,
         request_id: str = "",
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request = None,
     ) -> dict:
         """Rate an output: stars and aspects 1–5, thumb 1 or -1, tags, spans, a comment. What is left out stays."""
         return api.rate(ws, who(request), output_id, score, aspects, tags, comment, thumb, spans, request_id)
@@ -129,24 +129,24 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         winner: str,
         comment: str = "",
         request_id: str = "",
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request = None,
     ) -> dict:
         """Say which of two outputs is better: a, b, tie or both_bad."""
         return api.compare(ws, who(request), output_a_id, output_b_id, winner, comment, request_id)
 
-    def rank(groups: list, request_id: str = "", request: gr.Request = None) -> dict:  # type: ignore[assignment]
+    def rank(groups: list, request_id: str = "", request: gr.Request = None) -> dict:
         """Order outputs: a list of groups of output ids, best first, ties inside a group."""
         return api.rank(ws, who(request), groups, request_id)
 
-    def edit_text(output_id: str, text: str, request_id: str = "", request: gr.Request = None) -> dict:  # type: ignore[assignment]
+    def edit_text(output_id: str, text: str, request_id: str = "", request: gr.Request = None) -> dict:
         """Keep a corrected version of a text output."""
         return api.edit_text(ws, who(request), output_id, text, request_id)
 
-    def undo(feedback_id: str, request: gr.Request = None) -> dict:  # type: ignore[assignment]
+    def undo(feedback_id: str, request: gr.Request = None) -> dict:
         """Take back one of your acts of feedback; what it had replaced is in force again."""
         return api.undo(ws, who(request), feedback_id)
 
-    def history(limit: int = 50, cursor: str = "", query: str = "", request: gr.Request = None) -> dict:  # type: ignore[assignment]
+    def history(limit: int = 50, cursor: str = "", query: str = "", request: gr.Request = None) -> dict:
         """Your generations, newest first, each with its outputs and your feedback on them."""
         return api.history(ws, who(request), link(request), limit, cursor, query)
 

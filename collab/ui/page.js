@@ -1,5 +1,6 @@
 // Keys that belong to the whole page: ⌘⏎ or Ctrl+⏎ generates, Esc stops. A widget that used the key has prevented it.
 (() => {
+  if (/Mac|iPhone|iPad/.test(navigator.platform)) document.documentElement.dataset.mac = "";
   const press = (id) => {
     const button = document.querySelector(`#${id}`);
     const target = button && (button.matches("button") ? button : button.querySelector("button"));

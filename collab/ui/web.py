@@ -5,6 +5,7 @@ Knows headers, cookies and bytes; no components and no features.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +18,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collab.errors import CollabError, NotAllowed
-from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity
-from collab.types import Output
+from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor
+from collab.types import Output, new_id
 from collab.workspace import Workspace
 
 LINK_HOURS = 12
@@ -37,7 +38,8 @@ class VisitorCookie:
         if scope["type"] != "http" or self.identity.knows(request := Request(scope)):
             await self.app(scope, receive, send)
             return
-        cookie = self.identity.visitor_cookie(self.identity.whoami(request))
+        # even for somebody logged in: the login goes when they log out, and this stays with the browser
+        cookie = self.identity.visitor_cookie(Visitor(new_id(), "anonymous"))
         # what runs behind us must see the very visitor whose cookie goes out
         others = [part for part in request.headers.get("cookie", "").split("; ") if part]
         others = [part for part in others if not part.startswith(f"{VISITOR_COOKIE}=")]
@@ -86,6 +88,9 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
         }
         return Response(data, media_type=found[0].media_type, headers=headers)
 
+    async def alive(request: Request) -> Response:
+        return PlainTextResponse(f"collab {os.getpid()}")  # by which the command line knows this server again
+
     async def owner_form(request: Request) -> Response:
         return HTMLResponse(_FORM.replace("{said}", ""))
 
@@ -102,6 +107,7 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
         return answer
 
     return [
+        Route("/collab/alive", alive),
         Route("/collab/picture/{token}.png", picture),
         Route("/collab/owner", owner_form, methods=["GET"]),
         Route("/collab/owner", owner_enter, methods=["POST"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ def test_the_text_backend_keeps_the_contract_and_streams_text_that_only_grows(te
     request = text_request(text_backend.info, PROMPT, seed=5, max_new_tokens=24)
     (samples,) = run_alone(text_backend, request).values()
     assert len(samples) > 5
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in pairwise(samples):
         assert after.text.startswith(before.text)
     assert [s.finish_reason is not None for s in samples].index(True) == len(samples) - 1
     assert "".join(t.text for t in _tokens(samples)) == samples[-1].text
@@ -36,11 +37,11 @@ def test_the_text_backend_keeps_the_contract_and_streams_text_that_only_grows(te
 
 def test_output_k_of_four_is_the_output_of_seed_plus_k_alone_and_in_a_crowd(text_backend):
     info = text_backend.info
-    together = run_alone(text_backend, text_request(info, PROMPT, seed=2**32 - 2, count=4, max_new_tokens=12))
+    together = run_alone(text_backend, text_request(info, PROMPT, seed=2**32 - 2, count=4, max_new_tokens=10))
     ones = [
-        text_request(info, PROMPT, id=f"one {k}", seed=(2**32 - 2 + k) % 2**32, max_new_tokens=12) for k in range(4)
+        text_request(info, PROMPT, id=f"one {k}", seed=(2**32 - 2 + k) % 2**32, max_new_tokens=10) for k in range(4)
     ]
-    other = text_request(info, "Write about rain.", id="other", seed=9, count=2, max_new_tokens=16)
+    other = text_request(info, "Write about rain.", id="other", seed=9, count=2, max_new_tokens=6)
     crowd = run_alone(text_backend, other, *ones)
     texts = [together["request", k][-1].text for k in range(4)]
     assert [crowd[f"one {k}", 0][-1].text for k in range(4)] == texts
@@ -182,6 +183,13 @@ def test_an_emoji_of_several_tokens_appears_whole(text_backend):
     half.finish()
     assert half.text in ("ok", "ok ")
     assert "".join(t.text for t in half.take()) == half.text
+
+
+def test_half_a_surrogate_pair_and_control_characters_in_a_prompt_do_no_harm(text_backend):
+    for k, prompt in enumerate(("\ud83d hi", "a\x00b\x1b[2J", "\u202eright to left", "{{x}} ${y} <|im_end|>")):
+        request = text_request(text_backend.info, prompt, id=str(k), max_new_tokens=1)
+        assert text_backend.admit(request).isprintable() is False
+        text_backend.evict(str(k))
 
 
 def _letters(ids: list[int]) -> str:

@@ -247,8 +247,6 @@ class TestStore:
         assert len(store.find(Annotator)) == 1
 
     def test_a_reader_sees_one_moment_whatever_is_written_meanwhile(self, store: Store):
-        if store.engine.dialect.name == "postgresql":
-            pytest.skip("PostgreSQL readers see each statement's moment: READ COMMITTED")
         with store.reading() as connection:
             assert store.find(Annotator, connection=connection) == []
             store.add(Annotator())

@@ -268,7 +268,6 @@ def build(memory: Memory) -> gr.Blocks:
         for event in (history.replay, history.reuse):
             event(told, None, seen_history)
         demo.load(lambda: memory.page(), None, history)
-        go.click(lambda: None).then(lambda: None)
         gr.Button("Refresh history", elem_id="refresh").click(lambda: memory.page(), None, history)
     return demo
 

@@ -42,8 +42,10 @@ function feedbackLog(send, changed) {
       const incoming = output.feedback || NO_FEEDBACK;
       const before = told.get(id) || {};
       const mine = savedFor(id);
-      saved.set(id, { rating: newest(mine.rating, before.rating, incoming.rating || null),
-        edit: newest(mine.edit, before.edit, incoming.edit || null) });
+      saved.set(id, {
+        rating: newest(mine.rating, before.rating, incoming.rating || null),
+        edit: newest(mine.edit, before.edit, incoming.edit || null),
+      });
       told.set(id, { rating: incoming.rating || null, edit: incoming.edit || null });
     }
     ranking = newest(ranking, rankingTold === null ? undefined : rankingTold.value, incomingRanking || null);
@@ -98,11 +100,18 @@ function feedbackLog(send, changed) {
   // Takes back the live ranking or edit, and what it had replaced, until none is left.
   function clear(outputId) {
     const live = () => (outputId === null ? ranking : savedFor(outputId).edit);
-    const target = { get feedback_id() { return idOf(live()); }, outputId };
+    const target = {
+      get feedback_id() {
+        return idOf(live());
+      },
+      outputId,
+    };
     done = done.filter((act) => !(act.outputId === outputId && ["rank", "edit"].includes(act.kind)));
     const apply = outputId === null ? () => null : (f) => ({ ...f, edit: null });
     const act = add(outputId, { act: "undo", target }, apply, "clear");
-    act.onaccepted = () => { if (live()) clear(outputId); };
+    act.onaccepted = () => {
+      if (live()) clear(outputId);
+    };
   }
 
   async function call(act) {
@@ -122,7 +131,8 @@ function feedbackLog(send, changed) {
     busy = true;
     while (queue.length && !failed) {
       const act = queue[0];
-      if (act.payload.target && !act.payload.target.feedback_id) { // what it would undo was refused
+      if (act.payload.target && !act.payload.target.feedback_id) {
+        // what it would undo was refused
         queue.shift();
         changed(act);
         continue;
@@ -178,21 +188,40 @@ function feedbackLog(send, changed) {
   function refuse(act, error) {
     queue.shift();
     note(act, "refused", fill(T.refused, { error: error || T.refused_unknown }));
-    if (act.onrefused) act.onrefused();
     changed(act);
+    if (act.onrefused) act.onrefused();
   }
 
   function retry() {
     failed = false;
-    queue.forEach((act) => { act.attempts = 0; note(act, "saving", T.saving); changed(act); });
+    queue.forEach((act) => {
+      act.attempts = 0;
+      note(act, "saving", T.saving);
+      changed(act);
+    });
     pump();
   }
 
-  window.addEventListener("online", () => { if (failed && element.isConnected) retry(); });
-  window.addEventListener("beforeunload", (event) => { if (queue.length && element.isConnected) event.preventDefault(); });
+  window.addEventListener("online", () => {
+    if (failed && element.isConnected) retry();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (queue.length && element.isConnected) event.preventDefault();
+  });
 
-  return { shown, shownRanking, learn, reset, add, undo, clear, retry, notes, hasFailed: () => failed,
-    canUndo: () => done.length > 0 || queue.length > 0 };
+  return {
+    shown,
+    shownRanking,
+    learn,
+    reset,
+    add,
+    undo,
+    clear,
+    retry,
+    notes,
+    hasFailed: () => failed,
+    canUndo: () => done.length > 0 || queue.length > 0,
+  };
 }
 
 // ---- the acts themselves -------------------------------------------------------------------------------------------
@@ -200,14 +229,19 @@ function feedbackLog(send, changed) {
 function rateAct(log, outputId, field, value) {
   const apply = (f) => ({ ...f, rating: { ...NO_RATING, ...f.rating, [field]: value } });
   const empty = value === null || value === "";
-  const payload = empty ? { act: "clear", output_id: outputId, fields: [field] }
+  const payload = empty
+    ? { act: "clear", output_id: outputId, fields: [field] }
     : { act: "rate", output_id: outputId, [field]: value };
   return log.add(outputId, payload, apply, "rate:" + field);
 }
 
 function editAct(log, outputId, text) {
-  return log.add(outputId, { act: "edit", output_id: outputId, text },
-    (f) => ({ ...f, edit: { feedback_id: null, ...f.edit, text } }), "edit");
+  return log.add(
+    outputId,
+    { act: "edit", output_id: outputId, text },
+    (f) => ({ ...f, edit: { feedback_id: null, ...f.edit, text } }),
+    "edit",
+  );
 }
 
 function rankAct(log, groups) {

@@ -7,15 +7,28 @@ function outputBoard() {
   const empty = emptyState();
   const dot = h("span", { class: "cb-status-dot", "aria-hidden": "true" });
   const statusText = h("span", { class: "cb-status-text", dir: "auto" });
-  const unsaved = h("button", { type: "button", class: "cb-link cb-unsaved", hidden: true, onclick: () => log.retry() });
+  const unsaved = h("button", {
+    type: "button",
+    class: "cb-link cb-unsaved",
+    hidden: true,
+    onclick: () => log.retry(),
+  });
   const hint = h("span", { class: "cb-muted cb-desktop", hidden: true });
   const rankNote = h("span", { class: "cb-note" });
-  const orderButton = textButton(T.order_open, () => order.toggle(), { class: "cb-quiet", hidden: true, "aria-expanded": "false" },
-    "order");
+  const orderButton = textButton(
+    T.order_open,
+    () => order.toggle(),
+    { class: "cb-quiet", hidden: true, "aria-expanded": "false" },
+    "order",
+  );
   const undoButton = textButton(T.undo, () => undo(), { class: "cb-quiet", title: T.undo_label + " (Z)" }, "undo");
   const keysButton = iconButton("keyboard", T.keys_label, () => openShortcuts(), { class: "cb-desktop" });
-  const bar = h("div", { class: "cb-toolbar" }, h("div", { class: "cb-status" }, dot, statusText, unsaved),
-    h("div", { class: "cb-row cb-tools" }, hint, rankNote, orderButton, undoButton, keysButton));
+  const bar = h(
+    "div",
+    { class: "cb-toolbar" },
+    h("div", { class: "cb-status" }, dot, statusText, unsaved),
+    h("div", { class: "cb-row cb-tools" }, hint, rankNote, orderButton, undoButton, keysButton),
+  );
   const bannerText = h("p", { class: "cb-banner-text", dir: "auto" });
   const rerun = textButton(T.rerun, () => trigger("rerun", { generation_id: board.value.generation_id }), {}, "again");
   const banner = h("div", { class: "cb-banner", role: "alert", hidden: true }, bannerText, rerun);
@@ -23,38 +36,67 @@ function outputBoard() {
   const main = h("div", { class: "cb-main", hidden: true }, bar, banner);
   const root = h("section", { class: "collab-widget cb-board", "aria-label": T.board_label }, empty, main, live);
 
-  const log = feedbackLog((payload) => server.act(payload), (act) => {
-    announce(act);
-    redraw();
-  });
-  const board = { value: null, log, sawRunning: false, say, markBest, zoom, redraw, showRanks, saveRanking, setCurrent,
-    card: (id) => cards.get(id), place: (id) => order.place(id), ordering: () => order.isOpen(), canRank,
-    rankableIds: () => finished().map((card) => card.id), focusOrderButton: () => orderButton.focus() };
+  const log = feedbackLog(
+    (payload) => server.act(payload),
+    (act) => {
+      announce(act);
+      redraw();
+    },
+  );
+  const board = {
+    value: null,
+    log,
+    sawRunning: false,
+    say,
+    markBest,
+    zoom,
+    redraw,
+    showRanks,
+    saveRanking,
+    setCurrent,
+    card: (id) => cards.get(id),
+    place: (id) => order.place(id),
+    ordering: () => order.isOpen(),
+    canRank,
+    rankableIds: () => finished().map((card) => card.id),
+    focusOrderButton: () => orderButton.focus(),
+  };
   const order = orderPanel(board);
   main.append(order.node, grid);
   let current = null;
   let sayTimer = null;
 
   function emptyState() {
-    const examples = [["text", T.example_text], ["image", T.example_image]];
-    return h("div", { class: "cb-empty" }, h("div", { class: "cb-empty-art", "aria-hidden": "true" }, icon("spark")),
-      h("h3", { text: T.empty_title }), h("p", { text: T.empty_text }),
+    const examples = [
+      ["text", T.example_text],
+      ["image", T.example_image],
+    ];
+    return h(
+      "div",
+      { class: "cb-empty" },
+      h("div", { class: "cb-empty-art", "aria-hidden": "true" }, icon("spark")),
+      h("h3", { text: T.empty_title }),
+      h("p", { text: T.empty_text }),
       textButton(T.empty_button, () => {
         const modality = (props.value && props.value.modality) || "text";
         const prompt = (examples.find(([name]) => name === modality) || examples[0])[1];
         trigger("example", { prompt, modality });
-      }));
+      }),
+    );
   }
 
-  // ---- the value ---------------------------------------------------------------------------------------------------
+  // ---- the value ------------------------------------------------------------
 
   function setValue(value) {
     const something = !!(value && value.generation_id);
     show(empty, !something);
     show(main, something);
-    if (!something) { if (board.value) clearCards(); board.value = null; return; }
-    if (!board.value || board.value.generation_id !== value.generation_id
-      || board.value.modality !== value.modality) {
+    if (!something) {
+      if (board.value) clearCards();
+      board.value = null;
+      return;
+    }
+    if (!board.value || board.value.generation_id !== value.generation_id || board.value.modality !== value.modality) {
       clearCards();
       board.value = value;
       board.sawRunning = false;
@@ -64,7 +106,11 @@ function outputBoard() {
     const outputs = [...(value.outputs || [])].sort((a, b) => a.position - b.position);
     log.learn(outputs, value.ranking);
     const kept = new Set(outputs.map((output) => output.output_id));
-    for (const [id, card] of cards) if (!kept.has(id)) { card.node.remove(); cards.delete(id); }
+    for (const [id, card] of cards)
+      if (!kept.has(id)) {
+        card.node.remove();
+        cards.delete(id);
+      }
     for (const output of outputs) {
       if (cards.has(output.output_id)) continue;
       const card = outputCard(board, output);
@@ -94,12 +140,16 @@ function outputBoard() {
 
   function showStatus() {
     const { status, note, error, ahead, outputs = [] } = board.value;
-    const words = {
-      queued: note || (ahead > 0 ? fill(T.queued_ahead, { ahead }) : T.queued),
-      running: note || T.running,
-      done: note || (outputs.length === 1 ? T.done_one : fill(T.done_many, { count: outputs.length })),
-      failed: T.failed, cancelled: note || T.cancelled,
-    }[status] || note || "";
+    const words =
+      {
+        queued: note || (ahead > 0 ? fill(T.queued_ahead, { ahead }) : T.queued),
+        running: note || T.running,
+        done: note || (outputs.length === 1 ? T.done_one : fill(T.done_many, { count: outputs.length })),
+        failed: T.failed,
+        cancelled: note || T.cancelled,
+      }[status] ||
+      note ||
+      "";
     setText(statusText, words);
     setAttr(bar, "data-status", status);
     show(unsaved, log.hasFailed());
@@ -119,7 +169,7 @@ function outputBoard() {
     setAttr(rankNote, "data-state", ranked ? ranked.state : null);
   }
 
-  // ---- best and order ----------------------------------------------------------------------------------------------
+  // ---- best and order ------------------------------------------------------------
 
   function finished() {
     return [...cards.values()].filter((card) => card.isRatable());
@@ -132,7 +182,9 @@ function outputBoard() {
   function markBest(id) {
     if (!canRank() || !cards.get(id)?.isRatable()) return;
     const now = log.shownRanking();
-    const others = finished().map((card) => card.id).filter((other) => other !== id);
+    const others = finished()
+      .map((card) => card.id)
+      .filter((other) => other !== id);
     const again = now && now.groups[0].length === 1 && now.groups[0][0] === id;
     saveRanking(again ? [] : [[id], others]);
   }
@@ -159,7 +211,7 @@ function outputBoard() {
     grid.classList.toggle("cb-ordering", order.isOpen());
   }
 
-  // ---- undo, messages ----------------------------------------------------------------------------------------------
+  // ---- undo, messages ------------------------------------------------------------
 
   // ids are UUIDv7: the greatest is the newest act that still counts
   function newestLive() {
@@ -168,8 +220,10 @@ function outputBoard() {
     if (ranking && ranking.feedback_id) found.push({ feedback_id: ranking.feedback_id, outputId: null, before: null });
     for (const id of cards.keys()) {
       const { rating, edit } = log.shown(id);
-      if (rating && rating.feedback_id) found.push({ feedback_id: rating.feedback_id, outputId: id, before: { rating: null, edit } });
-      if (edit && edit.feedback_id) found.push({ feedback_id: edit.feedback_id, outputId: id, before: { rating, edit: null } });
+      if (rating && rating.feedback_id)
+        found.push({ feedback_id: rating.feedback_id, outputId: id, before: { rating: null, edit } });
+      if (edit && edit.feedback_id)
+        found.push({ feedback_id: edit.feedback_id, outputId: id, before: { rating, edit: null } });
     }
     return found.sort((a, b) => (a.feedback_id < b.feedback_id ? 1 : -1))[0] || null;
   }
@@ -183,9 +237,8 @@ function outputBoard() {
   function say(text) {
     setText(live, text);
     clearTimeout(sayTimer);
-    const was = text;
     setAttr(root, "data-says", text);
-    sayTimer = setTimeout(() => { if (root.dataset.says === was) root.removeAttribute("data-says"); }, 1800);
+    sayTimer = setTimeout(() => root.removeAttribute("data-says"), 1800);
   }
 
   function announce(act) {
@@ -195,12 +248,17 @@ function outputBoard() {
 
   function zoom(id) {
     const pictures = [...cards.values()].filter((card) => card.output().image_url);
-    openLightbox(pictures.map((card) => ({ src: card.output().image_url,
-      alt: fill(T.picture_alt, { number: card.number, prompt: board.value.prompt || "" }),
-      caption: fill(T.card_label, { number: card.number }) })), pictures.findIndex((card) => card.id === id));
+    openLightbox(
+      pictures.map((card) => ({
+        src: card.output().image_url,
+        alt: fill(T.picture_alt, { number: card.number, prompt: board.value.prompt || "" }),
+        caption: fill(T.card_label, { number: card.number }),
+      })),
+      pictures.findIndex((card) => card.id === id),
+    );
   }
 
-  // ---- keys --------------------------------------------------------------------------------------------------------
+  // ---- keys ------------------------------------------------------------
 
   function setCurrent(id) {
     current = id;
@@ -220,8 +278,8 @@ function outputBoard() {
     to.node.scrollIntoView({ block: "nearest" });
   }
 
-  // Digits go by their place on the keyboard (a French row types & é " there), letters by what they print where that is
-  // Latin, and by their place where it is not (Russian, Greek).
+  // Digits go by their place on the keyboard (a French row types & é " there), letters by what they print where that
+  // is Latin, and by their place where it is not (Russian, Greek).
   function keyName(event) {
     const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
     if (digit) return (event.shiftKey ? "shift+" : "") + digit[1];
@@ -237,12 +295,22 @@ function outputBoard() {
     const nowhere = event.target === document.body || event.target === document.documentElement;
     const key = keyName(event);
     const card = currentCard();
-    const actions = { j: () => go(1), k: () => go(-1), u: () => card?.thumbs.choose(1), d: () => card?.thumbs.choose(-1),
-      "+": () => card?.thumbs.choose(1), "-": () => card?.thumbs.choose(-1), e: () => card?.startEdit(),
-      c: () => card?.isRatable() && card.openComment(), z: () => undo(), "?": () => openShortcuts() };
+    const actions = {
+      j: () => go(1),
+      k: () => go(-1),
+      u: () => card?.thumbs.choose(1),
+      d: () => card?.thumbs.choose(-1),
+      "+": () => card?.thumbs.choose(1),
+      "-": () => card?.thumbs.choose(-1),
+      e: () => card?.startEdit(),
+      c: () => card?.isRatable() && card.openComment(),
+      z: () => undo(),
+      "?": () => openShortcuts(),
+    };
     if (inside || nowhere) {
       Object.assign(actions, { ArrowRight: () => go(1), ArrowLeft: () => go(-1) });
-      if (event.target.classList.contains("cb-card")) Object.assign(actions, { ArrowDown: () => go(1), ArrowUp: () => go(-1) });
+      if (event.target.classList.contains("cb-card"))
+        Object.assign(actions, { ArrowDown: () => go(1), ArrowUp: () => go(-1) });
     }
     let act = Object.hasOwn(actions, key) ? actions[key] : null;
     if (/^[1-8]$/.test(key)) {
@@ -256,6 +324,10 @@ function outputBoard() {
     act();
   }
   document.addEventListener("keydown", onKey);
+  // leaving the page saves the comment that is being typed
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && root.contains(document.activeElement)) document.activeElement.blur();
+  });
 
   return { root, setValue };
 }

@@ -27,6 +27,10 @@ function textBody(number) {
     const below = scroll.scrollHeight - scroll.clientHeight - scroll.scrollTop > 4;
     node.classList.toggle("cb-overflows", below && !expanded);
   }
+  function isWatched() {
+    const selection = document.getSelection();
+    return node.matches(":hover, :focus-within") || (!selection.isCollapsed && node.contains(selection.anchorNode));
+  }
   // Appending keeps a person's selection in the text alive; replacing would drop it.
   function write(text) {
     if (letters.data === text) return;
@@ -36,28 +40,36 @@ function textBody(number) {
   new ResizeObserver(measure).observe(scroll);
   scroll.addEventListener("scroll", fade, { passive: true });
 
-  return { node, update(original, edited, view, { running, over }) {
-    const atEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 24;
-    const text = view === "original" || edited === null ? original : edited;
-    const empty = over && !text && view !== "diff";
-    plain.classList.toggle("cb-muted", empty);
-    write(empty ? T.no_text : text);
-    show(caret, running);
-    show(plain, view !== "diff");
-    show(diff, view === "diff");
-    if (view === "diff" && compared !== original + "\u0000" + edited) {
-      compared = original + "\u0000" + edited;
-      renderDiff(diff, diffWords(original, edited));
-    }
-    if ((running || wasRunning) && atEnd && !expanded) scroll.scrollTop = scroll.scrollHeight;
-    wasRunning = running;
-    measure();
-  } };
+  return {
+    node,
+    update(original, edited, view, { running, over }) {
+      const atEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 24;
+      const text = view === "original" || edited === null ? original : edited;
+      const empty = over && !text && view !== "diff";
+      plain.classList.toggle("cb-muted", empty);
+      write(empty ? T.no_text : text);
+      show(caret, running);
+      show(plain, view !== "diff");
+      show(diff, view === "diff");
+      if (view === "diff" && compared !== original + "\u0000" + edited) {
+        compared = original + "\u0000" + edited;
+        renderDiff(diff, diffWords(original, edited));
+      }
+      if ((running || wasRunning) && atEnd && !expanded) scroll.scrollTop = scroll.scrollHeight;
+      if (wasRunning && over && !isWatched()) scroll.scrollTop = 0; // an answer is judged from its beginning
+      wasRunning = running;
+      measure();
+    },
+  };
 }
 
 function imageBody(board, number, zoom) {
   const img = h("img", { class: "cb-img", decoding: "async", draggable: "false", hidden: true });
-  const button = h("button", { type: "button", class: "cb-picture", "aria-label": fill(T.zoom, { number }), onclick: zoom }, img);
+  const button = h(
+    "button",
+    { type: "button", class: "cb-picture", "aria-label": fill(T.zoom, { number }), onclick: zoom },
+    img,
+  );
   const node = h("div", { class: "cb-body cb-body-image" }, button);
   let wanted = "";
   let isFinal = false; // whether the final picture is what is shown
@@ -67,25 +79,37 @@ function imageBody(board, number, zoom) {
       img.classList.toggle("cb-pixel", isFinal && Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX);
     }
   });
-  return { node, update(output, running) {
-    const src = output.image_url || output.preview || "";
-    if (src !== wanted) {
-      wanted = src;
-      if (!src) show(img, false);
-      else if (src.startsWith("data:")) { img.src = src; show(img, true); } else {
-        // swap only when the final picture is decoded, so that nothing flashes
-        const loader = new Image();
-        const place = () => { if (wanted === src) { img.src = src; show(img, true); } };
-        loader.onload = place;
-        loader.onerror = place;
-        loader.src = src;
+  return {
+    node,
+    update(output, running) {
+      const src = output.image_url || output.preview || "";
+      if (src !== wanted) {
+        wanted = src;
+        if (!src) show(img, false);
+        else if (src.startsWith("data:")) {
+          img.src = src;
+          show(img, true);
+        } else {
+          // swap only when the final picture is decoded, so that nothing flashes
+          const loader = new Image();
+          const place = () => {
+            if (wanted === src) {
+              img.src = src;
+              show(img, true);
+            }
+          };
+          loader.onload = place;
+          loader.onerror = place;
+          loader.src = src;
+        }
       }
-    }
-    const final = !!output.image_url;
-    isFinal = final;
-    img.classList.toggle("cb-forming", !final && running);
-    button.disabled = !final;
-    img.alt = final ? fill(T.picture_alt, { number, prompt: board.value.prompt || "" })
-      : fill(T.preview_alt, { number, step: output.step || 0, steps: output.steps || 0 });
-  } };
+      const final = !!output.image_url;
+      isFinal = final;
+      img.classList.toggle("cb-forming", !final && running);
+      button.disabled = !final;
+      img.alt = final
+        ? fill(T.picture_alt, { number, prompt: board.value.prompt || "" })
+        : fill(T.preview_alt, { number, step: output.step || 0, steps: output.steps || 0 });
+    },
+  };
 }

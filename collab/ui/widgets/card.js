@@ -1,5 +1,5 @@
-// One output: what was made, its feedback controls and its buttons. update() patches in place, so that focus, selection,
-// an open editor and a half-typed comment survive the ten updates a second of a running generation.
+// One output: what was made, its feedback controls and its buttons. update() patches in place, so that focus,
+// selection, an open editor and a half-typed comment survive the ten updates a second of a running generation.
 function outputCard(board, output) {
   const id = output.output_id;
   const number = output.position + 1;
@@ -10,52 +10,126 @@ function outputCard(board, output) {
   let view = null; // "original" | "edited" | "diff"; null: edited where there is one
   let ratable = false;
 
-  const rate = (field, value) => { if (ratable) rateAct(board.log, id, field, value); };
+  const rate = (field, value) => {
+    if (ratable) rateAct(board.log, id, field, value);
+  };
   const badge = h("span", { class: "cb-badge", hidden: true });
   const progress = h("span", { class: "cb-progress cb-muted" });
-  const seed = h("button", { type: "button", class: "cb-seed cb-muted", hidden: true, onclick: () => copied(String(now.seed)) });
-  const head = h("div", { class: "cb-head" }, h("span", { class: "cb-number", "aria-hidden": "true", text: number }), badge,
-    seed, progress);
+  const seed = h("button", {
+    type: "button",
+    class: "cb-seed cb-muted",
+    hidden: true,
+    onclick: () => copied(String(now.seed)),
+  });
+  const head = h(
+    "div",
+    { class: "cb-head" },
+    h("span", { class: "cb-number", "aria-hidden": "true", text: number }),
+    badge,
+    seed,
+    progress,
+  );
   const bar = h("div", { class: "cb-bar", "aria-hidden": "true" }, h("div", { class: "cb-bar-fill" }));
   const body = isImage ? imageBody(board, number, () => zoom()) : textBody(number);
   const { width, height } = board.value;
   if (isImage && width > 0 && height > 0) body.node.style.setProperty("--cb-ratio", width + " / " + height);
-  const views = viewSwitch(number, (choice) => { view = choice; redraw(); });
+  const views = viewSwitch(number, (choice) => {
+    view = choice;
+    redraw();
+  });
 
   const stars = starsControl(number, rate);
   const thumbs = thumbsControl(rate);
   const tags = tagsControl(rate);
   const comment = commentControl(number, rate);
-  const aspects = (board.value.aspects || []).map((name) => [name, aspectControl(name, (score) => {
-    const all = { ...(feedback.rating || NO_RATING).aspects, [name]: score };
-    if (score === null) delete all[name];
-    rate("aspects", all);
-  })]);
-  const panel = h("div", { class: "cb-panel", hidden: true, id: "cb-panel-" + id, role: "group",
-    "aria-label": fill(T.details_label, { number }) },
-  aspects.length > 0 && h("div", { class: "cb-aspects" }, ...aspects.map(([, control]) => control.node)), comment.node);
-  const details = h("button", { type: "button", class: "cb-btn cb-quiet cb-details", "aria-expanded": "false",
-    "aria-controls": panel.id, onclick: () => openDetails(panel.hidden) }, h("span", { text: T.details }), icon("chevron"));
-  const said = h("button", { type: "button", class: "cb-said", dir: "auto", hidden: true, title: T.comment_edit,
-    onclick: () => openDetails(true, true) });
+  const aspects = (board.value.aspects || []).map((name) => [
+    name,
+    aspectControl(name, (score) => {
+      const all = { ...(feedback.rating || NO_RATING).aspects, [name]: score };
+      if (score === null) delete all[name];
+      rate("aspects", all);
+    }),
+  ]);
+  const panel = h(
+    "div",
+    {
+      class: "cb-panel",
+      hidden: true,
+      id: "cb-panel-" + id,
+      role: "group",
+      "aria-label": fill(T.details_label, { number }),
+    },
+    aspects.length > 0 && h("div", { class: "cb-aspects" }, ...aspects.map(([, control]) => control.node)),
+    comment.node,
+  );
+  const details = h(
+    "button",
+    {
+      type: "button",
+      class: "cb-btn cb-quiet cb-details",
+      "aria-expanded": "false",
+      "aria-controls": panel.id,
+      onclick: () => openDetails(panel.hidden),
+    },
+    h("span", { text: T.details }),
+    icon("chevron"),
+  );
+  const said = h("button", {
+    type: "button",
+    class: "cb-said",
+    dir: "auto",
+    hidden: true,
+    title: T.comment_edit,
+    onclick: () => openDetails(true, true),
+  });
 
   const best = iconButton("crown", fill(T.best_label, { number }), () => board.markBest(id), { class: "cb-best" });
   const edit = !isImage && iconButton("pencil", T.edit, () => startEdit());
   const copy = !isImage && iconButton("copy", T.copy_text, () => copied(shownText()));
-  const download = isImage && h("a", { class: "cb-iconbtn", "aria-label": T.download, title: T.download, download: "" },
-    icon("download"));
-  const again = iconButton("again", T.regenerate, () => trigger("regenerate", { generation_id: board.value.generation_id,
-    output_id: id, position: now.position, seed: now.seed }));
-  const lock = iconButton("lock", T.lock_seed, () => trigger("lockseed", { seed: now.seed, output_id: id }));
+  const download =
+    isImage &&
+    h("a", { class: "cb-iconbtn", "aria-label": T.download, title: T.download, download: "" }, icon("download"));
+  const again = iconButton("again", T.regenerate, () =>
+    trigger("regenerate", {
+      generation_id: board.value.generation_id,
+      output_id: id,
+      position: now.position,
+      seed: now.seed,
+    }),
+  );
+  const lock = iconButton("lock", T.lock_seed, () => {
+    trigger("lockseed", { seed: now.seed, output_id: id });
+    board.say(fill(T.seed_kept, { seed: now.seed }));
+  });
   const noteText = h("span", {});
-  const retry = h("button", { type: "button", class: "cb-link", hidden: true, onclick: () => board.log.retry(), text: T.retry });
+  const retry = h("button", {
+    type: "button",
+    class: "cb-link",
+    hidden: true,
+    onclick: () => board.log.retry(),
+    text: T.retry,
+  });
   const note = h("span", { class: "cb-note" }, noteText, retry);
-  const foot = h("div", { class: "cb-foot" },
+  const foot = h(
+    "div",
+    { class: "cb-foot" },
     h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
     h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, again, lock),
-    tags.node, said, details, note, panel);
-  const node = h("article", { class: "cb-card", tabindex: "0", role: "group", "aria-label": fill(T.card_label, { number }),
-    "data-output": id }, head, bar, views.node, body.node, foot);
+    tags.node,
+    said,
+    details,
+    note,
+    panel,
+  );
+  const node = h(
+    "article",
+    { class: "cb-card", tabindex: "0", role: "group", "aria-label": fill(T.card_label, { number }), "data-output": id },
+    head,
+    bar,
+    views.node,
+    body.node,
+    foot,
+  );
 
   node.addEventListener("focusin", () => board.setCurrent(id));
   node.addEventListener("pointerdown", () => board.setCurrent(id));
@@ -85,15 +159,23 @@ function outputCard(board, output) {
 
   function startEdit() {
     if (isImage || editor || !ratable) return;
-    editor = textEditor({ number, original: now.text || "", start: feedback.edit ? feedback.edit.text : now.text || "",
-      oncancel: endEdit, onsave: (text) => {
+    editor = textEditor({
+      number,
+      original: now.text || "",
+      start: feedback.edit ? feedback.edit.text : now.text || "",
+      oncancel: endEdit,
+      onsave: (text) => {
         const kept = text;
         endEdit();
         view = null;
         if (text === (now.text || "")) return board.log.clear(id);
         const act = editAct(board.log, id, text);
-        act.onrefused = () => { startEdit(); editor.fill(kept); };
-      } });
+        act.onrefused = () => {
+          startEdit();
+          editor.fill(kept);
+        };
+      },
+    });
     editor.node.style.minHeight = body.node.offsetHeight + "px";
     node.classList.add("cb-editing");
     body.node.after(editor.node);
@@ -138,8 +220,11 @@ function outputCard(board, output) {
     views.update(view || "edited");
     show(body.node, !editor);
     if (isImage) body.update(now, running);
-    else body.update(now.text || "", edited ? feedback.edit.text : null, edited ? view || "edited" : "original",
-      { running, over: ratable || over });
+    else
+      body.update(now.text || "", edited ? feedback.edit.text : null, edited ? view || "edited" : "original", {
+        running,
+        over: ratable || over,
+      });
     if (download) {
       show(download, !!now.image_url);
       if (now.image_url) setAttr(download, "href", now.image_url);
@@ -171,9 +256,25 @@ function outputCard(board, output) {
     setAttr(node, "aria-label", fill(T.card_label, { number }) + (text ? ", " + text : ""));
   }
 
-  return { id, node, number, setRank, stars, thumbs, startEdit, openComment: () => openDetails(true, true),
-    isRatable: () => ratable, isEditing: () => !!editor, output: () => now, closeDetails: () => openDetails(false),
-    update(next, nextFeedback) { now = next; feedback = nextFeedback; redraw(); } };
+  return {
+    id,
+    node,
+    number,
+    setRank,
+    stars,
+    thumbs,
+    startEdit,
+    openComment: () => openDetails(true, true),
+    isRatable: () => ratable,
+    isEditing: () => !!editor,
+    output: () => now,
+    closeDetails: () => openDetails(false),
+    update(next, nextFeedback) {
+      now = next;
+      feedback = nextFeedback;
+      redraw();
+    },
+  };
 }
 
 function progressWords(output, status, ratable) {
@@ -199,13 +300,26 @@ function progressWords(output, status, ratable) {
 function viewSwitch(number, choose) {
   const names = ["original", "edited", "diff"];
   const labels = { original: T.view_original, edited: T.view_edited, diff: T.view_diff };
-  const buttons = names.map((name) => h("button", { type: "button", role: "radio", class: "cb-segment",
-    onclick: () => choose(name), text: labels[name] }));
-  const node = h("div", { class: "cb-segments", role: "radiogroup", hidden: true,
-    "aria-label": fill(T.view_label, { number }) }, ...buttons);
+  const buttons = names.map((name) =>
+    h("button", {
+      type: "button",
+      role: "radio",
+      class: "cb-segment",
+      onclick: () => choose(name),
+      text: labels[name],
+    }),
+  );
+  const node = h(
+    "div",
+    { class: "cb-segments", role: "radiogroup", hidden: true, "aria-label": fill(T.view_label, { number }) },
+    ...buttons,
+  );
   roving(node, buttons, (i) => choose(names[i]));
-  return { node, update(view) {
-    buttons.forEach((button, i) => setAttr(button, "aria-checked", String(names[i] === view)));
-    setRoving(buttons, names.indexOf(view));
-  } };
+  return {
+    node,
+    update(view) {
+      buttons.forEach((button, i) => setAttr(button, "aria-checked", String(names[i] === view)));
+      setRoving(buttons, names.indexOf(view));
+    },
+  };
 }

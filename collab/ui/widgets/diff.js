@@ -30,7 +30,10 @@ function push(runs, kind, text) {
 function myers(a, b) {
   const n = a.length;
   const m = b.length;
-  const rewrite = [["del", a.join("")], ["ins", b.join("")]];
+  const rewrite = [
+    ["del", a.join("")],
+    ["ins", b.join("")],
+  ];
   if (!n || !m) return rewrite;
   const most = Math.min(n + m, MAX_EDITS);
   const offset = most + 1;
@@ -42,7 +45,10 @@ function myers(a, b) {
       const down = k === -d || (k !== d && v[offset + k - 1] < v[offset + k + 1]);
       let x = down ? v[offset + k + 1] : v[offset + k - 1] + 1;
       let y = x - k;
-      while (x < n && y < m && a[x] === b[y]) { x++; y++; }
+      while (x < n && y < m && a[x] === b[y]) {
+        x++;
+        y++;
+      }
       v[offset + k] = x;
       if (x >= n && y >= m) return backtrack(trace, a, b);
     }
@@ -62,9 +68,19 @@ function backtrack(trace, a, b) {
     const previousK = down ? k + 1 : k - 1;
     const previousX = d === 0 ? 0 : at(previousK);
     const previousY = d === 0 ? 0 : previousX - previousK;
-    while (x > previousX && y > previousY) { steps.push(["same", a[x - 1]]); x--; y--; }
+    while (x > previousX && y > previousY) {
+      steps.push(["same", a[x - 1]]);
+      x--;
+      y--;
+    }
     if (d === 0) break;
-    if (down) { steps.push(["ins", b[y - 1]]); y--; } else { steps.push(["del", a[x - 1]]); x--; }
+    if (down) {
+      steps.push(["ins", b[y - 1]]);
+      y--;
+    } else {
+      steps.push(["del", a[x - 1]]);
+      x--;
+    }
   }
   return steps.reverse();
 }
@@ -87,7 +103,13 @@ function foldSpaces(runs) {
     else if (kind === "ins") ins += text;
     else {
       const between = del && ins && i + 1 < runs.length && /^[^\S\n]+$/.test(text);
-      if (between) { del += text; ins += text; } else { flush(); push(folded, "same", text); }
+      if (between) {
+        del += text;
+        ins += text;
+      } else {
+        flush();
+        push(folded, "same", text);
+      }
     }
   });
   flush();
@@ -95,13 +117,16 @@ function foldSpaces(runs) {
 }
 
 function renderDiff(node, runs) {
-  const parts = runs.map(([kind, text]) => kind === "same" ? document.createTextNode(text)
-    : h(kind, { class: "cb-" + kind, text }));
+  const parts = runs.map(([kind, text]) =>
+    kind === "same" ? document.createTextNode(text) : h(kind, { class: "cb-" + kind, text }),
+  );
   node.replaceChildren(...parts);
 }
 
 function countChanges(runs) {
-  const words = (kind) => runs.filter((run) => run[0] === kind)
-    .reduce((sum, run) => sum + (run[1].match(TOKENS) || []).filter((t) => t.trim()).length, 0);
+  const words = (kind) =>
+    runs
+      .filter((run) => run[0] === kind)
+      .reduce((sum, run) => sum + (run[1].match(TOKENS) || []).filter((t) => t.trim()).length, 0);
   return { added: words("ins"), removed: words("del") };
 }

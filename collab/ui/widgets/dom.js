@@ -44,13 +44,19 @@ function show(node, visible) {
 // 24×24 outlines; "fill" ones are solid when their button is on.
 const ICONS = {
   star: ["M12 2.8l2.85 5.95 6.5.86-4.77 4.5 1.2 6.47L12 17.4l-5.78 3.18 1.2-6.47-4.77-4.5 6.5-.86z"],
-  up: ["M7 10.5v10H4.2A1.2 1.2 0 0 1 3 19.3v-7.6a1.2 1.2 0 0 1 1.2-1.2z",
-    "M7 10.5l4-7.7c1.5 0 2.6 1.2 2.6 2.7v3.7h5.1c1.3 0 2.3 1.2 2 2.5l-1.5 7c-.2 1-1.1 1.8-2.2 1.8H7"],
-  down: ["M17 13.5v-10h2.8A1.2 1.2 0 0 1 21 4.7v7.6a1.2 1.2 0 0 1-1.2 1.2z",
-    "M17 13.5l-4 7.7c-1.5 0-2.6-1.2-2.6-2.7v-3.7H5.3c-1.3 0-2.3-1.2-2-2.5l1.5-7c.2-1 1.1-1.8 2.2-1.8H17"],
+  up: [
+    "M7 10.5v10H4.2A1.2 1.2 0 0 1 3 19.3v-7.6a1.2 1.2 0 0 1 1.2-1.2z",
+    "M7 10.5l4-7.7c1.5 0 2.6 1.2 2.6 2.7v3.7h5.1c1.3 0 2.3 1.2 2 2.5l-1.5 7c-.2 1-1.1 1.8-2.2 1.8H7",
+  ],
+  down: [
+    "M17 13.5v-10h2.8A1.2 1.2 0 0 1 21 4.7v7.6a1.2 1.2 0 0 1-1.2 1.2z",
+    "M17 13.5l-4 7.7c-1.5 0-2.6-1.2-2.6-2.7v-3.7H5.3c-1.3 0-2.3-1.2-2-2.5l1.5-7c.2-1 1.1-1.8 2.2-1.8H17",
+  ],
   pencil: ["M4 20l.9-4.2L16.6 4.1a1.7 1.7 0 0 1 2.4 0l.9.9a1.7 1.7 0 0 1 0 2.4L8.2 19.1z", "M14.5 6.2l3.3 3.3"],
-  copy: ["M9 9h9.5A1.5 1.5 0 0 1 20 10.5v8.5a1.5 1.5 0 0 1-1.5 1.5H10.5A1.5 1.5 0 0 1 9 19z",
-    "M15 9V5.5A1.5 1.5 0 0 0 13.5 4h-8A1.5 1.5 0 0 0 4 5.5v8A1.5 1.5 0 0 0 5.5 15H9"],
+  copy: [
+    "M9 9h9.5A1.5 1.5 0 0 1 20 10.5v8.5a1.5 1.5 0 0 1-1.5 1.5H10.5A1.5 1.5 0 0 1 9 19z",
+    "M15 9V5.5A1.5 1.5 0 0 0 13.5 4h-8A1.5 1.5 0 0 0 4 5.5v8A1.5 1.5 0 0 0 5.5 15H9",
+  ],
   again: ["M20 11a8 8 0 0 0-14.3-4.3L3.5 9", "M3.5 4v5h5", "M4 13a8 8 0 0 0 14.3 4.3l2.2-2.3", "M20.5 20v-5h-5"],
   lock: ["M6 11h12a1 1 0 0 1 1 1v7.5a1 1 0 0 1-1 1H6a1 1 0 0 1-1-1V12a1 1 0 0 1 1-1z", "M8 11V8a4 4 0 0 1 8 0v3"],
   download: ["M12 3.5v11.5", "M7 10.5l5 5 5-5", "M4.5 20h15"],
@@ -58,8 +64,14 @@ const ICONS = {
   comment: ["M4 5h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1h-9l-5 4v-4H4a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1z"],
   crown: ["M4 18h16", "M4 18L3 7.5l5.3 4L12 5l3.7 6.5 5.3-4L20 18"],
   order: ["M4 6h9", "M4 12h7", "M4 18h5", "M17.5 4.5v15", "M14 16l3.5 3.5L21 16"],
-  keyboard: ["M4 6h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V7a1 1 0 0 1 1-1z", "M7 10h.01", "M11 10h.01",
-    "M15 10h.01", "M18 10h.01", "M8 14h8"],
+  keyboard: [
+    "M4 6h16a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V7a1 1 0 0 1 1-1z",
+    "M7 10h.01",
+    "M11 10h.01",
+    "M15 10h.01",
+    "M18 10h.01",
+    "M8 14h8",
+  ],
   chevron: ["M6 9l6 6 6-6"],
   left: ["M15 5l-7 7 7 7"],
   right: ["M9 5l7 7-7 7"],
@@ -85,14 +97,21 @@ function icon(name) {
 // A button that shows only an icon always carries its words for a screen reader and as a tooltip.
 function iconButton(name, label, onclick, extra = {}) {
   const { class: more = "", ...rest } = extra;
-  return h("button", { type: "button", class: ("cb-iconbtn " + more).trim(), "aria-label": label, title: label,
-    onclick, ...rest }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: ("cb-iconbtn " + more).trim(), "aria-label": label, title: label, onclick, ...rest },
+    icon(name),
+  );
 }
 
 function textButton(label, onclick, extra = {}, iconName = null) {
   const { class: more = "", ...rest } = extra;
-  return h("button", { type: "button", class: ("cb-btn " + more).trim(), onclick, ...rest },
-    iconName && icon(iconName), h("span", { text: label }));
+  return h(
+    "button",
+    { type: "button", class: ("cb-btn " + more).trim(), onclick, ...rest },
+    iconName && icon(iconName),
+    h("span", { text: label }),
+  );
 }
 
 // Arrow keys move through a row of radio-like buttons; only one of them is a tab stop.
@@ -115,7 +134,9 @@ function roving(container, buttons, select) {
 }
 
 function setRoving(buttons, index) {
-  buttons.forEach((button, i) => { button.tabIndex = i === Math.max(0, index) ? 0 : -1; });
+  buttons.forEach((button, i) => {
+    button.tabIndex = i === Math.max(0, index) ? 0 : -1;
+  });
 }
 
 function newId() {
@@ -133,7 +154,11 @@ async function copyText(text) {
     element.firstElementChild.append(area);
     area.select();
     let done = false;
-    try { done = document.execCommand("copy"); } catch { done = false; }
+    try {
+      done = document.execCommand("copy");
+    } catch {
+      done = false;
+    }
     area.remove();
     if (back && back.focus) back.focus({ preventScroll: true });
     return done;
@@ -141,8 +166,10 @@ async function copyText(text) {
 }
 
 function isTyping(target) {
-  return target instanceof Element
-    && !!target.closest("input:not([type=button]):not([type=submit]), textarea, select, [contenteditable=true]");
+  return (
+    target instanceof Element &&
+    !!target.closest("input:not([type=button]):not([type=submit]), textarea, select, [contenteditable=true]")
+  );
 }
 
 function isOnScreen() {

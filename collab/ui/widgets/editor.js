@@ -1,14 +1,24 @@
 // Correcting a text in place: the box, and under it the difference from the original as one types.
 function textEditor({ number, original, start, onsave, oncancel }) {
-  const area = h("textarea", { class: "cb-edit-area", dir: "auto", spellcheck: true, value: start,
-    "aria-label": fill(T.edit_label, { number }) });
+  const area = h("textarea", {
+    class: "cb-edit-area",
+    dir: "auto",
+    spellcheck: true,
+    value: start,
+    "aria-label": fill(T.edit_label, { number }),
+  });
   const diff = h("div", { class: "cb-text cb-diff", dir: "auto" });
   const counts = h("span", { class: "cb-muted" });
   const save = textButton(T.save, () => commit(), { class: "cb-primary", title: "Ctrl+Enter" });
   const cancel = textButton(T.cancel, () => leave(), { title: "Esc" });
-  const node = h("div", { class: "cb-editor" }, area,
-    h("div", { class: "cb-editor-caption" }, h("span", { class: "cb-caption", text: T.edit_diff }), counts), diff,
-    h("div", { class: "cb-row" }, save, cancel));
+  const node = h(
+    "div",
+    { class: "cb-editor" },
+    area,
+    h("div", { class: "cb-editor-caption" }, h("span", { class: "cb-caption", text: T.edit_diff }), counts),
+    diff,
+    h("div", { class: "cb-row" }, save, cancel),
+  );
   let timer = null;
 
   function compare() {
@@ -43,10 +53,28 @@ function textEditor({ number, original, start, onsave, oncancel }) {
     timer = setTimeout(compare, original.length > 6000 ? 150 : 30);
   });
   node.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); event.stopPropagation(); commit(); }
-    if (event.key === "Escape" && !event.isComposing) { event.preventDefault(); event.stopPropagation(); leave(); }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      event.stopPropagation();
+      commit();
+    }
+    if (event.key === "Escape" && !event.isComposing) {
+      event.preventDefault();
+      event.stopPropagation();
+      leave();
+    }
   });
   compare();
-  return { node, focus: () => { fit(); area.focus({ preventScroll: true }); },
-    fill: (text) => { area.value = text; fit(); compare(); } };
+  return {
+    node,
+    focus: () => {
+      fit();
+      area.focus({ preventScroll: true });
+    },
+    fill: (text) => {
+      area.value = text;
+      fit();
+      compare();
+    },
+  };
 }

@@ -20,12 +20,38 @@ function isBestOfN(groups) {
 function orderPanel(board) {
   const strip = h("div", { class: "cb-strip" });
   const rest = h("div", { class: "cb-rest" });
-  const clear = textButton(T.order_clear, () => { change([]); board.saveRanking([]); }, { class: "cb-quiet" });
-  const node = h("div", { class: "cb-order", role: "group", "aria-label": T.order_open, hidden: true },
-    h("p", { class: "cb-muted cb-order-help" }, T.order_help, h("span", { class: "cb-desktop", text: " " + T.order_help_keys })),
-    h("div", { class: "cb-order-row" }, h("span", { class: "cb-caption", text: T.order_best }), strip, h("span", { class: "cb-caption cb-worst", text: T.order_worst })),
+  const clear = textButton(
+    T.order_clear,
+    () => {
+      change([]);
+      board.saveRanking([]);
+    },
+    { class: "cb-quiet" },
+  );
+  const node = h(
+    "div",
+    { class: "cb-order", role: "group", "aria-label": T.order_open, hidden: true },
+    h(
+      "p",
+      { class: "cb-muted cb-order-help" },
+      T.order_help,
+      h("span", { class: "cb-desktop", text: " " + T.order_help_keys }),
+    ),
+    h(
+      "div",
+      { class: "cb-order-row" },
+      h("span", { class: "cb-caption", text: T.order_best }),
+      strip,
+      h("span", { class: "cb-caption cb-worst", text: T.order_worst }),
+    ),
     h("div", { class: "cb-order-row cb-rest-row" }, h("span", { class: "cb-caption", text: T.order_rest }), rest),
-    h("div", { class: "cb-row" }, textButton(T.order_done, () => finish(), { class: "cb-primary" }), clear));
+    h(
+      "div",
+      { class: "cb-row" },
+      textButton(T.order_done, () => finish(), { class: "cb-primary" }),
+      clear,
+    ),
+  );
   let draft = [];
   let open = false;
 
@@ -71,14 +97,22 @@ function orderPanel(board) {
   function chip(id) {
     const card = board.card(id);
     const place_ = rankOf(draft, id);
-    const label = fill(T.order_chip, { number: card.number,
-      place: place_ ? fill(T.order_place, { rank: place_.rank }) : T.order_rest });
+    const label = fill(T.order_chip, {
+      number: card.number,
+      place: place_ ? fill(T.order_place, { rank: place_.rank }) : T.order_rest,
+    });
     const picture = card.output().image_url;
-    const button = h("button", { type: "button", class: "cb-order-chip", "data-chip": id, "aria-label": label },
-      picture && h("img", { src: picture, alt: "", draggable: "false", class: "cb-pixel" }), h("span", { text: card.number }));
+    const button = h(
+      "button",
+      { type: "button", class: "cb-order-chip", "data-chip": id, "aria-label": label },
+      picture && h("img", { src: picture, alt: "", draggable: "false", class: "cb-pixel" }),
+      h("span", { text: card.number }),
+    );
     button.addEventListener("keydown", (event) => onKey(event, id));
     button.addEventListener("pointerdown", (event) => drag(event, button, id));
-    button.addEventListener("click", (event) => { if (event.detail === 0 && !place_) change([...draft, [id]], id); });
+    button.addEventListener("click", (event) => {
+      if (event.detail === 0 && !place_) change([...draft, [id]], id);
+    });
     return button;
   }
 
@@ -126,7 +160,10 @@ function orderPanel(board) {
       button.classList.remove("cb-dragging");
       button.style.transform = "";
       if (event.type === "pointercancel") return;
-      if (!moved) { if (!rankOf(draft, id)) change([...draft, [id]], id); return; }
+      if (!moved) {
+        if (!rankOf(draft, id)) change([...draft, [id]], id);
+        return;
+      }
       if (target) change(drop(target, id), id);
     };
     button.addEventListener("pointermove", onMove);

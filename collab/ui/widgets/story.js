@@ -2,29 +2,70 @@
 function historyStory(detail, { back, open }) {
   const id = detail.generation_id;
   const outputs = [...(detail.outputs || [])].sort((a, b) => a.position - b.position);
-  const facts = (detail.provenance || []).map(([label, value]) => h("div", { class: "cb-prov" },
-    h("dt", { text: label }), h("dd", { dir: "auto", text: value === null || value === undefined ? "–" : String(value) })));
+  const facts = (detail.provenance || []).map(([label, value]) =>
+    h(
+      "div",
+      { class: "cb-prov" },
+      h("dt", { text: label }),
+      h("dd", { dir: "auto", text: value === null || value === undefined ? "–" : String(value) }),
+    ),
+  );
   const replays = detail.replays || [];
   return [
-    h("div", { class: "cb-row cb-spread" },
+    h(
+      "div",
+      { class: "cb-row cb-spread" },
       textButton(T.history_back, back, { class: "cb-quiet cb-back" }, "left"),
-      h("div", { class: "cb-row cb-story-tools" },
+      h(
+        "div",
+        { class: "cb-row cb-story-tools" },
         textButton(T.history_reuse, () => trigger("reuse", { generation_id: id }), {}, "pencil"),
-        textButton(T.history_replay, () => trigger("replay", { generation_id: id }), { class: "cb-primary",
-          title: T.history_replay_hint }, "again"))),
-    h("div", { class: "cb-story-prompt" }, h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt }),
-      h("div", { class: "cb-item-foot" }, statusChip(detail), when(detail.created_at), ...summary(detail))),
-    detail.error && h("div", { class: "cb-banner" }, h("p", { class: "cb-banner-text", dir: "auto", text: detail.error })),
-    h("div", { class: "cb-story-outputs", "data-count": outputs.length, "data-modality": detail.modality },
-      ...outputs.map((output) => storyOutput(output, detail, outputs))),
+        textButton(
+          T.history_replay,
+          () => trigger("replay", { generation_id: id }),
+          { class: "cb-primary", title: T.history_replay_hint },
+          "again",
+        ),
+      ),
+    ),
+    h(
+      "div",
+      { class: "cb-story-prompt" },
+      h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt }),
+      h("div", { class: "cb-item-foot" }, statusChip(detail), when(detail.created_at), ...summary(detail)),
+    ),
+    detail.error &&
+      h("div", { class: "cb-banner" }, h("p", { class: "cb-banner-text", dir: "auto", text: detail.error })),
+    h(
+      "div",
+      { class: "cb-story-outputs", "data-count": outputs.length, "data-modality": detail.modality },
+      ...outputs.map((output) => storyOutput(output, detail, outputs)),
+    ),
     facts.length > 0 && h("h3", { class: "cb-story-title", text: T.history_provenance }),
     facts.length > 0 && h("dl", { class: "cb-provenance" }, ...facts),
     replays.length > 0 && h("h3", { class: "cb-story-title", text: T.history_replays }),
-    replays.length > 0 && h("ul", { class: "cb-replays" }, ...replays.map((replay) => h("li", {},
-      h("button", { type: "button", class: "cb-link", onclick: () => open(replay.generation_id),
-        text: replay.generation_id.slice(0, 13) }),
-      h("span", { class: "cb-note", "data-state": replay.same === true ? "saved" : replay.same === false ? "failed" : null,
-        text: replay.same === true ? T.replay_same : replay.same === false ? T.replay_differs : T.replay_unknown })))),
+    replays.length > 0 &&
+      h(
+        "ul",
+        { class: "cb-replays" },
+        ...replays.map((replay) =>
+          h(
+            "li",
+            {},
+            h("button", {
+              type: "button",
+              class: "cb-link",
+              onclick: () => open(replay.generation_id),
+              text: replay.generation_id.slice(0, 13),
+            }),
+            h("span", {
+              class: "cb-note",
+              "data-state": replay.same === true ? "saved" : replay.same === false ? "failed" : null,
+              text: replay.same === true ? T.replay_same : replay.same === false ? T.replay_differs : T.replay_unknown,
+            }),
+          ),
+        ),
+      ),
   ].filter(Boolean);
 }
 
@@ -35,14 +76,23 @@ function storyOutput(output, detail, outputs) {
   const place = detail.ranking ? rankOf(detail.ranking.groups, output.output_id) : null;
   const bestOf = detail.ranking && isBestOfN(detail.ranking.groups);
   const badge = place && (bestOf ? place.rank === 1 && T.best : fill(place.tied ? T.rank_tied : T.rank, place));
-  return h("article", { class: "cb-card", "aria-label": fill(T.card_label, { number }) },
-    h("div", { class: "cb-head" }, h("span", { class: "cb-number", text: number }),
+  return h(
+    "article",
+    { class: "cb-card", "aria-label": fill(T.card_label, { number }) },
+    h(
+      "div",
+      { class: "cb-head" },
+      h("span", { class: "cb-number", text: number }),
       badge && h("span", { class: "cb-badge", text: badge }),
-      output.seed !== null && output.seed !== undefined && h("span", { class: "cb-muted", text: fill(T.seed, { seed: output.seed }) }),
-      h("span", { class: "cb-progress cb-muted", text: progressWords(output, detail.status, true) })),
+      output.seed !== null &&
+        output.seed !== undefined &&
+        h("span", { class: "cb-muted", text: fill(T.seed, { seed: output.seed }) }),
+      h("span", { class: "cb-progress cb-muted", text: progressWords(output, detail.status, true) }),
+    ),
     detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),
-    rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }));
+    rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }),
+  );
 }
 
 function storyText(output, edit, number) {
@@ -61,22 +111,46 @@ function storyText(output, edit, number) {
 function storyPicture(output, detail, outputs) {
   if (!output.image_url) return h("p", { class: "cb-muted", text: T.status_cancelled });
   const pictures = outputs.filter((o) => o.image_url);
-  const describe = (o) => ({ src: o.image_url, caption: fill(T.card_label, { number: o.position + 1 }),
-    alt: fill(T.picture_alt, { number: o.position + 1, prompt: detail.prompt || "" }) });
+  const describe = (o) => ({
+    src: o.image_url,
+    caption: fill(T.card_label, { number: o.position + 1 }),
+    alt: fill(T.picture_alt, { number: o.position + 1, prompt: detail.prompt || "" }),
+  });
   const img = h("img", { class: "cb-img", src: output.image_url, alt: describe(output).alt, loading: "lazy" });
-  img.addEventListener("load", () => img.classList.toggle("cb-pixel", Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX));
-  return h("button", { type: "button", class: "cb-picture", "aria-label": fill(T.zoom, { number: output.position + 1 }),
-    onclick: () => openLightbox(pictures.map(describe), pictures.indexOf(output)) }, img);
+  img.addEventListener("load", () =>
+    img.classList.toggle("cb-pixel", Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX),
+  );
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "cb-picture",
+      "aria-label": fill(T.zoom, { number: output.position + 1 }),
+      onclick: () => openLightbox(pictures.map(describe), pictures.indexOf(output)),
+    },
+    img,
+  );
 }
 
 function ratingFacts(rating) {
   const facts = [];
   if (rating.score) {
-    facts.push(h("span", { class: "cb-fact cb-stars-shown", role: "img", "aria-label": fill(T.star, { score: rating.score }) },
-      ...[1, 2, 3, 4, 5].map((i) => { const star = icon("star"); if (i <= rating.score) star.classList.add("cb-full"); return star; })));
+    facts.push(
+      h(
+        "span",
+        { class: "cb-fact cb-stars-shown", role: "img", "aria-label": fill(T.star, { score: rating.score }) },
+        ...[1, 2, 3, 4, 5].map((i) => {
+          const star = icon("star");
+          if (i <= rating.score) star.classList.add("cb-full");
+          return star;
+        }),
+      ),
+    );
   }
-  if (rating.thumb === 1) facts.push(h("span", { class: "cb-fact", role: "img", "aria-label": T.thumb_up }, icon("up")));
-  if (rating.thumb === -1) facts.push(h("span", { class: "cb-fact", role: "img", "aria-label": T.thumb_down }, icon("down")));
+  if (rating.thumb === 1)
+    facts.push(h("span", { class: "cb-fact", role: "img", "aria-label": T.thumb_up }, icon("up")));
+  if (rating.thumb === -1)
+    facts.push(h("span", { class: "cb-fact", role: "img", "aria-label": T.thumb_down }, icon("down")));
   for (const [aspect, score] of Object.entries(rating.aspects || {})) {
     facts.push(h("span", { class: "cb-fact", dir: "auto", text: fill(T.aspect_value, { aspect, score }) }));
   }

@@ -1,0 +1,72 @@
+"""Which weights answer: from the name a person gave to a model the engine can load, and to its stored version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from collab.checks import clean_text, is_id
+from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Unavailable
+from collab.identity import Visitor
+from collab.store import Store
+from collab.types import Modality, ModelVersion
+from collab.workspace import Workspace
+from models.base import InvalidRequest, ModelError, ModelInfo, ModelNotFound
+
+NAME_LIMIT = 400  # characters: a path or a URL may be long
+
+
+def resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modality) -> ModelInfo:
+    """The model by whatever name: "" the default, a catalog name, hub id, folder, remote or model version id.
+
+    Only an owner may have a model loaded that the operator's catalog does not list. Raises NotAllowed, NotFound or
+    Unavailable, the last also when a version's files are no longer the same.
+    """
+    asked = clean_text(name, "model", limit=NAME_LIMIT, error=NotFound).strip()
+    earlier: ModelVersion | None = None
+    if is_id(asked):
+        found = ws.store.find(ModelVersion, id=asked)
+        if not found:
+            raise NotFound(f"There is no model version “{asked}”: choose one from the list.")
+        earlier, asked = found[0], found[0].base
+    known = {entry.name for entry in ws.engine.entries()} | {entry.base for entry in ws.engine.entries()}
+    if asked and asked not in known and not visitor.is_owner:
+        raise NotAllowed(
+            f"The model “{asked[:80]}” is not in this studio's list: choose one that is, or ask its owner."
+        )
+    try:
+        info = ws.engine.resolve(asked, modality)
+    except ModelError as error:
+        raise translate(error) from error
+    if earlier and (info.revision, info.precision) != (earlier.revision, earlier.precision):
+        raise Unavailable(
+            f"The files of {earlier.name} are no longer those of that time ({earlier.revision[:12]}, "
+            f"{earlier.precision}; now {info.revision[:12]}, {info.precision}): choose the present one instead."
+        )
+    return info
+
+
+def model_version(store: Store, model: ModelInfo, *, connection: Connection) -> ModelVersion:
+    """The stored version with these weights, made at their first use. Raises Conflict in a race: try again."""
+    identity: dict[str, Any] = {
+        "base": model.base,
+        "revision": model.revision,
+        "precision": model.precision,
+        "adapter_sha256": None,
+    }
+    found = store.find(ModelVersion, connection=connection, **identity)
+    if found:
+        return found[0]
+    version = ModelVersion(name=model.name, modality=model.modality, **identity)
+    store.add(version, connection=connection)
+    return version
+
+
+def translate(error: ModelError) -> CollabError:
+    """A model's error as one of ours, its sentence kept."""
+    if isinstance(error, ModelNotFound):
+        return NotFound(str(error))
+    if isinstance(error, InvalidRequest):
+        return InvalidPrompt(str(error))
+    return Unavailable(str(error))
