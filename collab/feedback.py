@@ -164,16 +164,15 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str =
     if isinstance(target, Retraction):
         raise InvalidFeedback("An undo cannot be undone: do the act again instead.")
     for _ in range(3):
-        earlier = ws.store.find(Retraction, retracts_id=feedback_id, annotator_id=visitor.annotator_id)
-        if earlier:
-            return earlier[-1]
         try:
             with ws.store.writing() as connection:
-                if key and _by_request(ws, visitor, key, connection):
-                    raise InvalidFeedback(_USED)
                 place = tip(ws.store, visitor.annotator_id, target.subject, connection=connection)
                 if place is None or place.live_id != target.id:
+                    if earlier := ws.store.find(Retraction, retracts_id=feedback_id, connection=connection):
+                        return earlier[0]
                     raise InvalidFeedback("You have changed your mind since: undo your latest act on this first.")
+                if key and _by_request(ws, visitor, key, connection):
+                    raise InvalidFeedback(_USED)
                 retraction = Retraction(
                     annotator_id=visitor.annotator_id,
                     subject=target.subject,

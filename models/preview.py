@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class Previewer:
-    """Makes previews of the latents of one VAE (a diffusers autoencoder or None); of latents in an unknown shape it makes none, and it never raises."""
+    """Makes previews of the latents of one VAE (a diffusers autoencoder, or None).
+
+    Of latents in an unknown shape it makes none, and it never raises."""
 
     def __init__(self, vae: Any) -> None:
         self._vae = vae

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Report = TypeVar("Report")
 Result = TypeVar("Result")
@@ -29,8 +29,8 @@ class SteppedCall(Generic[Report, Result]):
         self._granted = threading.Semaphore(0)
         self._handed_over = threading.Semaphore(0)
         self._cancelled = False
-        self._report: Report | None = None
-        self._result: Result | None = None
+        self._report: Any = None  # a Report while the call sleeps
+        self._result: Any = None  # a Result once finished
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.finished = False

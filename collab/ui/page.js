@@ -1,6 +1,8 @@
 // Keys that belong to the whole page: ⌘⏎ or Ctrl+⏎ generates, Esc stops. A widget that used the key has prevented it.
 (() => {
-  if (/Mac|iPhone|iPad/.test(navigator.platform)) document.documentElement.dataset.mac = "";
+  if (/Mac|iPhone|iPad/.test(navigator.platform)) {
+    document.documentElement.style.setProperty("--collab-enter", '"⌘⏎"');
+  }
   const press = (id) => {
     const button = document.querySelector(`#${id}`);
     const target = button && (button.matches("button") ? button : button.querySelector("button"));

@@ -107,10 +107,15 @@ def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
     opened = context.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    opened.on("console", lambda m: problems.append(m.text) if m.type == "error" and not _is_leaving(m.text) else None)
     open_create(opened, studio)
     yield opened
     assert not problems, problems
+
+
+def _is_leaving(message: str) -> bool:
+    """Whether this is only what Gradio says when a page is left while its stream is open."""
+    return "AbortError" in message or "Connection errored out" in message
 
 
 def open_create(page: Page, studio: Studio) -> None:
