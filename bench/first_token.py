@@ -1,4 +1,4 @@
-"""Seconds to the first token through the whole product (HTTP, queue, store, engine), against transformers' own streamer.
+"""Seconds to the first token through the whole product (HTTP, queue, store, engine), against transformers' streamer.
 
 Both run the embedded model, warm, on the same prompt with one output, alternating; the medians are kept. The peer is a
 bare `generate` with a `TextIteratorStreamer` in a process of its own kind: no server, no store, no fairness.

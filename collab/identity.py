@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from filelock import FileLock
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from collab.errors import Misconfigured, NotAllowed
@@ -156,18 +157,18 @@ def open_identity(settings: Settings, *, shared: bool = False) -> Identity:
 
 def _kept_key(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    with FileLock(path.with_suffix(".lock")):  # whoever starts at the same moment must get the same key
+        if not path.exists():
+            fresh = path.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(fresh, path)
         key = path.read_text().strip()
-        if len(key) < 32:
-            raise Misconfigured(f"The key file {path} is damaged: delete it, and every browser starts anew.") from None
-        return key
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(48)
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
+    if len(key) < 32:
+        raise Misconfigured(f"The key file {path} is damaged: delete it, and every browser starts anew.")
     return key
 
 

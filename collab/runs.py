@@ -256,7 +256,7 @@ class Runs:
     def fail_abandoned(self) -> int:
         """Mark as failed what a process that is gone was doing; how many. What others still work on is left alone."""
         unfinished = self._store.find(Generation, status=list(UNFINISHED))
-        abandoned = [g for g in unfinished if g.worker != self.worker and self._is_abandoned(g)]
+        abandoned = [g for g in unfinished if self.get(g.id) is None and self._is_abandoned(g)]
         for generation in abandoned:
             changes = {"status": "failed", "error": INTERRUPTED}
             self._store.update(Generation, generation.id, changes, only_if={"status": list(UNFINISHED)})
@@ -265,6 +265,8 @@ class Runs:
     def _is_abandoned(self, generation: Generation) -> bool:
         if generation.lease_until is None or generation.lease_until < now():
             return True
+        if generation.worker == self.worker:
+            return False  # stored a moment ago and about to start here
         host, pid, _ = generation.worker.rsplit(":", 2)
         mine, my_pid, _ = self.worker.rsplit(":", 2)
         return host == mine and (pid == my_pid or not psutil.pid_exists(int(pid)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import glob
-import os
 import platform
 import sys
 from importlib import metadata
@@ -14,10 +13,6 @@ from typing import Any, Literal
 import psutil
 
 from models.base import Modality
-
-# torch's CPU threads spin while they wait for each other; where anything else wants the cores that makes generation
-# up to five times slower. Only heeded before torch is first imported, and the catalog imports this module early.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 DeviceKind = Literal["cuda", "mps", "cpu"]
 

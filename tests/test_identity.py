@@ -15,7 +15,6 @@ from starlette.requests import Request
 from collab.errors import Misconfigured, NotAllowed
 from collab.identity import LOCAL, OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor, open_identity
 from collab.settings import Settings, read_settings
-from collab.types import new_id
 
 TOKEN = "a token of the operator"
 
@@ -286,4 +285,3 @@ def test_many_processes_that_start_at_once_have_one_key(tmp_path: Path):
 
 def test_ids_are_no_secrets_but_cookies_are_needed(identity: Identity, ann: Visitor):
     assert identity.whoami(asked({"cookie": f"{VISITOR_COOKIE}={ann.annotator_id}"})).annotator_id != ann.annotator_id
-    assert new_id() != new_id()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collab.errors import InvalidPrompt
+from collab.identity import Visitor
 from collab.prompts import Wording, check_wording, fill, placeholders, typed_version
 from collab.store import Store
 from collab.types import Annotator, Example, Prompt, PromptVersion
@@ -56,7 +57,7 @@ def test_a_value_is_not_read_again():
 
 @given(st.text(alphabet="{}ab \n\"'1", max_size=40), st.text(max_size=20))
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-def test_any_text_without_variables_is_sent_as_it_is_but_for_escapes(text: str, value: str):
+def test_any_text_is_sent_as_it_is_but_for_variables_and_escapes(text: str, value: str):
     names = placeholders(text)
     usable = value if value.strip() and value.isprintable() else "x"
     (sent,), kept = fill([text], dict.fromkeys(names, usable))
@@ -156,8 +157,6 @@ def test_a_wordings_hash_depends_on_every_part_and_nothing_else():
 
 
 def test_the_same_words_of_one_author_are_one_version_and_of_two_authors_two(store: Store):
-    from collab.identity import Visitor
-
     ann, bob = (Visitor(someone(store, prompt=f"{n}").annotator.id, "anonymous") for n in (1, 2))
     wording = check_wording("text", "Say it", system_text="Be brief.")
 
@@ -174,8 +173,6 @@ def test_the_same_words_of_one_author_are_one_version_and_of_two_authors_two(sto
 
 
 def test_a_long_prompt_is_titled_by_the_beginning_of_its_first_line(store: Store):
-    from collab.identity import Visitor
-
     ann = Visitor(someone(store).annotator.id, "anonymous")
     with store.writing() as connection:
         version = typed_version(store, check_wording("text", "\n " + "x" * 100 + "\nmore"), ann, connection=connection)
