@@ -1,10 +1,11 @@
-"""Measures the embedded image model from its pixels: does a picture show the concept, style, colour, size and place it was asked for?
+"""Measures the embedded image model from its pixels: does a picture show the concept, style, colour, size and place
+it was asked for?
 
     python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 40] [--json]
 
-The judge is independent of the generator and has no weights: the nearest icon of all (every concept in every style), compared as
-16×16 thumbnails under small shifts. Its own ceiling, on real icons moved and scaled at random, is reported beside every retrieval
-figure, and shuffled prompts give the floor. Knows nothing of the studio.
+The judge is independent of the generator and has no weights: the nearest icon of all (every concept in every style),
+compared as 16×16 thumbnails under small shifts. Its own ceiling, on real icons moved and scaled at random, is
+reported beside every retrieval figure, and shuffled prompts give the floor. Knows nothing of the studio.
 """
 
 import argparse
@@ -96,14 +97,20 @@ def measure(pipeline: StableDiffusionPipeline, judge: Judge, concept_count: int,
     figures: dict[str, float] = {}
 
     asked = [(slug, style) for slug in slugs for style in STYLES]
-    pictures = draw(pipeline, [f"icon, {style} style drawing of a {names[slug]}, on white" for slug, style in asked], steps)
+    pictures = draw(
+        pipeline, [f"icon, {style} style drawing of a {names[slug]}, on white" for slug, style in asked], steps
+    )
     figures |= retrieval("", judge, pictures, asked, ["none"] * len(asked))
-    real = np.stack([compose(Scene((slug,), style), judge.icons, Random(i)) for i, (slug, style) in enumerate(asked, 1)])
+    real = np.stack(
+        [compose(Scene((slug,), style), judge.icons, Random(i)) for i, (slug, style) in enumerate(asked, 1)]
+    )
     figures |= retrieval("real_icons_", judge, real, asked, ["none"] * len(asked))
     shuffled = asked[:]
     rng.shuffle(shuffled)
     figures |= retrieval("shuffled_", judge, pictures, shuffled, ["none"] * len(asked))
-    again = draw(pipeline, [f"icon, {style} style drawing of a {names[slug]}, on white" for slug, style in asked], steps, 10_000)
+    again = draw(
+        pipeline, [f"icon, {style} style drawing of a {names[slug]}, on white" for slug, style in asked], steps, 10_000
+    )
     figures["two_seeds_mean_difference_of_255"] = float(np.abs(again.astype(float) - pictures).mean())
 
     for kind, wanted in (("seen", False), ("withheld", True)):
@@ -125,7 +132,9 @@ def measure(pipeline: StableDiffusionPipeline, judge: Judge, concept_count: int,
         hits = [nearest_background(picture) == ground for picture, ground in zip(coloured, grounds, strict=True)]
         figures[f"{kind}_combinations_background"] = float(np.mean(hits))
 
-    placed = {word: draw(pipeline, [f"a {names[slug]} on the {word}" for slug in slugs], steps) for word in ("left", "right")}
+    placed = {
+        word: draw(pipeline, [f"a {names[slug]} on the {word}" for slug in slugs], steps) for word in ("left", "right")
+    }
     hits = []
     for word, some in placed.items():
         boxes = [foreground_box(picture) for picture in some]
@@ -175,7 +184,9 @@ def seconds_for_four(pipeline: StableDiffusionPipeline, steps: int) -> float:
 def main() -> None:
     """Measure and print a line a figure, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the icon packages; fetched with npm if empty")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the icon packages; fetched with npm if empty"
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--concepts", type=int, default=40)
     parser.add_argument("--steps", type=int, default=20)
@@ -184,12 +195,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     download_sets(options.data)
-    pipeline = AutoPipelineForText2Image.from_pretrained(options.folder, torch_dtype=torch.float32)
+    pipeline = AutoPipelineForText2Image.from_pretrained(options.folder, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     figures = {f"seconds_four_pictures_{steps}_steps": seconds_for_four(pipeline, steps) for steps in (8, 20)}
     figures |= measure(pipeline, Judge(render_icons(options.data, list(CONCEPTS))), options.concepts, options.steps)
     if options.json:
-        print(json.dumps({"machine": platform.processor() or platform.machine(), "torch": torch.__version__, **figures}))
+        print(
+            json.dumps({"machine": platform.processor() or platform.machine(), "torch": torch.__version__, **figures})
+        )
         return
     for name, value in figures.items():
         print(f"{name:45s} {value:.3f}")

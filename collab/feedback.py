@@ -57,7 +57,8 @@ def rate(
     clear: Sequence[str] = (),
     request_id: str = "",
 ) -> Rating:
-    """Add to one's rating of an output. What is None stays as it was; `clear` names fields to empty.
+    """Add to one's rating of an output. What is None stays as it was; `clear` names fields to empty
+    first: aspects given are added to those there are, unless the old ones are cleared.
 
     score and aspects: 1–5; thumb: 1 or −1; spans: [{start, end, label}] in characters, label "good" or "bad".
     Raises InvalidFeedback with one sentence, or NotFound for an output that is not one's own.
@@ -81,7 +82,7 @@ def rate(
     for name in clear:
         if name not in _EMPTY_RATING:
             raise InvalidFeedback(f"There is nothing named “{str(name)[:40]}” to clear in a rating.")
-        changes[name] = _EMPTY_RATING[name]
+        changes.setdefault(name, _EMPTY_RATING[name])
     if not changes:
         raise InvalidFeedback("The rating says nothing: give stars, a thumb, aspects, tags, spans or a comment.")
 
@@ -93,7 +94,10 @@ def rate(
             merged["aspects"] = {**base.aspects, **merged["aspects"]}
         if len(merged.get("aspects", ())) > ASPECTS_LIMIT:
             raise InvalidFeedback(f"The rating would have more than {ASPECTS_LIMIT} aspects: use the ones it has.")
-        return replace(rating, **merged)
+        rated = replace(rating, **merged)
+        if base is None and clear and rated == rating:
+            raise InvalidFeedback("There is nothing to clear: you have not rated this output.")
+        return rated
 
     return _do(ws, visitor, f"rating:{output_id}", act, request_id)
 

@@ -20,6 +20,7 @@ import psutil
 
 from collab.errors import Unavailable
 from collab.store import Blobs, Store, schema
+from collab.store.queries import unfinished
 from collab.types import UNFINISHED, Generation, Output, OutputTokens, Status, new_id, now
 from models.base import Ended, Event, ImageSample, ModelError, Request, Started, TextSample, Token
 from models.engine import Engine
@@ -255,8 +256,7 @@ class Runs:
 
     def fail_abandoned(self) -> int:
         """Mark as failed what a process that is gone was doing; how many. What others still work on is left alone."""
-        unfinished = self._store.find(Generation, status=list(UNFINISHED))
-        abandoned = [g for g in unfinished if self.get(g.id) is None and self._is_abandoned(g)]
+        abandoned = [g for g in unfinished(self._store) if self.get(g.id) is None and self._is_abandoned(g)]
         for generation in abandoned:
             changes = {"status": "failed", "error": INTERRUPTED}
             self._store.update(Generation, generation.id, changes, only_if={"status": list(UNFINISHED)})

@@ -175,7 +175,7 @@ class Backend(Protocol):
         """Whether `admit` would take this request now (an idle backend always has room)."""
 
     def admit(self, request: Request) -> str:
-        """Take the request in; return the rendered prompt. Raises InvalidRequest or ModelUnavailable, admitting nothing."""
+        """Take the request in; return the rendered prompt. Raises InvalidRequest or ModelUnavailable, taking nothing."""
 
     def step(self) -> Sequence[Sample | Ended]:
         """One unit of work for everything admitted. A request leaves by itself with the finish_reason of its last

@@ -14,12 +14,14 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from collab.generation import Ask, generate
 from collab.identity import Visitor
 from collab.settings import Settings, read_settings
 from collab.store import Blobs, Store, open_store
+from collab.store.schema import metadata
 from collab.types import Generation, Output, new_id
 from collab.workspace import Workspace, open_workspace
 from models.engine import Engine
@@ -65,10 +67,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("make_postgres_database")()
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+@pytest.fixture(scope="session")
+def shared_postgres(make_postgres_database: MakeDatabase) -> str:
+    """One migrated database that tests take turns with: making a hundred costs minutes on a slow disk."""
+    url = make_postgres_database()
+    open_store(url).close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An open, empty store, on each kind of database in turn."""
-    opened = open_store(database_url)
+    if request.param == "sqlite":
+        opened = open_store(f"sqlite:///{tmp_path / 'collab.db'}")
+    else:
+        opened = open_store(request.getfixturevalue("shared_postgres"))
+        with opened.writing() as connection:
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)}")
     yield opened
     opened.close()
 
@@ -131,10 +146,6 @@ def make(ws: Workspace, visitor: Visitor, prompt: str = "a b c", **ask: object) 
 
 def counts(store: Store) -> dict[str, int]:
     """How many rows each table has: what a refused request must leave as it was."""
-    import sqlalchemy as sa
-
-    from collab.store.schema import metadata
-
     with store.reading() as connection:
         return {
             table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()

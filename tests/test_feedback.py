@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -428,6 +428,18 @@ def test_an_act_undone_by_tabs_at_once_is_undone_once(ws: Workspace, ann: Visito
     assert len(ws.store.find(Retraction)) == 1
 
 
+def test_aspects_sent_whole_replace_those_there_were(ws: Workspace, ann: Visitor, mine: Output):
+    rate(ws, ann, mine.id, aspects={"helpful": 3, "style": 2}, score=4)
+    kept = rate(ws, ann, mine.id, aspects={"style": 5}, clear=["aspects"])
+    assert kept.aspects == {"style": 5} and kept.score == 4
+
+
+def test_clearing_what_was_never_rated_is_refused_in_words(ws: Workspace, ann: Visitor, mine: Output):
+    with pytest.raises(InvalidFeedback, match="nothing to clear"):
+        rate(ws, ann, mine.id, clear=["score"])
+    assert ws.store.find(Rating) == []
+
+
 # ---- any order of acts ----------------------------------------------------------------------------------------------
 
 
@@ -513,7 +525,8 @@ def test_any_sequence_of_acts_behaves_like_a_stack(shared_store: Store, tmp_path
             assert [a.id for a in found] == ([self.stack[-1][0]] if self.stack else [])
 
     Chain.TestCase.settings = settings(
-        max_examples=25, stateful_step_count=20, deadline=None, derandomize=True, database=None,
+        max_examples=15, stateful_step_count=16, deadline=None, derandomize=True, database=None,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     Chain.TestCase("runTest").runTest()

@@ -51,12 +51,8 @@ def test_a_watcher_sees_the_text_grow_to_its_end(slow: Workspace, ann: Visitor):
         seen = []
         async for run in slow.runs.changes(generation_id, at_most_hz=100):
             assert run is not None
-            seen.append(
-                (
-                    run.generation.status,
-                    [o.text or p.text or "" for o, p in zip(run.outputs, run.progress, strict=True)],
-                )
-            )
+            texts = [o.text or p.text or "" for o, p in zip(run.outputs, run.progress, strict=True)]
+            seen.append((run.generation.status, texts))
         return seen
 
     seen = asyncio.run(watch())

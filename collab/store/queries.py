@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.store import Store
-from collab.types import Act, Generation, Output
+from collab.types import UNFINISHED, Act, Generation, Output
 
 _f = schema.feedback
 _later = schema.feedback.alias("later")
@@ -73,6 +74,14 @@ def history_page(
             | sa.exists().where(o.c.generation_id == g.c.id, o.c.text.icontains(query, autoescape=True))
         )
     return store.rows(Generation, statement.order_by(g.c.id.desc()).limit(limit))
+
+
+def unfinished(store: Store) -> list[Generation]:
+    """Every generation that is queued or running, oldest first."""
+    g = schema.generations
+    # written into the SQL: with bound values SQLite would not use the partial index that was made for this
+    states: sa.BindParameter[Any] = sa.bindparam("unfinished", UNFINISHED, expanding=True, literal_execute=True)
+    return store.rows(Generation, sa.select(g).where(g.c.status.in_(states)).order_by(g.c.id))
 
 
 def outputs_of(store: Store, generation_ids: Sequence[str]) -> dict[str, list[Output]]:

@@ -45,9 +45,13 @@ def _act(ws: Workspace, identity: Identity, visitor: Visitor, payload: object) -
     match payload.get("act"):
         case "rate":
             said = {name: payload[name] for name in _RATED if name in payload}
-            return _saved(ws, visitor, feedback.rate(ws, visitor, payload.get("output_id", ""), **said, **key))
+            whole = ["aspects"] if "aspects" in said else []  # the page sends all of them, not only the new one
+            done = feedback.rate(ws, visitor, payload.get("output_id", ""), **said, clear=whole, **key)
+            return _saved(ws, visitor, done)
         case "clear":
-            fields = [str(field) for field in payload.get("fields") or []]
+            fields = payload.get("fields")
+            if not isinstance(fields, list) or not all(isinstance(field, str) for field in fields):
+                raise InvalidFeedback("What to clear must be a list of names.")
             done = feedback.rate(ws, visitor, payload.get("output_id", ""), clear=fields, **key)
             return _saved(ws, visitor, done)
         case "edit":
@@ -75,7 +79,7 @@ def _saved(ws: Workspace, visitor: Visitor, act: Act) -> dict[str, Any]:
         if isinstance(one, Rating | Edit):
             kind = "rating" if isinstance(one, Rating) else "edit"
             outputs.setdefault(one.output_id, {"rating": None, "edit": None})[kind] = feedback_json(one)
-        elif isinstance(one, Ranking):
+        elif isinstance(one, Ranking) and one.subject == f"ranking:{act.generation_id}":
             ranking = feedback_json(one)
     about = getattr(act, "output_id", None)
     if about is None and act.subject.startswith(("rating:", "edit:")):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from collab import feedback
@@ -47,7 +48,7 @@ def stream_ratings(settings: Settings, whose: list[tuple[str, str]], acknowledge
     threading.Event().wait()
 
 
-def test_no_acknowledged_rating_is_lost_to_kill_9(database_url: str, tmp_path: Path):
+def test_no_acknowledged_rating_is_lost_to_kill_9(database_url: str, tmp_path: Path, request: pytest.FixtureRequest):
     settings = replace(read_settings({"COLLAB_HOME": str(tmp_path / "home")}), database_url=database_url)
     store, rng = open_store(database_url), random.Random(20260)
     people = [someone(store, prompt=f"Prompt {n}") for n in range(PEOPLE)]
@@ -60,11 +61,13 @@ def test_no_acknowledged_rating_is_lost_to_kill_9(database_url: str, tmp_path: P
         reader, writer = context.Pipe(duplex=False)
         process = context.Process(target=stream_ratings, args=(settings, whose, writer))
         process.start()
+        request.addfinalizer(process.kill)
         writer.close()
         before = len(acknowledged)
         wanted = rng.randint(1, 40)
         try:
             for _ in range(wanted):
+                assert reader.poll(60), "nothing is acknowledged any more"
                 acknowledged.add(reader.recv())
             process.kill()
             while True:  # what was told before it died
