@@ -127,7 +127,8 @@ def detail(ws: Workspace, visitor: Visitor, generation_id: str, link: Link) -> J
 
 
 def models(ws: Workspace) -> Json:
-    """The models this studio lists, and what is loaded now."""
+    """The models this studio lists, and which of them are loaded now. What is not listed is nobody's business."""
+    listed = {e.title for e in ws.engine.entries()}
     return {
         "models": [
             {"name": e.name, "title": e.title, "modality": e.modality, "base": e.base, "notes": e.notes,
@@ -137,5 +138,6 @@ def models(ws: Workspace) -> Json:
         "loaded": [
             {"name": s.name, "state": s.state, "message": s.message, "fraction": s.fraction}
             for s in ws.engine.status()
+            if s.name in listed
         ],
     }  # fmt: skip

@@ -260,6 +260,8 @@ def _finished_output(ws: Workspace, visitor: Visitor, output_id: str) -> Output:
 
 def _whole(value: object, what: str, low: int, high: int, advice: str) -> int:
     number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if isinstance(value, str | list | dict | bool):
+        raise InvalidFeedback(f"{what} must be a number from {low} to {high}, not {type(value).__name__}: {advice}.")
     if not number or not low <= value <= high or value != int(value):  # type: ignore[operator,call-overload]
         raise InvalidFeedback(f"{what} {str(value)[:40]} is outside {low}–{high}: {advice}.")
     return int(value)  # type: ignore[call-overload]

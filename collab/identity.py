@@ -29,7 +29,10 @@ VISITOR_COOKIE = "collab_visitor"
 OWNER_COOKIE = "collab_owner"
 COOKIE_AGE_S = 2 * 365 * 24 * 3600
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+_FORWARDED = (
+    "forwarded", "via", "x-forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-server",
+    "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip",
+)  # fmt: skip
 _PEOPLE = uuid.UUID("6f1f7b52-2f0a-5e0d-9a57-7d0d5b8f1c11")  # namespace of ids derived from names elsewhere
 
 

@@ -67,17 +67,21 @@ def check_wording(
         text=clean_text(text, "prompt", limit=PROMPT_LIMIT, error=InvalidPrompt, required=True),
         negative_text=clean_text(negative_text, "negative prompt", limit=PROMPT_LIMIT, error=InvalidPrompt),
         system_text=clean_text(system_text, "system text", limit=PROMPT_LIMIT, error=InvalidPrompt),
-        examples=tuple(_check_example(example) for example in examples or ()),
+        examples=tuple(_check_example(n, example) for n, example in enumerate(examples or (), 1)),
     )
 
 
-def _check_example(example: Any) -> Example:
+def _check_example(number: int, example: Any) -> Example:
     if isinstance(example, Example):
         example = asdict(example)
     if not isinstance(example, Mapping) or set(example) != {"user", "assistant"}:
         raise InvalidPrompt("An example needs exactly “user” and “assistant”: what is said, and the answer wanted.")
-    said = {key: clean_text(example[key], "example", limit=PROMPT_LIMIT, error=InvalidPrompt, required=True)
-            for key in ("user", "assistant")}  # fmt: skip
+    said = {
+        key: clean_text(
+            example[key], f"{what} of example {number}", limit=PROMPT_LIMIT, error=InvalidPrompt, required=True
+        )
+        for key, what in (("user", "prompt"), ("assistant", "answer"))
+    }
     return Example(**said)
 
 

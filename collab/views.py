@@ -100,6 +100,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
     return {
         **shown,
         "created_at": generation.created_at.isoformat(timespec="seconds"),
+        "origin": generation.origin,
         "modality": modality,
         "prompt": version.text,
         "model": model.name,

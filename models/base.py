@@ -175,7 +175,8 @@ class Backend(Protocol):
         """Whether `admit` would take this request now (an idle backend always has room)."""
 
     def admit(self, request: Request) -> str:
-        """Take the request in; return the rendered prompt. Raises InvalidRequest or ModelUnavailable, taking nothing."""
+        """Take the request in; return the rendered prompt. Takes nothing when it raises InvalidRequest or
+        ModelUnavailable."""
 
     def step(self) -> Sequence[Sample | Ended]:
         """One unit of work for everything admitted. A request leaves by itself with the finish_reason of its last
@@ -273,6 +274,9 @@ def _checked(key: str, spec: Setting, value: Any) -> Any:
             raise InvalidRequest(f"Setting {key} is “{str(value)[:40]}”: choose one of {', '.join(spec.choices)}.")
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if isinstance(value, str | list | dict | bool):
+        kind = type(value).__name__
+        raise InvalidRequest(f"Setting {key} must be a number from {spec.low:g} to {spec.high:g}, not {kind}.")
     if not number or not spec.low <= value <= spec.high:
         raise InvalidRequest(f"Setting {key} is {str(value)[:40]}: choose a number from {spec.low:g} to {spec.high:g}.")
     if spec.kind == "float":

@@ -51,17 +51,31 @@ def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateV
     async def on_replay(request: gr.Request, event: gr.EventData) -> AsyncIterator[tuple[Any, ...]]:
         asked = str((event._data or {}).get("generation_id", ""))
         made = await asyncio.to_thread(generation.replay, ws, identity.whoami(request), asked)
-        async for update in desk.show(made, request):
-            yield gr.Tabs(selected="create"), *update
+        async for update in _there(desk.show(made, request)):
+            yield update
+
+    async def on_show(request: gr.Request, event: gr.EventData) -> AsyncIterator[tuple[Any, ...]]:
+        asked = str((event._data or {}).get("generation_id", ""))
+        async for update in _there(desk.show(asked, request)):
+            yield update
 
     def on_reuse(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
         asked = str((event._data or {}).get("generation_id", ""))
         made = generation.own_generation(ws, identity.whoami(request), asked)
         return gr.Tabs(selected="create"), *desk.form.recall(ws, made)
 
-    past.items.replay(spoken(on_replay), outputs=[tabs, *desk.shown], cancels=desk.streams, **create.PRIVATE)
+    past.items.replay(spoken(on_replay), outputs=[tabs, *desk.shown], **create.STREAM)
+    past.items.show(spoken(on_show), outputs=[tabs, *desk.shown], **create.STREAM)
     past.items.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **create.PRIVATE)
     past.items.reuse(spoken(on_reuse), outputs=[tabs, *desk.form.outputs], **create.PRIVATE)
+
+
+async def _there(updates: AsyncIterator[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:
+    """The updates with a move to Create before the first: whoever walks on while it streams is left in peace."""
+    move: Any = gr.Tabs(selected="create")
+    async for update in updates:
+        yield move, *update
+        move = gr.skip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from collab import api, feedback
+from collab.checks import is_id
 from collab.errors import CollabError, InvalidFeedback
+from collab.generation import own_outputs
 from collab.identity import Identity, Visitor
 from collab.store.queries import live_acts
 from collab.types import Act, Edit, Ranking, Rating, now
@@ -26,10 +28,11 @@ def board_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request]
     """The server function of a board or history list. Each answer tells what is now in force."""
 
     def act(payload: dict, request: gr.Request) -> dict:
+        visitor = identity.whoami(request)
         try:
-            return _act(ws, identity, identity.whoami(request), payload)
+            return _act(ws, identity, visitor, payload)
         except CollabError as error:
-            return {"ok": False, "error": str(error)}
+            return {"ok": False, "error": str(error), **_in_force(ws, visitor, payload)}
         except Exception:
             log.exception("unexpected error in a widget's act")
             return {"ok": False, "error": UNEXPECTED}
@@ -72,23 +75,34 @@ def _act(ws: Workspace, identity: Identity, visitor: Visitor, payload: object) -
 
 def _saved(ws: Workspace, visitor: Visitor, act: Act) -> dict[str, Any]:
     """The answer to an act: its id, and all that is in force now on the generation it is about."""
-    live = live_acts(ws.store, visitor.annotator_id, [act.generation_id])
-    outputs: dict[str, dict[str, Any]] = {}
-    ranking = None
-    for one in live:
-        if isinstance(one, Rating | Edit):
-            kind = "rating" if isinstance(one, Rating) else "edit"
-            outputs.setdefault(one.output_id, {"rating": None, "edit": None})[kind] = feedback_json(one)
-        elif isinstance(one, Ranking) and one.subject == f"ranking:{act.generation_id}":
-            ranking = feedback_json(one)
     about = getattr(act, "output_id", None)
     if about is None and act.subject.startswith(("rating:", "edit:")):
         about = act.subject.partition(":")[2]
-    return {
-        "ok": True,
-        "feedback_id": act.id,
-        "saved_at": now().isoformat(timespec="milliseconds"),
-        "output_id": about,
-        "feedback": outputs.get(about, {"rating": None, "edit": None}) if about else None,
-        "ranking": ranking,
-    }
+    saved_at = now().isoformat(timespec="milliseconds")
+    return {"ok": True, "feedback_id": act.id, "saved_at": saved_at, **_live(ws, visitor, act.generation_id, about)}
+
+
+def _in_force(ws: Workspace, visitor: Visitor, payload: object) -> dict[str, Any]:
+    """What is in force on what a refused act was about, where that can be told: another tab may have acted."""
+    asked = payload if isinstance(payload, Mapping) else {}
+    acts = ws.store.acts([asked["feedback_id"]]) if is_id(asked.get("feedback_id")) else []
+    if acts and acts[0].annotator_id == visitor.annotator_id:
+        about = acts[0].subject.partition(":")[2] if acts[0].subject.startswith(("rating:", "edit:")) else None
+        return _live(ws, visitor, acts[0].generation_id, about)
+    try:
+        (output,) = own_outputs(ws, visitor, [asked.get("output_id", "")])
+    except CollabError:
+        return {}
+    return _live(ws, visitor, output.generation_id, output.id)
+
+
+def _live(ws: Workspace, visitor: Visitor, generation_id: str, about: str | None) -> dict[str, Any]:
+    """One's feedback in force on an output (about), and one's ranking of its generation."""
+    feedback_on: dict[str, Any] = {"rating": None, "edit": None}
+    ranking = None
+    for act in live_acts(ws.store, visitor.annotator_id, [generation_id]):
+        if isinstance(act, Rating | Edit) and act.output_id == about:
+            feedback_on["rating" if isinstance(act, Rating) else "edit"] = feedback_json(act)
+        elif isinstance(act, Ranking) and act.subject == f"ranking:{generation_id}":
+            ranking = feedback_json(act)
+    return {"output_id": about, "feedback": feedback_on if about else None, "ranking": ranking}

@@ -23,7 +23,9 @@ def model_choices(ws: Workspace, modality: str) -> list[tuple[str, str]]:
 
 def model_words(ws: Workspace) -> tuple[str, bool]:
     """A line of HTML on how far the models are, and whether there is anything to wait for."""
-    states = ws.engine.status()
+    defaults = {entry_of(ws, modality, "").title for modality in ("text", "image")}
+    # only the studio's own defaults: what somebody else asked for is nobody's business
+    states = [s for s in ws.engine.status() if s.name in defaults]
     loading = [s for s in states if s.state == "loading"]
     if loading:
         percent = f" {loading[0].fraction:.0%}" if loading[0].fraction is not None else ""

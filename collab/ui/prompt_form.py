@@ -9,19 +9,25 @@ from typing import Any
 import gradio as gr
 
 from collab.generation import Ask, wording_of
+from collab.identity import Identity
 from collab.prompts import placeholders
+from collab.store.queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.pickers import entry_of, model_choices
 from collab.ui.settings_panel import SettingsPanel, build_settings
 from collab.workspace import Workspace
 
 MAX_VARIABLES = 8
+MAX_EXAMPLES = 6
 COUNTS = (1, 2, 4, 8)
+DRAFT_KEY = "collab-draft"
 
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """The form's components. names: the variables whose boxes are shown, in their order."""
+    """The form's components. names: the variables whose boxes are shown, in their order. turns: the boxes of the
+    few-shot examples, two a row. draft: what is being written, kept in the browser so that a reload does not lose it.
+    """
 
     modality: gr.Radio
     model: gr.Dropdown
@@ -30,7 +36,10 @@ class PromptForm:
     negative: gr.Textbox
     instructions: gr.Accordion
     system: gr.Textbox
-    examples: gr.Dataframe
+    rows: list[gr.Row]
+    turns: list[gr.Textbox]
+    more: gr.Button
+    draft: gr.BrowserState
     variables: gr.Row
     names: gr.State
     boxes: list[gr.Textbox]
@@ -39,8 +48,8 @@ class PromptForm:
     @property
     def inputs(self) -> list[Any]:
         """What `ask` reads, in its order."""
-        return [self.modality, self.model, self.count, self.prompt, self.negative, self.system, self.examples,
-                self.names, *self.boxes, *self.panel.components]  # fmt: skip
+        return [self.modality, self.model, self.count, self.prompt, self.negative, self.system, self.names,
+                *self.turns, *self.boxes, *self.panel.components]  # fmt: skip
 
     @property
     def modal_outputs(self) -> list[Any]:
@@ -50,12 +59,13 @@ class PromptForm:
     @property
     def outputs(self) -> list[Any]:
         """What `recall` updates."""
-        return [self.modality, self.count, self.prompt, self.system, self.examples, *self.modal_outputs,
-                self.variables, self.names, *self.boxes]  # fmt: skip
+        return [self.modality, self.count, self.prompt, self.system, *self.rows, *self.turns, self.more,
+                *self.modal_outputs, self.variables, self.names, *self.boxes]  # fmt: skip
 
     def ask(self, values: Sequence[Any]) -> Ask:
         """What the person asks for, as the values of `inputs` say. Raises InvalidSetting for a seed that is none."""
-        modality, model, count, prompt, negative, system, examples, names, *rest = values
+        modality, model, count, prompt, negative, system, names, *rest = values
+        turns, rest = rest[: 2 * MAX_EXAMPLES], rest[2 * MAX_EXAMPLES :]
         text = modality == "text"
         return Ask(
             prompt=prompt,
@@ -66,7 +76,7 @@ class PromptForm:
             settings=self.panel.settings_of(modality, rest[MAX_VARIABLES:]),
             negative_prompt="" if text else negative,
             system_text=system if text else "",
-            examples=_turns(examples) if text else None,
+            examples=_examples(turns) if text else None,
             variables=dict(zip(names, rest[:MAX_VARIABLES], strict=False)),
         )
 
@@ -93,7 +103,7 @@ class PromptForm:
             made.count if made.count in COUNTS else gr.skip(),
             wording.text,
             wording.system_text,
-            [[e.user, e.assistant] for e in wording.examples] or [["", ""]],
+            *_rows([(e.user, e.assistant) for e in wording.examples]),
             model,
             gr.Accordion(visible=text),
             gr.Textbox(value=wording.negative_text, visible=not text),
@@ -103,7 +113,7 @@ class PromptForm:
         )
 
 
-def build_form(ws: Workspace) -> PromptForm:
+def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     """The form and what happens inside it. Called inside a `gr.Blocks`."""
     with gr.Row(elem_id="collab-bar"):
         modality = gr.Radio([("Text", "text"), ("Image", "image")], value="text", label="Make", elem_id="modality",
@@ -115,7 +125,7 @@ def build_form(ws: Workspace) -> PromptForm:
         count = gr.Radio(list(COUNTS), value=2, label="Outputs", elem_id="count", scale=1, min_width=220)
     prompt = gr.Textbox(
         label="Prompt", lines=3, max_lines=14, elem_id="prompt", autofocus=True,
-        placeholder="Write what you want. Braces make a variable: Summarise {article} for a ten-year-old.",
+        placeholder="Write what you want. Braces make a variable: Summarise {article}, or: a {colour} bicycle.",
     )  # fmt: skip
     names = gr.State([])
     with gr.Row(visible=False, elem_id="variables") as variables:
@@ -127,14 +137,20 @@ def build_form(ws: Workspace) -> PromptForm:
         with gr.Accordion("System text and examples", open=False, elem_id="instructions") as instructions:
             system = gr.Textbox(label="System text", lines=2, max_lines=8, elem_id="system-text",
                                 placeholder="How the model should behave.")  # fmt: skip
-            examples = gr.Dataframe(
-                value=[["", ""]], headers=["Prompt", "Answer wanted"], datatype="str", type="array", column_count=2,
-                label="Examples the model is shown first", wrap=True, elem_id="examples", interactive=True,
-            )  # fmt: skip
+            rows, turns = [], []
+            for n in range(MAX_EXAMPLES):
+                with gr.Row(visible=n == 0, elem_classes="collab-example") as row:
+                    for role, said in (("user", "Example prompt"), ("assistant", "Answer wanted")):
+                        turns.append(gr.Textbox(label=f"{said} {n + 1}", lines=1, max_lines=6, min_width=140,
+                                                elem_id=f"example-{n + 1}-{role}"))  # fmt: skip
+                rows.append(row)
+            more = gr.Button("Add an example", size="sm", elem_id="add-example")
         panel = build_settings(ws)
+    draft = gr.BrowserState(None, storage_key=DRAFT_KEY, secret=identity.sign("draft", DRAFT_KEY))
     form = PromptForm(
-        modality, model, count, prompt, negative, instructions, system, examples, variables, names, boxes, panel
-    )
+        modality, model, count, prompt, negative, instructions, system, rows, turns, more, draft, variables, names,
+        boxes, panel,
+    )  # fmt: skip
 
     def on_modality(chosen: str) -> tuple[Any, ...]:
         return form.for_modality(ws, chosen)
@@ -142,23 +158,57 @@ def build_form(ws: Workspace) -> PromptForm:
     def on_model(chosen: str, name: str) -> list[Any]:
         return panel.values_for(chosen, entry_of(ws, chosen, name or "").defaults)
 
-    def on_wording(text: str, system_text: str, negative_text: str, before: list[str], *values: str) -> tuple[Any, ...]:
+    def on_wording(
+        chosen: str, text: str, system_text: str, negative_text: str, before: list[str], *values: str
+    ) -> tuple[Any, ...]:
+        written = {"modality": chosen, "prompt": text, "system": system_text, "negative": negative_text}
         wanted = list(dict.fromkeys(n for t in (text, negative_text, system_text) for n in placeholders(t or "")))
+        if len(wanted) > MAX_VARIABLES >= len(before):
+            gr.Warning(f"The prompt has {len(wanted)} variables: this form has boxes for {MAX_VARIABLES}.")
         if wanted == before:
-            return (gr.skip(),) * (2 + MAX_VARIABLES)
-        return _boxes(wanted, dict(zip(before, values, strict=False)))
+            return written, *((gr.skip(),) * (2 + MAX_VARIABLES))
+        return written, *_boxes(wanted, dict(zip(before, values, strict=False)))
+
+    def on_more(*said: str) -> tuple[Any, ...]:
+        """Show one row more than hold something."""
+        pairs = [(said[n], said[n + 1]) for n in range(0, len(said), 2)]
+        used = max((n + 1 for n, pair in enumerate(pairs) if any(pair)), default=0)
+        shown = min(used + 1, MAX_EXAMPLES)
+        return *(gr.update(visible=n < shown) for n in range(MAX_EXAMPLES)), gr.update(visible=shown < MAX_EXAMPLES)
+
+    def on_load(kept: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
+        """The form as it was: what was being written, else what was asked for last."""
+        visitor = identity.whoami(request)
+        latest = history_page(ws.store, visitor.annotator_id, limit=1)
+        updates = list(form.recall(ws, latest[0]) if latest else (gr.skip(),) * len(form.outputs))
+        draft_of = kept if isinstance(kept, dict) else {}
+        modal = draft_of.get("modality")
+        if modal in ("text", "image") and (not latest or updates[0] != modal):
+            updates[0] = modal
+            first = form.outputs.index(form.model)
+            updates[first : first + len(form.modal_outputs)] = form.for_modality(ws, modal)
+        for component, key in ((form.prompt, "prompt"), (form.system, "system"), (form.negative, "negative")):
+            words = draft_of.get(key)
+            if isinstance(words, str) and words:
+                at = form.outputs.index(component)
+                updates[at] = gr.update(value=words, visible=modal == "image") if component is negative else words
+        return tuple(updates)
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **private)
     model.input(on_model, inputs=[modality, model], outputs=panel.components, **private)
     gr.on(
-        [prompt.change, system.change, negative.change],
+        [prompt.change, system.change, negative.change, modality.change],
         on_wording,
-        inputs=[prompt, system, negative, names, *boxes],
-        outputs=[variables, names, *boxes],
+        inputs=[modality, prompt, system, negative, names, *boxes],
+        outputs=[draft, variables, names, *boxes],
         trigger_mode="always_last",
         **private,
     )
+    more.click(on_more, inputs=turns, outputs=[*rows, more], **private)
+    page = gr.context.Context.root_block
+    assert page is not None, "a form is built inside a gr.Blocks"
+    page.load(on_load, inputs=draft, outputs=form.outputs, **private)
     return form
 
 
@@ -176,6 +226,21 @@ def _boxes(wanted: list[str], values: Any) -> tuple[Any, ...]:
     )
 
 
-def _turns(rows: Any) -> list[dict[str, str]]:
-    filled = [[str(cell or "") for cell in row] for row in rows or []]
-    return [{"user": row[0], "assistant": row[1]} for row in filled if any(cell.strip() for cell in row)]
+def _rows(pairs: list[tuple[str, str]]) -> tuple[Any, ...]:
+    """Updates for the examples' rows, boxes and the button that adds one."""
+    if len(pairs) > MAX_EXAMPLES:
+        gr.Warning(f"That prompt has {len(pairs)} examples: this form shows the first {MAX_EXAMPLES}.")
+    shown = max(1, len(pairs))
+    said = [words for pair in pairs[:MAX_EXAMPLES] for words in pair]
+    return (
+        *(gr.update(visible=n < shown) for n in range(MAX_EXAMPLES)),
+        *(said + [""] * (2 * MAX_EXAMPLES - len(said))),
+        gr.update(visible=shown < MAX_EXAMPLES),
+    )
+
+
+def _examples(turns: Sequence[Any]) -> list[dict[str, str]]:
+    """The examples that are not wholly empty; half-filled ones too, for the check to name."""
+    said = [str(words or "") for words in turns]
+    pairs = [{"user": said[n], "assistant": said[n + 1]} for n in range(0, len(said), 2)]
+    return [pair for pair in pairs if pair["user"].strip() or pair["assistant"].strip()]

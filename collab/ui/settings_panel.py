@@ -102,6 +102,6 @@ def build_settings(ws: Workspace) -> SettingsPanel:
             )
         seed = gr.Textbox(
             "", label="Seed", placeholder="new each time", elem_id="seed",
-            info="the same seed, prompt and settings give the same output", max_lines=1,
+            info="the same seed, prompt and settings give the same output; each further output adds one", max_lines=1,
         )  # fmt: skip
     return SettingsPanel(controls, seed, text_group, image_group)

@@ -52,10 +52,10 @@ def picture(seed: int, side: int, clarity: float = 1.0) -> Image.Image:
     draw.polygon([(128, 20), (60 + 13 * (seed % 5), 110), (196, 110)], fill=(60, 52, 48))
     draw.ellipse((84, 120, 112, 148), fill="white")
     draw.ellipse((144, 120, 172, 148), fill="white")
-    small = big.resize((side, side), Image.Resampling.LANCZOS)
+    small = big.resize((side, side * 3 // 4), Image.Resampling.LANCZOS)
     if clarity < 1:
         small = small.filter(ImageFilter.GaussianBlur((1 - clarity) * side / 6))
-        noise = Image.effect_noise((side, side), 120).convert("RGB")
+        noise = Image.effect_noise(small.size, 120).convert("RGB")
         small = Image.blend(small, noise, (1 - clarity) * 0.7)
     return small
 
@@ -93,6 +93,7 @@ class Memory:
             "generation_id": generation_id, "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "modality": modality, "status": "queued", "error": None, "note": "", "prompt": prompt,
             "model": "SmolLM2-135M", "ahead": 0, "count": count, "outputs": outputs, "ranking": None,
+            "width": 64, "height": 48, "origin": "replay" if len(self.order) % 3 == 1 else "new",
             "aspects": ASPECTS[modality], "tags": TAGS[modality],
         }  # fmt: skip
         self.generations[generation_id] = generation
@@ -121,6 +122,8 @@ class Memory:
         answer = {"ok": True, "feedback_id": feedback_id, "saved_at": time.strftime("%H:%M:%S")}
         if payload["act"] == "undo":
             where, before = self.trail[payload["feedback_id"]]
+            if (taken := self.taken_over(payload["feedback_id"], where)) is not None:
+                return taken
             if where.startswith("ranking "):
                 self.generations[where.removeprefix("ranking ")]["ranking"] = before
                 return {**answer, "ranking": before}
@@ -148,6 +151,16 @@ class Memory:
         output["feedback"] = {**output["feedback"], kind: {**now, "feedback_id": feedback_id}}
         self.trail[feedback_id] = (f"{kind} {output['output_id']}", before)
         return {**answer, "feedback": output["feedback"]}
+
+    def taken_over(self, feedback_id: str, where: str) -> dict | None:
+        """The refusal of an undo whose act no longer holds, because another page has acted since."""
+        kind, about = where.split(" ", 1)
+        if kind == "ranking":
+            return None
+        now = self.find(about)["feedback"]
+        if now[kind] and now[kind]["feedback_id"] == feedback_id:
+            return None
+        return {"ok": False, "error": "This was replaced meanwhile.", "output_id": about, "feedback": now}
 
     def of(self, generation: dict[str, Any], ids: list[str]) -> bool:
         own = {o["output_id"] for o in generation["outputs"]}
@@ -251,11 +264,14 @@ def build(memory: Memory) -> gr.Blocks:
         def halt() -> None:
             memory.stop = True
 
-        def example(event: gr.EventData) -> str:
-            return event._data["prompt"]
+        def example() -> str:
+            return "a red bicycle"
 
         def told(event: gr.EventData) -> dict:
             return event._data
+
+        def shown(event: gr.EventData) -> dict:
+            return copy.deepcopy(memory.generations[event._data["generation_id"]])
 
         inputs = [prompt, modality, count]
         go.click(generate, inputs, board, show_progress="hidden")
@@ -267,6 +283,7 @@ def build(memory: Memory) -> gr.Blocks:
             event(told, None, seen)
         for event in (history.replay, history.reuse):
             event(told, None, seen_history)
+        history.show(shown, None, board)
         demo.load(lambda: memory.page(), None, history)
         gr.Button("Refresh history", elem_id="refresh").click(lambda: memory.page(), None, history)
     return demo

@@ -16,6 +16,7 @@ function feedbackLog(send, changed) {
   let done = []; // acts that Z can undo, oldest first
   let busy = false;
   let failed = false;
+  let board = 0; // counts the generations shown: the ranking of an earlier one is not this one's
 
   const idOf = (thing) => (thing && thing.feedback_id) || null;
   const savedFor = (id) => saved.get(id) || NO_FEEDBACK;
@@ -25,7 +26,7 @@ function feedbackLog(send, changed) {
   }
 
   function shownRanking() {
-    return queue.reduce((r, act) => (act.outputId === null ? act.apply(r) : r), ranking);
+    return queue.reduce((r, act) => (act.outputId === null && act.board === board ? act.apply(r) : r), ranking);
   }
 
   // A value that streams in may be older than what was just saved here: what this page replaced never comes back.
@@ -59,6 +60,7 @@ function feedbackLog(send, changed) {
     ranking = null;
     rankingTold = null;
     done = [];
+    board++;
   }
 
   function note(act, state, text) {
@@ -69,8 +71,9 @@ function feedbackLog(send, changed) {
   function add(outputId, payload, apply, kind) {
     const before = outputId === null ? shownRanking() : shown(outputId);
     const last = queue[queue.length - 1];
-    const act = { outputId, payload, apply, kind, before, request_id: newId(), sending: false, attempts: 0 };
-    if (last && !last.sending && !last.attempts && last.outputId === outputId && last.kind === kind) {
+    const act = { outputId, payload, apply, kind, before, board, request_id: newId(), sending: false, attempts: 0 };
+    const same = last && last.outputId === outputId && last.kind === kind && last.board === board;
+    if (same && !last.sending && !last.attempts) {
       act.before = last.before;
       queue.pop();
     }
@@ -89,12 +92,18 @@ function feedbackLog(send, changed) {
       changed(waiting);
       return true;
     }
-    const target = waiting && !waiting.undone ? waiting : done.pop() || live;
+    const target = waiting && !waiting.undone ? waiting : newestDone(live);
     if (!target) return false;
     target.undone = true;
     const before = target.before;
     add(target.outputId, { act: "undo", target }, (now) => (before === undefined ? now : before), "undo");
     return true;
+  }
+
+  // ids are UUIDv7: a live act that is newer than all done here was done on another page
+  function newestDone(live) {
+    const last = done[done.length - 1];
+    return live && (!last || live.feedback_id > last.feedback_id) ? live : done.pop();
   }
 
   // Takes back the live ranking or edit, and what it had replaced, until none is left.
@@ -141,7 +150,7 @@ function feedbackLog(send, changed) {
       const answer = await call(act);
       act.sending = false;
       if (answer && answer.ok) accept(act, answer);
-      else if (answer && typeof answer === "object") refuse(act, answer.error);
+      else if (answer && typeof answer === "object") refuse(act, answer);
       else if (act.attempts < RETRY_AFTER_MS.length) {
         note(act, "retrying", T.saving);
         changed(act);
@@ -160,7 +169,9 @@ function feedbackLog(send, changed) {
     queue.shift();
     const time = savedTime(answer.saved_at);
     const undone = ["undo", "clear"].includes(act.kind);
-    if (act.outputId === null) {
+    if (act.outputId === null && act.board !== board) {
+      // its generation is no longer shown
+    } else if (act.outputId === null) {
       const now = "ranking" in answer && (answer.ranking || undone) ? answer.ranking : act.apply(ranking);
       forget(ranking, now);
       ranking = now;
@@ -174,7 +185,7 @@ function feedbackLog(send, changed) {
     act.feedback_id = answer.feedback_id || null;
     // repeating what already holds returns the same id: one undo is enough for both
     const known = done.some((other) => other.feedback_id === act.feedback_id);
-    if (!undone && act.feedback_id && !act.undone && !known) done.push(act);
+    if (!undone && act.feedback_id && !act.undone && !known && act.board === board) done.push(act);
     note(act, "saved", fill(undone ? T.undone : T.saved, { time }));
     if (act.onaccepted) act.onaccepted();
     changed(act);
@@ -185,11 +196,31 @@ function feedbackLog(send, changed) {
     if (idOf(before) && idOf(before) !== idOf(now)) stale.add(idOf(before));
   }
 
-  function refuse(act, error) {
+  function refuse(act, answer) {
     queue.shift();
-    note(act, "refused", fill(T.refused, { error: error || T.refused_unknown }));
+    correct(act, answer);
+    note(act, "refused", fill(T.refused, { error: answer.error || T.refused_unknown }));
     changed(act);
     if (act.onrefused) act.onrefused();
+  }
+
+  // A refusal may tell what holds now, where another page has acted meanwhile: what no longer holds cannot be undone.
+  function correct(act, answer) {
+    if (act.board !== board) return;
+    const id = answer.output_id || act.outputId;
+    if (id && answer.feedback) {
+      const mine = savedFor(id);
+      const now = { rating: answer.feedback.rating || null, edit: answer.feedback.edit || null };
+      forget(mine.rating, now.rating);
+      forget(mine.edit, now.edit);
+      saved.set(id, now);
+      done = done.filter((old) => old.outputId !== id || [idOf(now.rating), idOf(now.edit)].includes(old.feedback_id));
+    }
+    if ("ranking" in answer) {
+      forget(ranking, answer.ranking);
+      ranking = answer.ranking || null;
+      done = done.filter((old) => old.outputId !== null || old.feedback_id === idOf(ranking));
+    }
   }
 
   function retry() {

@@ -22,12 +22,18 @@ function outputBoard() {
     "order",
   );
   const undoButton = textButton(T.undo, () => undo(), { class: "cb-quiet", title: T.undo_label + " (Z)" }, "undo");
+  const againButton = textButton(
+    T.regenerate,
+    () => trigger("regenerate", { generation_id: board.value.generation_id }),
+    { class: "cb-quiet", hidden: true },
+    "again",
+  );
   const keysButton = iconButton("keyboard", T.keys_label, () => openShortcuts(), { class: "cb-desktop" });
   const bar = h(
     "div",
     { class: "cb-toolbar" },
     h("div", { class: "cb-status" }, dot, statusText, unsaved),
-    h("div", { class: "cb-row cb-tools" }, hint, rankNote, orderButton, undoButton, keysButton),
+    h("div", { class: "cb-row cb-tools" }, hint, rankNote, againButton, orderButton, undoButton, keysButton),
   );
   const bannerText = h("p", { class: "cb-banner-text", dir: "auto" });
   const rerun = textButton(T.rerun, () => trigger("rerun", { generation_id: board.value.generation_id }), {}, "again");
@@ -67,21 +73,13 @@ function outputBoard() {
   let sayTimer = null;
 
   function emptyState() {
-    const examples = [
-      ["text", T.example_text],
-      ["image", T.example_image],
-    ];
     return h(
       "div",
       { class: "cb-empty" },
       h("div", { class: "cb-empty-art", "aria-hidden": "true" }, icon("spark")),
       h("h3", { text: T.empty_title }),
       h("p", { text: T.empty_text }),
-      textButton(T.empty_button, () => {
-        const modality = (props.value && props.value.modality) || "text";
-        const prompt = (examples.find(([name]) => name === modality) || examples[0])[1];
-        trigger("example", { prompt, modality });
-      }),
+      textButton(T.empty_button, () => trigger("example", {})),
     );
   }
 
@@ -123,7 +121,10 @@ function outputBoard() {
   }
 
   function clearCards() {
-    for (const card of cards.values()) card.node.remove();
+    for (const card of cards.values()) {
+      card.flush(); // a half-typed comment is saved; a half-typed correction is kept as a draft
+      card.node.remove();
+    }
     cards.clear();
     log.reset();
     current = null;
@@ -158,11 +159,13 @@ function outputBoard() {
     setText(bannerText, error || T.failed);
     show(grid, !(status === "failed" && !outputs.some((o) => o.text || o.image_url)));
     const many = canRank();
+    show(againButton, status === "done" || status === "cancelled"); // a failed one has its own button
     show(orderButton, many);
     setAttr(orderButton, "aria-expanded", String(order.isOpen()));
     show(hint, many && !log.shownRanking() && !order.isOpen());
-    const count = Math.min(8, cards.size);
-    setText(hint, fill(T.best_hint_keys, { keys: "1–" + count }));
+    const keys = [...cards.values()].slice(0, 8).flatMap((card, i) => (card.isRatable() ? [i + 1] : []));
+    const unbroken = keys.every((key, i) => i === 0 || key === keys[i - 1] + 1);
+    setText(hint, fill(T.best_hint_keys, { keys: unbroken ? keys[0] + "–" + keys[keys.length - 1] : keys.join(", ") }));
     undoButton.disabled = !log.canUndo() && !newestLive();
     const ranked = log.notes.get("ranking");
     setText(rankNote, ranked ? ranked.text : "");
@@ -327,6 +330,13 @@ function outputBoard() {
   // leaving the page saves the comment that is being typed
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && root.contains(document.activeElement)) document.activeElement.blur();
+  });
+
+  // A comment is sent on its way out; the acts still waiting and an open correction make the browser ask.
+  window.addEventListener("beforeunload", (event) => {
+    if (!element.isConnected || ![...cards.values()].some((card) => card.isDirty())) return;
+    for (const card of cards.values()) if (!card.isEditing()) card.flush();
+    event.preventDefault();
   });
 
   return { root, setValue };

@@ -20,8 +20,9 @@ def output_board(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
 
     `act(payload, request)` stores one act of feedback and answers `{"ok": True, "feedback_id", "saved_at",
     "feedback", "ranking"}` or `{"ok": False, "error": sentence}`; a repeated `request_id` is the same act.
-    Events besides Gradio's own, with their data on `gr.EventData`: `example` (prompt, modality), `rerun`
-    (generation_id), `regenerate` (generation_id, output_id, position, seed), `lockseed` (seed, output_id).
+    Events besides Gradio's own, with their data on `gr.EventData`: `example`, `rerun` (generation_id),
+    `regenerate` (generation_id), `lockseed` (seed, output_id). A refusal may also tell what holds: `output_id`,
+    `feedback`, `ranking`.
     """
     return gr.HTML(
         html_template="<div></div>",

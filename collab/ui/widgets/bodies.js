@@ -70,18 +70,26 @@ function imageBody(board, number, zoom) {
     { type: "button", class: "cb-picture", "aria-label": fill(T.zoom, { number }), onclick: zoom },
     img,
   );
-  const node = h("div", { class: "cb-body cb-body-image" }, button);
+  const note = h("p", { class: "cb-picture-note", hidden: true });
+  const node = h("div", { class: "cb-body cb-body-image" }, button, note);
   let wanted = "";
   let isFinal = false; // whether the final picture is what is shown
+  // the box is reserved by the size asked for, so that nothing moves when the picture comes
+  const hasSize = () => board.value.width > 0 && board.value.height > 0;
+  if (hasSize()) node.style.setProperty("--cb-ratio", board.value.width + " / " + board.value.height);
   img.addEventListener("load", () => {
     if (img.naturalWidth && !img.src.startsWith("data:image/svg")) {
-      node.style.setProperty("--cb-ratio", img.naturalWidth + " / " + img.naturalHeight);
+      if (isFinal || !hasSize()) {
+        node.style.setProperty("--cb-ratio", img.naturalWidth + " / " + img.naturalHeight);
+      }
       img.classList.toggle("cb-pixel", isFinal && Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX);
     }
   });
   return {
     node,
-    update(output, running) {
+    update(output, running, words) {
+      show(note, !!words);
+      setText(note, words);
       const src = output.image_url || output.preview || "";
       if (src !== wanted) {
         wanted = src;

@@ -14,7 +14,9 @@ function outputCard(board, output) {
     if (ratable) rateAct(board.log, id, field, value);
   };
   const badge = h("span", { class: "cb-badge", hidden: true });
-  const progress = h("span", { class: "cb-progress cb-muted" });
+  const progressText = h("span", {});
+  const progressSeconds = h("span", { class: "cb-seconds" }); // the first to go where a card is narrow
+  const progress = h("span", { class: "cb-progress cb-muted" }, progressText, progressSeconds);
   const seed = h("button", {
     type: "button",
     class: "cb-seed cb-muted",
@@ -31,8 +33,6 @@ function outputCard(board, output) {
   );
   const bar = h("div", { class: "cb-bar", "aria-hidden": "true" }, h("div", { class: "cb-bar-fill" }));
   const body = isImage ? imageBody(board, number, () => zoom()) : textBody(number);
-  const { width, height } = board.value;
-  if (isImage && width > 0 && height > 0) body.node.style.setProperty("--cb-ratio", width + " / " + height);
   const views = viewSwitch(number, (choice) => {
     view = choice;
     redraw();
@@ -41,7 +41,7 @@ function outputCard(board, output) {
   const stars = starsControl(number, rate);
   const thumbs = thumbsControl(rate);
   const tags = tagsControl(rate);
-  const comment = commentControl(number, rate);
+  const comment = commentControl(number, rate, id);
   const aspects = (board.value.aspects || []).map((name) => [
     name,
     aspectControl(name, (score) => {
@@ -89,18 +89,19 @@ function outputCard(board, output) {
   const download =
     isImage &&
     h("a", { class: "cb-iconbtn", "aria-label": T.download, title: T.download, download: "" }, icon("download"));
-  const again = iconButton("again", T.regenerate, () =>
-    trigger("regenerate", {
-      generation_id: board.value.generation_id,
-      output_id: id,
-      position: now.position,
-      seed: now.seed,
-    }),
-  );
   const lock = iconButton("lock", T.lock_seed, () => {
     trigger("lockseed", { seed: now.seed, output_id: id });
     board.say(fill(T.seed_kept, { seed: now.seed }));
   });
+  // what an earlier visit of this tab left half typed
+  const draftText = h("span", {});
+  const draft = h(
+    "div",
+    { class: "cb-draft", hidden: true },
+    draftText,
+    h("button", { type: "button", class: "cb-link", onclick: () => continueDraft(), text: T.draft_continue }),
+    h("button", { type: "button", class: "cb-link", onclick: () => discardDraft(), text: T.draft_discard }),
+  );
   const noteText = h("span", {});
   const retry = h("button", {
     type: "button",
@@ -114,7 +115,7 @@ function outputCard(board, output) {
     "div",
     { class: "cb-foot" },
     h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
-    h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, again, lock),
+    h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, lock),
     tags.node,
     said,
     details,
@@ -128,6 +129,7 @@ function outputCard(board, output) {
     bar,
     views.node,
     body.node,
+    draft,
     foot,
   );
 
@@ -157,25 +159,53 @@ function outputCard(board, output) {
     return board.zoom(id);
   }
 
+  // the draft that differs from what is saved, as [kind, text]
+  function findDraft() {
+    const edited = isImage ? null : drafts.get("edit", id);
+    if (edited !== null && edited !== (feedback.edit ? feedback.edit.text : now.text || "")) return ["edit", edited];
+    const said = drafts.get("comment", id);
+    if (said !== null && said.trim() !== ((feedback.rating || NO_RATING).comment || "")) return ["comment", said];
+    return null;
+  }
+
+  function continueDraft() {
+    const found = findDraft();
+    if (found && found[0] === "edit") return startEdit();
+    if (found) {
+      openDetails(true, true);
+      comment.area.value = found[1];
+    }
+    return redraw();
+  }
+
+  function discardDraft() {
+    const found = findDraft();
+    if (found) drafts.drop(found[0], id);
+    redraw();
+    node.focus({ preventScroll: true });
+  }
+
   function startEdit() {
     if (isImage || editor || !ratable) return;
+    const kept = findDraft();
     editor = textEditor({
       number,
       original: now.text || "",
       start: feedback.edit ? feedback.edit.text : now.text || "",
       oncancel: endEdit,
+      ontyping: (text) => drafts.set("edit", id, text),
       onsave: (text) => {
-        const kept = text;
         endEdit();
         view = null;
         if (text === (now.text || "")) return board.log.clear(id);
         const act = editAct(board.log, id, text);
         act.onrefused = () => {
+          drafts.set("edit", id, text);
           startEdit();
-          editor.fill(kept);
         };
       },
     });
+    if (kept && kept[0] === "edit") editor.fill(kept[1]);
     editor.node.style.minHeight = body.node.offsetHeight + "px";
     node.classList.add("cb-editing");
     body.node.after(editor.node);
@@ -184,6 +214,7 @@ function outputCard(board, output) {
   }
 
   function endEdit() {
+    drafts.drop("edit", id);
     editor.node.remove();
     editor = null;
     node.classList.remove("cb-editing");
@@ -195,12 +226,16 @@ function outputCard(board, output) {
     const status = board.value.status;
     const over = ["done", "failed", "cancelled"].includes(status);
     const hasContent = isImage ? !!now.image_url : now.text !== null && now.text !== undefined && now.text !== "";
-    ratable = !!now.finished || (over && hasContent);
-    const running = !ratable && status === "running";
+    const emptyAnswer = !isImage && now.text !== null && ["stop", "length"].includes(now.finish_reason);
+    ratable = (!!now.finished || over) && (hasContent || emptyAnswer);
+    const ended = over || !!now.finished;
+    const running = !ended && status === "running";
     node.classList.toggle("cb-running", running);
-    node.classList.toggle("cb-waiting", !ratable && !over && !hasContent && !now.preview);
-    node.classList.toggle("cb-dead", over && !hasContent && !now.finished);
-    node.classList.toggle("cb-live", board.sawRunning);
+    node.classList.toggle("cb-waiting", !ended && !hasContent && !now.preview);
+    node.classList.toggle("cb-dead", ended && !ratable);
+    node.classList.toggle("cb-live", board.sawRunning && !over);
+    node.classList.toggle("cb-settled", over);
+    node.classList.toggle("cb-watched", board.sawRunning);
 
     const hasSeed = now.seed !== null && now.seed !== undefined;
     show(seed, hasSeed);
@@ -210,8 +245,10 @@ function outputCard(board, output) {
       setAttr(seed, "title", fill(T.copy_seed, { seed: now.seed }));
     }
     const words = progressWords(now, status, ratable);
-    setText(progress, words);
-    setAttr(progress, "title", words);
+    const seconds = ratable && now.seconds > 0 ? fill(T.seconds, { seconds: now.seconds.toFixed(1) }) : "";
+    setText(progressText, words);
+    setText(progressSeconds, seconds && words ? " · " + seconds : seconds);
+    setAttr(progress, "title", [words, seconds].filter(Boolean).join(" · "));
     const share = now.steps > 0 ? Math.min(1, (now.step || 0) / now.steps) : 0;
     bar.firstChild.style.transform = "scaleX(" + (running ? share : 0) + ")";
 
@@ -219,11 +256,12 @@ function outputCard(board, output) {
     show(views.node, !!edited && !editor);
     views.update(view || "edited");
     show(body.node, !editor);
-    if (isImage) body.update(now, running);
+    const lost = ended && !ratable && (status === "failed" ? T.picture_failed : T.picture_stopped);
+    if (isImage) body.update(now, running, lost || "");
     else
       body.update(now.text || "", edited ? feedback.edit.text : null, edited ? view || "edited" : "original", {
         running,
-        over: ratable || over,
+        over: ended,
       });
     if (download) {
       show(download, !!now.image_url);
@@ -236,9 +274,12 @@ function outputCard(board, output) {
     tags.update(rating.tags, board.value.tags, ratable);
     aspects.forEach(([name, control]) => control.update((rating.aspects || {})[name], ratable));
     comment.update(rating.comment, ratable);
+    const found = ratable && !editor && !comment.isDirty() && findDraft();
+    show(draft, !!found);
+    if (found) setText(draftText, found[0] === "edit" ? T.draft_edit : T.draft_comment);
     show(said, !!rating.comment && panel.hidden);
     setText(said, rating.comment || "");
-    for (const button of [edit, copy, again, lock, details]) if (button) button.disabled = !ratable;
+    for (const button of [edit, copy, lock, details]) if (button) button.disabled = !ratable;
 
     const said_ = board.log.notes.get(id);
     setText(noteText, said_ ? said_.text : "");
@@ -267,6 +308,8 @@ function outputCard(board, output) {
     openComment: () => openDetails(true, true),
     isRatable: () => ratable,
     isEditing: () => !!editor,
+    isDirty: () => (!!editor && editor.isDirty()) || comment.isDirty(),
+    flush: () => comment.commit(),
     output: () => now,
     closeDetails: () => openDetails(false),
     update(next, nextFeedback) {
@@ -279,8 +322,8 @@ function outputCard(board, output) {
 
 function progressWords(output, status, ratable) {
   if (!ratable) {
-    if (status === "failed") return T.failed_card;
-    if (status === "cancelled") return T.stopped;
+    if (status === "failed" || output.finish_reason === "error") return T.failed_card;
+    if (status === "cancelled" || status === "done" || output.finished) return T.stopped;
     if (output.steps > 0 && output.step > 0) return fill(T.step, output);
     if (output.tokens > 0 && output.seconds > 0) {
       return fill(T.tokens_per_s, { rate: Math.round(output.tokens / output.seconds) });
@@ -293,7 +336,6 @@ function progressWords(output, status, ratable) {
   }
   if (output.finish_reason === "length") words.push(T.cut_at_limit);
   if (output.tokens > 0) words.push(fill(T.tokens, { count: output.tokens }));
-  if (output.seconds > 0) words.push(fill(T.seconds, { seconds: output.seconds.toFixed(1) }));
   return words.join(" · ");
 }
 

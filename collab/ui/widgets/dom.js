@@ -200,4 +200,29 @@ function injectStyles(id, css) {
   setText(style, css);
 }
 
+// What is half typed, kept for this tab until it is saved or thrown away. A browser may refuse to keep anything.
+const drafts = {
+  get(kind, id) {
+    try {
+      return sessionStorage.getItem("collab:" + kind + ":" + id);
+    } catch {
+      return null;
+    }
+  },
+  set(kind, id, text) {
+    try {
+      sessionStorage.setItem("collab:" + kind + ":" + id, text);
+    } catch {
+      // full or forbidden: the page still asks before it is left
+    }
+  },
+  drop(kind, id) {
+    try {
+      sessionStorage.removeItem("collab:" + kind + ":" + id);
+    } catch {
+      // nothing was kept
+    }
+  },
+};
+
 const PIXEL_ART_MAX = 32; // pictures this small are pixel art: enlarged with hard edges; larger ones look better smooth

@@ -1,5 +1,5 @@
 // Correcting a text in place: the box, and under it the difference from the original as one types.
-function textEditor({ number, original, start, onsave, oncancel }) {
+function textEditor({ number, original, start, onsave, oncancel, ontyping }) {
   const area = h("textarea", {
     class: "cb-edit-area",
     dir: "auto",
@@ -49,6 +49,7 @@ function textEditor({ number, original, start, onsave, oncancel }) {
   area.addEventListener("input", () => {
     fit();
     save.disabled = area.value === start;
+    ontyping(area.value);
     clearTimeout(timer);
     timer = setTimeout(compare, original.length > 6000 ? 150 : 30);
   });
@@ -71,6 +72,7 @@ function textEditor({ number, original, start, onsave, oncancel }) {
       fit();
       area.focus({ preventScroll: true });
     },
+    isDirty: () => area.value !== start,
     fill: (text) => {
       area.value = text;
       fit();

@@ -26,6 +26,7 @@ function historyList() {
   let items = [];
   let cursor = null;
   let opened = null; // generation_id of the story shown
+  let told = null; // the story as last told
   let scrollBack = 0;
 
   function setValue(value) {
@@ -39,6 +40,14 @@ function historyList() {
     draw();
     const detail = value && value.open;
     if (detail && detail.generation_id) showStory(detail);
+    else if (opened) refresh();
+  }
+
+  // a fresh list came while a story is open: what it tells may have grown too
+  async function refresh() {
+    const id = opened;
+    const answer = await ask({ act: "open", generation_id: id });
+    if (answer && answer.detail && opened === id) showStory(answer.detail);
   }
 
   function draw() {
@@ -106,8 +115,12 @@ function historyList() {
   function showStory(detail) {
     if (!opened) scrollBack = window.scrollY;
     const same = opened === detail.generation_id;
+    if (same && sameJson(told, detail)) return;
     opened = detail.generation_id;
+    told = detail;
+    const at = same ? [...story.querySelectorAll("button")].indexOf(document.activeElement) : -1;
     story.replaceChildren(...historyStory(detail, { back, open }));
+    if (at >= 0) story.querySelectorAll("button")[at]?.focus({ preventScroll: true });
     draw();
     if (!same) {
       story.querySelector(".cb-back").focus({ preventScroll: true });
@@ -163,6 +176,7 @@ function historyRow(item, open) {
       "div",
       { class: "cb-item-foot" },
       statusChip(item),
+      originChip(item),
       item.model && h("span", { class: "cb-muted", text: item.model }),
       ...summary(item),
     ),
@@ -177,6 +191,11 @@ function statusChip(item) {
     text: T["status_" + item.status] || item.status,
     title: item.error || null,
   });
+}
+
+function originChip(item) {
+  if (item.origin !== "replay") return null;
+  return h("span", { class: "cb-state", "data-origin": "replay", text: T.origin_replay });
 }
 
 function firstLines(outputs) {

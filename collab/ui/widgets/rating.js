@@ -192,7 +192,7 @@ function aspectControl(aspect, rate) {
 }
 
 // Saves on leaving the box or Ctrl+Enter; what is half typed is never overwritten by an update.
-function commentControl(number, rate) {
+function commentControl(number, rate, id) {
   const area = h("textarea", {
     class: "cb-comment-area",
     rows: 2,
@@ -203,12 +203,14 @@ function commentControl(number, rate) {
   });
   let now = "";
   const commit = () => {
+    drafts.drop("comment", id);
     if (area.value.trim() !== now) {
       now = area.value.trim();
       rate("comment", now);
     }
   };
   area.addEventListener("blur", commit);
+  area.addEventListener("input", () => drafts.set("comment", id, area.value));
   area.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -216,7 +218,7 @@ function commentControl(number, rate) {
     }
     if (event.key === "Escape" && !event.isComposing) {
       event.stopPropagation();
-      area.blur();
+      area.closest(".cb-card").focus({ preventScroll: true }); // which leaves the box, and so saves
     }
   });
   return {
@@ -228,6 +230,8 @@ function commentControl(number, rate) {
       h("span", { class: "cb-muted", text: T.comment_hint }),
     ),
     area,
+    commit,
+    isDirty: () => area.value.trim() !== now,
     update(comment, enabled) {
       const typing = document.activeElement === area || area.value.trim() !== now;
       now = comment || "";

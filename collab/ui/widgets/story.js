@@ -19,6 +19,12 @@ function historyStory(detail, { back, open }) {
       h(
         "div",
         { class: "cb-row cb-story-tools" },
+        textButton(
+          T.history_show,
+          () => trigger("show", { generation_id: id }),
+          { title: T.history_show_hint },
+          "order",
+        ),
         textButton(T.history_reuse, () => trigger("reuse", { generation_id: id }), {}, "pencil"),
         textButton(
           T.history_replay,
@@ -32,7 +38,7 @@ function historyStory(detail, { back, open }) {
       "div",
       { class: "cb-story-prompt" },
       h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt }),
-      h("div", { class: "cb-item-foot" }, statusChip(detail), when(detail.created_at), ...summary(detail)),
+      h("div", { class: "cb-item-foot" }, statusChip(detail), originChip(detail), when(detail.created_at), ...summary(detail)),
     ),
     detail.error &&
       h("div", { class: "cb-banner" }, h("p", { class: "cb-banner-text", dir: "auto", text: detail.error })),
@@ -87,12 +93,17 @@ function storyOutput(output, detail, outputs) {
       output.seed !== null &&
         output.seed !== undefined &&
         h("span", { class: "cb-muted", text: fill(T.seed, { seed: output.seed }) }),
-      h("span", { class: "cb-progress cb-muted", text: progressWords(output, detail.status, true) }),
+      h("span", { class: "cb-progress cb-muted", text: storyProgress(output, detail) }),
     ),
     detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),
     rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }),
   );
+}
+
+function storyProgress(output, detail) {
+  const seconds = output.seconds > 0 && fill(T.seconds, { seconds: output.seconds.toFixed(1) });
+  return [progressWords(output, detail.status, true), seconds].filter(Boolean).join(" · ");
 }
 
 function storyText(output, edit, number) {
