@@ -191,3 +191,83 @@ def test_two_people_at_once_never_see_each_other(page: Page, browser, studio: St
         expect(mine.locator("#history .cb-row-open").first).to_contain_text(word)
         assert foreign not in mine.locator("#history").inner_text()
     other.close()
+
+
+def test_a_newer_generation_takes_the_board_over(page: Page) -> None:
+    generate(page, "Tell a long story about OLD things.", outputs=1, tokens=100)
+    page.wait_for_selector("#board .cb-running", timeout=120_000)
+    generate(page, "Say NEW.", outputs=2, tokens=8)
+    expect(cards(page)).to_have_count(2)
+    for _ in range(20):
+        page.wait_for_timeout(200)
+        assert cards(page).count() == 2
+    wait_done(page)
+    page.wait_for_timeout(1500)
+    assert cards(page).count() == 2
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history .cb-list > li")).to_have_count(2)
+
+
+def test_what_is_being_written_survives_a_reload(page: Page) -> None:
+    page.locator("#modality label", has_text="Image").click()
+    page.fill("#prompt textarea", "a {colour} bicycle, not sent yet")
+    expect(page.locator("#variable-1").get_by_label("{colour}")).to_be_visible()
+    page.wait_for_timeout(800)
+    page.reload()
+    page.wait_for_selector("#prompt textarea")
+    expect(page.locator("#prompt textarea")).to_have_value("a {colour} bicycle, not sent yet")
+    expect(page.locator("#modality input[value=image]")).to_be_checked()
+    expect(page.locator("#negative")).to_be_visible()
+
+
+def test_examples_and_system_text_reach_the_model(page: Page) -> None:
+    page.locator("#instructions button.label-wrap").click()
+    page.get_by_label("System text").fill("Answer with one word.")
+    page.get_by_label("Example prompt 1").fill("Capital of France?")
+    page.click("#add-example")
+    page.get_by_label("Example prompt 2").fill("Capital of Spain?")
+    page.get_by_label("Answer wanted 2").fill("Madrid")
+    write(page, "Capital of Italy?", outputs=1, tokens=6)
+    page.click("#generate")
+    expect(page.locator(".toast-wrap")).to_contain_text("The answer of example 1 is empty")
+    page.get_by_label("Answer wanted 1").fill("Paris")
+    page.wait_for_timeout(300)
+    page.click("#generate")
+    wait_done(page)
+    page.get_by_role("tab", name="History").click()
+    page.locator("#history .cb-row-open").first.click()
+    sent = page.locator("#history .cb-provenance")
+    expect(sent).to_contain_text("<|im_start|>system\nAnswer with one word.<|im_end|>")
+    expect(sent).to_contain_text("<|im_start|>assistant\nMadrid<|im_end|>")
+
+
+def test_a_locked_seed_gives_the_same_text_until_it_is_unlocked(page: Page) -> None:
+    generate(page, "Invent a word.", outputs=1, tokens=8)
+    wait_done(page)
+    first = cards(page).first
+    text, seed = first.locator(".cb-text").first.inner_text(), first.locator(".cb-seed").inner_text()
+    first.get_by_role("button", name=re.compile("seed", re.I)).last.click()
+    expect(page.locator("#seed-lock")).to_be_visible()
+    page.click("#generate")
+    page.wait_for_timeout(500)
+    wait_done(page)
+    expect(first.locator(".cb-seed")).to_have_text(seed)
+    assert first.locator(".cb-text").first.inner_text() == text
+    page.click("#seed-lock")
+    expect(page.locator("#seed-lock")).to_be_hidden()
+
+
+def test_old_work_can_be_opened_again_and_judged(page: Page) -> None:
+    for words in ("Say first.", "Say second."):
+        generate(page, words, outputs=1, tokens=6)
+        page.wait_for_timeout(500)
+        wait_done(page)
+    page.get_by_role("tab", name="History").click()
+    page.locator("#history .cb-row-open", has_text="Say first.").click()
+    page.locator("#history").get_by_role("button", name=re.compile("Open on Create")).click()
+    page.wait_for_selector("#board", state="visible")
+    cards(page).first.locator(".cb-star").nth(4).click()
+    saved(page)
+    page.get_by_role("tab", name="History").click()
+    page.locator("#history .cb-back").click()
+    expect(page.locator("#history .cb-list > li", has_text="Say first.").locator(".cb-fact").first).to_contain_text("5")
