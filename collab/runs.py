@@ -101,11 +101,6 @@ class Runs:
         with self._lock:
             return self._runs.get(generation_id)
 
-    def under_way(self, annotator_id: str) -> list[str]:
-        """The ids of what is being made here for this person, oldest first."""
-        with self._lock:
-            return sorted(i for i, run in self._runs.items() if run.generation.requested_by == annotator_id)
-
     # ---- watching ----
 
     async def changes(self, generation_id: str, *, at_most_hz: float = 15.0) -> AsyncIterator[Run | None]:

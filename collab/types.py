@@ -23,7 +23,6 @@ Winner = Literal["a", "b", "tie", "both_bad"]
 FeedbackKind = Literal["rating", "preference", "ranking", "edit", "retraction"]
 
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-WINNERS: tuple[Winner, ...] = get_args(Winner)
 UNFINISHED: tuple[Status, ...] = ("queued", "running")
 
 

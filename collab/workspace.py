@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from collab.errors import Misconfigured
 from collab.runs import Runs
@@ -11,8 +10,6 @@ from collab.settings import Settings
 from collab.store import Blobs, Store, open_store
 from models.catalog import Catalog
 from models.engine import Engine
-
-ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
