@@ -92,17 +92,6 @@ def test_several_watchers_see_the_same_end_and_latecomers_the_present(slow: Work
     assert asyncio.run(watch(0)) == [final]  # after the end: once, from the store
 
 
-def test_what_is_under_way_is_listed_for_its_owner_alone(slow: Workspace, ann: Visitor, bob: Visitor):
-    mine = [generate(slow, ann, Ask(prompt=LONG)) for _ in range(2)]
-    assert slow.runs.under_way(ann.annotator_id) == mine and slow.runs.under_way(bob.annotator_id) == []
-    for generation_id in mine:
-        ended(slow, generation_id)
-    assert slow.runs.under_way(ann.annotator_id) == [] and slow.runs.get(mine[0]) is None
-
-
-# ---- stopping -------------------------------------------------------------------------------------------------------
-
-
 def until_some_text(ws: Workspace, generation_id: str) -> None:
     async def watch() -> None:
         async for run in ws.runs.changes(generation_id, at_most_hz=200):

@@ -165,7 +165,8 @@ function outputBoard() {
     show(hint, many && !log.shownRanking() && !order.isOpen());
     const keys = [...cards.values()].slice(0, 8).flatMap((card, i) => (card.isRatable() ? [i + 1] : []));
     const unbroken = keys.every((key, i) => i === 0 || key === keys[i - 1] + 1);
-    setText(hint, fill(T.best_hint_keys, { keys: unbroken ? keys[0] + "–" + keys[keys.length - 1] : keys.join(", ") }));
+    const named = unbroken ? keys[0] + "–" + keys[keys.length - 1] : keys.join(", ");
+    setText(hint, fill(T.best_hint_keys, { keys: named }));
     undoButton.disabled = !log.canUndo() && !newestLive();
     const ranked = log.notes.get("ranking");
     setText(rankNote, ranked ? ranked.text : "");

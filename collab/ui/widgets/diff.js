@@ -1,6 +1,7 @@
 // Word-level difference of two texts: Myers' O(ND) algorithm (Myers 1986) after trimming what both ends share.
 // CJK text has no spaces, so there each character is a word.
-const TOKENS = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|(?:(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}])[\p{L}\p{N}\p{M}_'’-])+|\s+|[^]/gu;
+const TOKENS =
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|(?:(?![\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}])[\p{L}\p{N}\p{M}_'’-])+|\s+|[^]/gu;
 const MAX_EDITS = 3000; // beyond this many changed words a text is a rewrite, and is shown as one
 
 // [[kind, text], …] with kind "same", "del" or "ins"

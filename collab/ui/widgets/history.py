@@ -20,7 +20,8 @@ def history_list(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
 
     `act(payload, request)` answers `{"act": "page", "cursor"}` with `{"ok": True, "items", "next_cursor"}` and
     `{"act": "open", "generation_id"}` with `{"ok": True, "detail"}`, a generation with `provenance` (label, value)
-    and `replays`. Events, with `generation_id` on `gr.EventData`: `replay`, `reuse`, `show`; and `start` from the empty list.
+    and `replays`. Events, with `generation_id` on `gr.EventData`: `replay`, `reuse`, `show`; and `start` from the
+    empty list.
     """
     return gr.HTML(
         html_template="<div></div>",

@@ -38,7 +38,14 @@ function historyStory(detail, { back, open }) {
       "div",
       { class: "cb-story-prompt" },
       h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt }),
-      h("div", { class: "cb-item-foot" }, statusChip(detail), originChip(detail), when(detail.created_at), ...summary(detail)),
+      h(
+        "div",
+        { class: "cb-item-foot" },
+        statusChip(detail),
+        originChip(detail),
+        when(detail.created_at),
+        ...summary(detail),
+      ),
     ),
     detail.error &&
       h("div", { class: "cb-banner" }, h("p", { class: "cb-banner-text", dir: "auto", text: detail.error })),
