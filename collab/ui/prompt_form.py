@@ -124,7 +124,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
         )  # fmt: skip
         count = gr.Radio(list(COUNTS), value=2, label="Outputs", elem_id="count", scale=1, min_width=220)
     prompt = gr.Textbox(
-        label="Prompt", lines=3, max_lines=14, elem_id="prompt", autofocus=True,
+        label="Prompt", lines=2, max_lines=14, elem_id="prompt", autofocus=True,
         placeholder="Write what you want. Braces make a variable: Summarise {article}, or: a {colour} bicycle.",
     )  # fmt: skip
     names = gr.State([])
