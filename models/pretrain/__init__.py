@@ -1,0 +1,1 @@
+"""Recipes that train the embedded models from public data. They know nothing of the product around them."""
