@@ -1,7 +1,7 @@
 """The recipe of the embedded image model: icons drawn from captions, trained from nothing and saved as a Stable
 Diffusion folder.
 
-    python -m models.pretrain.icons --run /tmp/icons --out models/embedded/icons
+    python -m models.pretrain.icons --run RUN --out models/embedded/icons
 
 Knows the order of the steps: fetch the icon sets (npm), train the autoencoder, encode the scenes, train text encoder
 and UNet together, export. Every step resumes where an earlier run of the same `--run` folder stopped; losses are
