@@ -261,7 +261,7 @@ def _finished_output(ws: Workspace, visitor: Visitor, output_id: str) -> Output:
 def _whole(value: object, what: str, low: int, high: int, advice: str) -> int:
     number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     if isinstance(value, str | list | dict | bool):
-        raise InvalidFeedback(f"{what} must be a number from {low} to {high}, not {type(value).__name__}: {advice}.")
+        raise InvalidFeedback(f"{what} is {repr(value)[:40]}, not a number from {low} to {high}: {advice}.")
     if not number or not low <= value <= high or value != int(value):  # type: ignore[operator,call-overload]
         raise InvalidFeedback(f"{what} {str(value)[:40]} is outside {low}–{high}: {advice}.")
     return int(value)  # type: ignore[call-overload]

@@ -275,8 +275,8 @@ def _checked(key: str, spec: Setting, value: Any) -> Any:
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     if isinstance(value, str | list | dict | bool):
-        kind = type(value).__name__
-        raise InvalidRequest(f"Setting {key} must be a number from {spec.low:g} to {spec.high:g}, not {kind}.")
+        said = repr(value)[:40]
+        raise InvalidRequest(f"Setting {key} is {said}, not a number: choose one from {spec.low:g} to {spec.high:g}.")
     if not number or not spec.low <= value <= spec.high:
         raise InvalidRequest(f"Setting {key} is {str(value)[:40]}: choose a number from {spec.low:g} to {spec.high:g}.")
     if spec.kind == "float":

@@ -163,7 +163,7 @@ BAD: list[tuple[dict[str, Any], type[CollabError], str]] = [
     ({"settings": {"width": 64}}, InvalidSetting, "Unknown text setting “width”"),
     ({"settings": {"temperature": 5.1}}, InvalidSetting, "temperature is 5.1"),
     ({"settings": {"temperature": -0.1}}, InvalidSetting, "temperature is -0.1"),
-    ({"settings": {"temperature": "hot"}}, InvalidSetting, "temperature is hot"),
+    ({"settings": {"temperature": "hot"}}, InvalidSetting, "temperature is 'hot', not a number"),
     ({"settings": {"temperature": None}}, InvalidSetting, "temperature is None"),
     ({"settings": {"temperature": float("nan")}}, InvalidSetting, "temperature is nan"),
     ({"settings": {"max_new_tokens": 0}}, InvalidSetting, "max_new_tokens is 0"),
