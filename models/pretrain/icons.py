@@ -36,7 +36,7 @@ from models.pretrain.icon_pictures import download_sets, read_keywords, render_i
 from models.pretrain.training_run import load_checkpoint
 
 GRID_SUBJECTS = (
-    "cat", "rocket", "guitar", "tree", "pizza", "elephant", "house", "car", "fish", "key", "sunflower", "ghost",
+    "cat", "rocket", "tree", "pizza", "elephant", "house", "car", "fish", "key", "sunflower", "apple", "mushroom",
 )  # fmt: skip
 
 
