@@ -17,6 +17,9 @@ from typing import Any
 _lock = threading.Lock()
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 
+# another word in a model's card makes no other model: old generations must stay replayable
+CARD_SUFFIXES = {".md", ".png", ".jpg", ".jpeg", ".webp"}
+
 
 def file_sha256(file: Path, cache: Path) -> str:
     """SHA-256 of one file's content, remembered in `cache/hashes.json` by path, size and time of change."""
@@ -24,7 +27,7 @@ def file_sha256(file: Path, cache: Path) -> str:
 
 
 def folder_sha256(folder: Path, cache: Path) -> str:
-    """SHA-256 over the sorted relative names and content hashes of all of a folder's files, dot files aside."""
+    """SHA-256 over the sorted relative names and content hashes of a folder's files, dot files and cards aside."""
     files = _files(folder)
 
     def compute() -> str:
@@ -97,9 +100,11 @@ def _tensor_count(file: Path) -> int:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(
-        f for f in folder.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(folder).parts)
-    )
+    def counts(file: Path) -> bool:
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        return file.is_file() and not hidden and file.suffix.lower() not in CARD_SUFFIXES
+
+    return sorted(file for file in folder.rglob("*") if counts(file))
 
 
 def _digest(file: Path) -> bytes:

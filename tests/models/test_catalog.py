@@ -134,6 +134,8 @@ def test_a_folders_revision_follows_its_content(tmp_path, text_folder):
     assert first.revision in (tmp_path / "cache" / "hashes.json").read_text()
     moved = text_folder.rename(tmp_path / "elsewhere")
     assert catalog.resolve(str(moved), "text").revision == first.revision
+    (moved / "README.md").write_text("A card is no weight.")
+    assert catalog.resolve(str(moved), "text").revision == first.revision
     (moved / "generation_config.json").write_text("{}")
     assert catalog.resolve(str(moved), "text").revision != first.revision
 
