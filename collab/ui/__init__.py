@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from collab import generation
 from collab.identity import Identity, open_identity
 from collab.ui import create, history
-from collab.ui.endpoints import add_endpoints, spoken
+from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.theme import CSS, HEAD, THEME
 from collab.ui.web import VisitorCookie, routes
 from collab.workspace import Workspace
@@ -37,7 +37,7 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
             with gr.Tab("History", id="history") as history_tab:
                 past = history.build(ws, identity)
         _join(ws, identity, tabs, desk, past)
-        history_tab.select(past.refresh, outputs=past.items, **create.PRIVATE)
+        history_tab.select(past.refresh, outputs=past.items, **PRIVATE)
         add_endpoints(ws, identity)
         if ws.settings.space_id:
             gr.LoginButton()
@@ -66,8 +66,8 @@ def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateV
 
     past.items.replay(spoken(on_replay), outputs=[tabs, *desk.shown], **create.STREAM)
     past.items.show(spoken(on_show), outputs=[tabs, *desk.shown], **create.STREAM)
-    past.items.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **create.PRIVATE)
-    past.items.reuse(spoken(on_reuse), outputs=[tabs, *desk.form.outputs], **create.PRIVATE)
+    past.items.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
+    past.items.reuse(spoken(on_reuse), outputs=[tabs, *desk.form.outputs], **PRIVATE)
 
 
 async def _there(updates: AsyncIterator[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from collab.views import feedback_json
 from collab.workspace import Workspace
 
 log = logging.getLogger(__name__)
+PAGE = 24  # generations of History read at once
 _RATED = ("score", "thumb", "aspects", "tags", "comment", "spans")
 
 
@@ -65,7 +66,7 @@ def _act(ws: Workspace, identity: Identity, visitor: Visitor, payload: object) -
         case "undo":
             return _saved(ws, visitor, feedback.undo(ws, visitor, payload.get("feedback_id", ""), **key))
         case "page":
-            page = api.history(ws, visitor, link, limit=24, cursor=payload.get("cursor") or "")
+            page = api.history(ws, visitor, link, limit=PAGE, cursor=payload.get("cursor") or "")
             return {"ok": True, **page}
         case "open":
             return {"ok": True, "detail": api.detail(ws, visitor, payload.get("generation_id", ""), link)}

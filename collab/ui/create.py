@@ -17,14 +17,13 @@ from collab.store.queries import history_page
 from collab.types import UNFINISHED
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
-from collab.ui.endpoints import spoken
+from collab.ui.endpoints import PRIVATE, spoken
 from collab.ui.pickers import model_words
 from collab.ui.prompt_form import PromptForm, build_form
 from collab.ui.stream import board_states
 from collab.ui.widgets import output_board
 from collab.workspace import Workspace
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # a newer stream takes the board over, see Boards: so none is refused because an older one is still running
 STREAM: dict[str, Any] = {**PRIVATE, "trigger_mode": "multiple"}
 EXAMPLES = {

@@ -22,6 +22,8 @@ from collab.views import Link
 from collab.workspace import Workspace
 
 log = logging.getLogger(__name__)
+# what every event of the page itself is given: no public name, no spinner over what is already shown
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 UNEXPECTED = "Something went wrong on the server; nothing was saved. Its log says more: try again."
 
 

@@ -10,13 +10,11 @@ import gradio as gr
 
 from collab import api
 from collab.identity import Identity
-from collab.ui.acts import board_acts
+from collab.ui.acts import PAGE, board_acts
 from collab.ui.endpoints import spoken
 from collab.ui.web import picture_link
 from collab.ui.widgets.history import history_list
 from collab.workspace import Workspace
-
-PAGE = 24
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collab.identity import Identity
 from collab.prompts import placeholders
 from collab.store.queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
+from collab.ui.endpoints import PRIVATE
 from collab.ui.pickers import entry_of, model_choices
 from collab.ui.settings_panel import SettingsPanel, build_settings
 from collab.workspace import Workspace
@@ -194,21 +195,20 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
                 updates[at] = gr.update(value=words, visible=modal == "image") if component is negative else words
         return tuple(updates)
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **private)
-    model.input(on_model, inputs=[modality, model], outputs=panel.components, **private)
+    modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **PRIVATE)
+    model.input(on_model, inputs=[modality, model], outputs=panel.components, **PRIVATE)
     gr.on(
         [prompt.change, system.change, negative.change, modality.change],
         on_wording,
         inputs=[modality, prompt, system, negative, names, *boxes],
         outputs=[draft, variables, names, *boxes],
         trigger_mode="always_last",
-        **private,
+        **PRIVATE,
     )
-    more.click(on_more, inputs=turns, outputs=[*rows, more], **private)
+    more.click(on_more, inputs=turns, outputs=[*rows, more], **PRIVATE)
     page = gr.context.Context.root_block
     assert page is not None, "a form is built inside a gr.Blocks"
-    page.load(on_load, inputs=draft, outputs=form.outputs, **private)
+    page.load(on_load, inputs=draft, outputs=form.outputs, **PRIVATE)
     return form
 
 
