@@ -15,6 +15,14 @@ class InvalidFeedback(CollabError):
     """A rating, comparison, ranking or edit outside what is possible."""
 
 
+class InvalidStudy(CollabError):
+    """A study that cannot be run as described, or an answer that its task does not take."""
+
+
+class InvalidImport(CollabError):
+    """A file that cannot be read as the format it is said to be; the message names the row and the column."""
+
+
 class InvalidSetting(CollabError):
     """A generation setting that is unknown or out of range."""
 
