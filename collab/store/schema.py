@@ -1,12 +1,10 @@
 """The tables, one schema for SQLite and PostgreSQL. Knows nothing of queries or of what the rows mean.
 
-A change here needs a migration beside it; a test compares the two.
+A change here needs a migration beside it; a test compares the two. The tables of studies are in `study_schema.py`.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -14,92 +12,67 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, ref
+from collab.store.study_schema import answers, studies, study_arms, study_decisions, study_items, tasks, votes
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Microseconds(TypeDecorator[datetime]):
-    """An aware UTC datetime kept as integer microseconds, the same on every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-class Json(TypeDecorator[Any]):
-    """A JSON value kept as text: key order and number spelling survive, on every database."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+__all__ = [
+    "Json",
+    "Microseconds",
+    "annotators",
+    "answers",
+    "edits",
+    "feedback",
+    "generations",
+    "metadata",
+    "model_versions",
+    "output_tokens",
+    "outputs",
+    "preferences",
+    "prompt_versions",
+    "prompts",
+    "rankings",
+    "ratings",
+    "retractions",
+    "studies",
+    "study_arms",
+    "study_decisions",
+    "study_items",
+    "tasks",
+    "votes",
+]
 
 
-def _table(name: str, *columns: Any) -> Table:
-    row_id = Column("id", String(36), primary_key=True)
-    return Table(name, metadata, row_id, Column("created_at", Microseconds, nullable=False), *columns)
-
-
-def _ref(name: str, target: str, *, nullable: bool = False) -> Column[Any]:
-    return Column(name, String(36), ForeignKey(f"{target}.id"), nullable=nullable)
-
-
-def _one_of(column: str, *values: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=column)
-
-
-annotators = _table(
+annotators = make_table(
     "annotators",
     Column("display_name", String(80), nullable=False),
     Column("origin", String(16), nullable=False),
     Column("consent_version", String(32), nullable=False),
-    _one_of("origin", "local", "anonymous", "huggingface"),
+    one_of("origin", "local", "anonymous", "huggingface"),
 )
 
-prompts = _table(
+prompts = make_table(
     "prompts",
     Column("title", Text, nullable=False),
     Column("modality", String(8), nullable=False),
-    _ref("created_by", "annotators"),
-    _one_of("modality", "text", "image"),
+    ref("created_by", "annotators"),
+    one_of("modality", "text", "image"),
 )
 
-prompt_versions = _table(
+prompt_versions = make_table(
     "prompt_versions",
-    _ref("prompt_id", "prompts"),
-    _ref("parent_id", "prompt_versions", nullable=True),
+    ref("prompt_id", "prompts"),
+    ref("parent_id", "prompt_versions", nullable=True),
     Column("text", Text, nullable=False),
     Column("negative_text", Text, nullable=False),
     Column("system_text", Text, nullable=False),
@@ -108,7 +81,7 @@ prompt_versions = _table(
     Column("origin", String(16), nullable=False),
     Column("rationale", Text, nullable=False),
     Column("content_sha256", String(64), nullable=False),
-    _ref("created_by", "annotators"),
+    ref("created_by", "annotators"),
     # a wording typed twice by one author is one version: this is what settles two tabs typing it at once
     Index(
         "uq_prompt_versions_typed",
@@ -119,10 +92,10 @@ prompt_versions = _table(
         postgresql_where=text("parent_id IS NULL AND origin = 'human'"),
     ),
     Index(None, "prompt_id"),
-    _one_of("origin", "human", "refiner", "imported"),
+    one_of("origin", "human", "refiner", "imported"),
 )
 
-model_versions = _table(
+model_versions = make_table(
     "model_versions",
     Column("name", Text, nullable=False),
     Column("modality", String(8), nullable=False),
@@ -130,11 +103,11 @@ model_versions = _table(
     Column("revision", Text, nullable=False),
     Column("precision", String(16), nullable=False),
     Column("adapter_sha256", String(64), nullable=True),
-    _ref("parent_id", "model_versions", nullable=True),
+    ref("parent_id", "model_versions", nullable=True),
     Column("snapshot_id", String(36), nullable=True),
     Column("recipe", Json, nullable=False),
     Column("metrics", Json, nullable=False),
-    _one_of("modality", "text", "image"),
+    one_of("modality", "text", "image"),
     # one row for one set of weights: NULLs are distinct in a UNIQUE, so weights without an adapter need their own index
     UniqueConstraint("base", "revision", "precision", "adapter_sha256"),
     Index(
@@ -148,10 +121,10 @@ model_versions = _table(
     ),
 )
 
-generations = _table(
+generations = make_table(
     "generations",
-    _ref("prompt_version_id", "prompt_versions"),
-    _ref("model_version_id", "model_versions"),
+    ref("prompt_version_id", "prompt_versions"),
+    ref("model_version_id", "model_versions"),
     Column("variables", Json, nullable=False),
     Column("inputs", Json, nullable=False),
     Column("rendered", Text, nullable=False),
@@ -160,7 +133,7 @@ generations = _table(
     Column("count", Integer, nullable=False),
     Column("status", String(16), nullable=False),
     Column("error", Text, nullable=False),
-    _ref("requested_by", "annotators"),
+    ref("requested_by", "annotators"),
     Column("request_id", String(80), nullable=True),
     Column("origin", String(16), nullable=False),
     Column("lease_until", Microseconds, nullable=True),
@@ -174,12 +147,12 @@ generations = _table(
         sqlite_where=text("status IN ('queued', 'running')"),
         postgresql_where=text("status IN ('queued', 'running')"),
     ),
-    _one_of("status", "queued", "running", "done", "failed", "cancelled"),
+    one_of("status", "queued", "running", "done", "failed", "cancelled"),
 )
 
-outputs = _table(
+outputs = make_table(
     "outputs",
-    _ref("generation_id", "generations"),
+    ref("generation_id", "generations"),
     Column("position", Integer, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("text", Text, nullable=True),
@@ -201,12 +174,12 @@ output_tokens = Table(
     Column("tokens", Json, nullable=False),
 )
 
-feedback = _table(
+feedback = make_table(
     "feedback",
     Column("kind", String(16), nullable=False),
-    _ref("annotator_id", "annotators"),
+    ref("annotator_id", "annotators"),
     Column("subject", String(200), nullable=False),
-    _ref("generation_id", "generations"),
+    ref("generation_id", "generations"),
     Column("task_id", String(36), nullable=True),
     Column("supersedes_id", String(36), ForeignKey("feedback.id"), nullable=True),
     Column("request_id", String(80), nullable=True),
@@ -223,7 +196,7 @@ feedback = _table(
     ),
     Index(None, "annotator_id", "subject"),
     Index(None, "generation_id", "annotator_id"),
-    _one_of("kind", "rating", "preference", "ranking", "edit", "retraction"),
+    one_of("kind", "rating", "preference", "ranking", "edit", "retraction"),
 )
 
 
@@ -233,7 +206,7 @@ def _detail(name: str, *columns: Any) -> Table:
 
 ratings = _detail(
     "ratings",
-    _ref("output_id", "outputs"),
+    ref("output_id", "outputs"),
     Column("score", Integer, nullable=True),
     Column("thumb", Integer, nullable=True),
     Column("aspects", Json, nullable=False),
@@ -246,8 +219,8 @@ ratings = _detail(
 
 preferences = _detail(
     "preferences",
-    _ref("output_a_id", "outputs"),
-    _ref("output_b_id", "outputs"),
+    ref("output_a_id", "outputs"),
+    ref("output_b_id", "outputs"),
     Column("winner", String(8), nullable=False),
     Column("left_id", String(36), nullable=True),
     Column("blind", Boolean, nullable=False),
@@ -255,14 +228,14 @@ preferences = _detail(
     Column("dwell_ms", Integer, nullable=True),
     Column("propensity", Float, nullable=True),
     Column("comment", Text, nullable=False),
-    _one_of("winner", "a", "b", "tie", "both_bad"),
+    one_of("winner", "a", "b", "tie", "both_bad"),
 )
 
 rankings = _detail("rankings", Column("groups", Json, nullable=False))
 
 edits = _detail(
     "edits",
-    _ref("output_id", "outputs"),
+    ref("output_id", "outputs"),
     Column("text", Text, nullable=True),
     Column("blob_sha256", String(64), nullable=True),
     Column("mask_sha256", String(64), nullable=True),
@@ -271,6 +244,6 @@ edits = _detail(
 
 retractions = _detail(
     "retractions",
-    _ref("retracts_id", "feedback"),
-    _ref("restores_id", "feedback", nullable=True),
+    ref("retracts_id", "feedback"),
+    ref("restores_id", "feedback", nullable=True),
 )

@@ -9,9 +9,11 @@ One contract over SQLite and PostgreSQL, checked by one test class:
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +37,12 @@ TABLES: Mapping[type[types.Row], sa.Table] = {
     types.Generation: schema.generations,
     types.Output: schema.outputs,
     types.OutputTokens: schema.output_tokens,
+    types.Study: schema.studies,
+    types.StudyArm: schema.study_arms,
+    types.StudyItem: schema.study_items,
+    types.Task: schema.tasks,
+    types.Answer: schema.answers,
+    types.StudyDecision: schema.study_decisions,
 }
 ACTS: Mapping[type[types.Feedback], tuple[types.FeedbackKind, sa.Table]] = {
     types.Rating: ("rating", schema.ratings),
@@ -49,6 +57,11 @@ _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
     types.Generation: frozenset({"status", "error", "rendered", "lease_until", "worker", "timings"}),
     types.Output: frozenset(
         {"text", "blob_sha256", "finish_reason", "prompt_tokens", "completion_tokens", "seconds"}
+    ),
+    types.Study: frozenset({"status", "answered"}),
+    types.StudyItem: frozenset({"status", "error", "outputs", "context", "room", "answered"}),
+    types.Task: frozenset(
+        {"status", "lease_until", "answer_id", "answered_at", "dwell_ms", "revealed_at", "reason", "flag"}
     ),
 }  # fmt: skip
 
@@ -66,6 +79,8 @@ class Store:
         snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         self._reader = engine.execution_options(**snapshot)
         self._writer = engine.execution_options(collab_write=True)
+        # SQLite lets one writer in and makes the others sleep and ask again: threads of one process queue instead
+        self._turn: AbstractContextManager[Any] = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -77,7 +92,7 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, durably, or leaves nothing. Raises Conflict."""
         try:
-            with self._writer.begin() as connection:
+            with self._turn, self._writer.begin() as connection:
                 yield connection
         except IntegrityError as error:
             if not _is_uniqueness(error):
@@ -90,9 +105,13 @@ class Store:
             with self.writing() as connection:
                 self.add(*rows, connection=connection)
             return
-        for row in rows:
-            for table, values in _records(row):
-                connection.execute(table.insert().values(**values))
+        for _, alike in itertools.groupby(rows, key=type):
+            by_table: dict[sa.Table, list[dict[str, Any]]] = {}
+            for row in alike:
+                for table, values in _records(row):
+                    by_table.setdefault(table, []).append(values)
+            for table, records in by_table.items():
+                connection.execute(table.insert(), records)
 
     def get(self, cls: type[R], row_id: str, *, connection: Connection | None = None) -> R:
         """The row with this id. Raises NotFound."""
@@ -263,7 +282,8 @@ def _select(cls: type[types.Row]) -> sa.Select[Any]:
     return sa.select(schema.feedback, *columns).join(detail, detail.c.id == schema.feedback.c.id)
 
 
-_TUPLES = {"examples", "tags", "spans", "groups", "tokens"}
+_TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context"}
+_NESTED_TUPLES = {"groups", "cells", "context"}
 
 
 def _row(cls: type[R], record: Mapping[Any, Any]) -> R:
@@ -272,6 +292,6 @@ def _row(cls: type[R], record: Mapping[Any, Any]) -> R:
         values[name] = tuple(values[name])
     if cls is types.PromptVersion:
         values["examples"] = tuple(types.Example(**example) for example in values["examples"])
-    if cls is types.Ranking:
-        values["groups"] = tuple(tuple(group) for group in values["groups"])
+    for name in _NESTED_TUPLES & values.keys():
+        values[name] = tuple(tuple(inner) for inner in values[name])
     return cls(**values)

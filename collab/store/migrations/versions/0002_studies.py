@@ -1,0 +1,197 @@
+"""Studies: what people are asked to judge, who was given what, and what they answered.
+
+Why: blind comparison needs leases, tokens and arrangements of its own; the answers themselves stay acts of feedback.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from collab.store.schema import Json, Microseconds
+
+revision = "0002_studies"
+down_revision = "0001_core"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "studies",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("task", sa.String(length=8), nullable=False),
+        sa.Column("modality", sa.String(length=8), nullable=False),
+        sa.Column("spec", Json(), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("access", sa.String(length=8), nullable=False),
+        sa.Column("link", sa.String(length=32), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.String(length=36), nullable=False),
+        sa.CheckConstraint("access IN ('open', 'link')", name=op.f("ck_studies_access")),
+        sa.CheckConstraint("modality IN ('text', 'image')", name=op.f("ck_studies_modality")),
+        sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_studies_status")),
+        sa.CheckConstraint("task IN ('compare', 'rank', 'rate', 'edit')", name=op.f("ck_studies_task")),
+        sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_studies_created_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
+        sa.UniqueConstraint("link", name=op.f("uq_studies_link")),
+    )
+    op.create_table(
+        "study_decisions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("created_by", sa.String(length=36), nullable=False),
+        sa.Column("content", Json(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('close', 'reopen', 'filter', 'adjudicate', 'target')", name=op.f("ck_study_decisions_kind")
+        ),
+        sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_study_decisions_created_by")),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_study_decisions_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_decisions")),
+    )
+    with op.batch_alter_table("study_decisions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_study_decisions_study_id"), ["study_id"], unique=False)
+
+    op.create_table(
+        "study_items",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=8), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("cells", Json(), nullable=False),
+        sa.Column("outputs", Json(), nullable=False),
+        sa.Column("context", Json(), nullable=False),
+        sa.Column("stratum", sa.String(length=16), nullable=False),
+        sa.Column("tag", sa.String(length=80), nullable=False),
+        sa.Column("room", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("expected", Json(), nullable=True),
+        sa.CheckConstraint("purpose IN ('item', 'gold')", name=op.f("ck_study_items_purpose")),
+        sa.CheckConstraint("status IN ('waiting', 'ready', 'failed')", name=op.f("ck_study_items_status")),
+        sa.CheckConstraint("room >= 0", name=op.f("ck_study_items_room")),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_study_items_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_items")),
+        sa.UniqueConstraint("study_id", "position", name=op.f("uq_study_items_study_id_position")),
+    )
+    with op.batch_alter_table("study_items", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_study_items_free",
+            ["study_id", "purpose", "position"],
+            unique=False,
+            sqlite_where=sa.text("room > 0 AND status = 'ready'"),
+            postgresql_where=sa.text("room > 0 AND status = 'ready'"),
+        )
+        batch_op.create_index(
+            "ix_study_items_free_stratum",
+            ["study_id", "purpose", "stratum", "position"],
+            unique=False,
+            sqlite_where=sa.text("room > 0 AND status = 'ready'"),
+            postgresql_where=sa.text("room > 0 AND status = 'ready'"),
+        )
+
+    op.create_table(
+        "study_arms",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("prompt_version_id", sa.String(length=36), nullable=False),
+        sa.Column("model_version_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"], ["model_versions.id"], name=op.f("fk_study_arms_model_version_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["prompt_version_id"], ["prompt_versions.id"], name=op.f("fk_study_arms_prompt_version_id")
+        ),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_study_arms_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_arms")),
+        sa.UniqueConstraint("study_id", "position", name=op.f("uq_study_arms_study_id_position")),
+    )
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("annotator_id", sa.String(length=36), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("arrangement", Json(), nullable=False),
+        sa.Column("propensity", sa.Float(), nullable=False),
+        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("lease_until", Microseconds(), nullable=False),
+        sa.Column("answer_id", sa.String(length=36), nullable=True),
+        sa.Column("answered_at", Microseconds(), nullable=True),
+        sa.Column("dwell_ms", sa.Integer(), nullable=True),
+        sa.Column("revealed_at", Microseconds(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("flag", sa.Text(), nullable=False),
+        sa.CheckConstraint("purpose IN ('item', 'gold', 'repeat', 'adjudication')", name=op.f("ck_tasks_purpose")),
+        sa.CheckConstraint("status IN ('leased', 'answered', 'skipped', 'expired')", name=op.f("ck_tasks_status")),
+        sa.ForeignKeyConstraint(["annotator_id"], ["annotators.id"], name=op.f("fk_tasks_annotator_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["study_items.id"], name=op.f("fk_tasks_item_id")),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_tasks_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+        sa.UniqueConstraint("item_id", "annotator_id", "purpose", name=op.f("uq_tasks_item_id_annotator_id_purpose")),
+        sa.UniqueConstraint("token", name=op.f("uq_tasks_token")),
+    )
+    with op.batch_alter_table("tasks", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_tasks_leased",
+            ["study_id", "lease_until"],
+            unique=False,
+            sqlite_where=sa.text("status = 'leased'"),
+            postgresql_where=sa.text("status = 'leased'"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_tasks_study_id_annotator_id_status"), ["study_id", "annotator_id", "status"], unique=False
+        )
+
+    op.create_table(
+        "answers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("task_id", sa.String(length=36), nullable=False),
+        sa.Column("said", Json(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["feedback.id"], name=op.f("fk_answers_id")),
+        sa.ForeignKeyConstraint(["item_id"], ["study_items.id"], name=op.f("fk_answers_item_id")),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_answers_study_id")),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_answers_task_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_answers")),
+    )
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_answers_study_id_item_id"), ["study_id", "item_id"], unique=False)
+
+    op.create_table(
+        "votes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("answer_id", sa.String(length=36), nullable=False),
+        sa.Column("item_id", sa.String(length=36), nullable=False),
+        sa.Column("annotator_id", sa.String(length=36), nullable=False),
+        sa.Column("arm_a", sa.SmallInteger(), nullable=False),
+        sa.Column("arm_b", sa.SmallInteger(), nullable=False),
+        sa.Column("winner", sa.SmallInteger(), nullable=False),
+        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("tag", sa.String(length=80), nullable=False),
+        sa.Column("voted_at", Microseconds(), nullable=False),
+        sa.CheckConstraint("arm_a < arm_b", name=op.f("ck_votes_arms")),
+        sa.CheckConstraint("winner BETWEEN 1 AND 4", name=op.f("ck_votes_winner")),
+        sa.ForeignKeyConstraint(["answer_id"], ["answers.id"], name=op.f("fk_votes_answer_id")),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_votes_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_votes")),
+    )
+    with op.batch_alter_table("votes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_votes_answer_id"), ["answer_id"], unique=False)
+        batch_op.create_index(
+            "ix_votes_counting", ["study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight"], unique=False
+        )
+        batch_op.create_index("ix_votes_first", ["study_id", "annotator_id", "id"], unique=False)
+        batch_op.create_index("ix_votes_items", ["study_id", "item_id", "arm_a", "arm_b", "winner"], unique=False)
