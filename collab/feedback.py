@@ -1,26 +1,33 @@
-"""Rate, compare, rank, edit, undo. Every act is a row that is never changed; knows neither models nor pages.
+"""Rate, compare, rank, edit, undo: what a person may say of an output, checked, and appended to its chain.
 
-The acts of one person about one subject form a chain: each names the one it follows. The last of the chain decides
-what is in force: an act stands for itself, a retraction for the act it restores. Saying again what is in force
-returns its id; a `request_id` makes any act idempotent; two tabs cannot fork a chain (the schema refuses it).
+Knows neither models nor pages.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
-from typing import Any, TypeVar, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, get_args
 
 from rapidfuzz.distance import Levenshtein
 
-from collab.checks import clean_request_id, clean_text, is_id
-from collab.errors import InvalidFeedback, NotFound, Unavailable
-from collab.generation import ensure_annotator, own_outputs
+from collab.chain import do, own_act, retract
+from collab.checks import clean_request_id, clean_text
+from collab.errors import InvalidFeedback, Unavailable
+from collab.generation import own_outputs
 from collab.identity import Visitor
 from collab.store import Conflict
-from collab.store.queries import tip
-from collab.types import Act, Edit, Feedback, Output, Preference, Ranking, Rating, Retraction, Winner
+from collab.types import (
+    Act,
+    Edit,
+    Output,
+    Preference,
+    Ranking,
+    Rating,
+    Retraction,
+    Winner,
+)
 from collab.workspace import Workspace
 
 COMMENT_LIMIT = 5_000  # characters
@@ -32,15 +39,9 @@ TAGS = {
     "image": ("wrong subject", "wrong colour", "deformed", "beautiful", "good style"),
 }
 
-A = TypeVar("A", bound=Feedback)
-_USED = "That request id was used for another act: use a new one for each act."
 _EMPTY_RATING: Mapping[str, Any] = {
     "score": None, "thumb": None, "aspects": {}, "tags": (), "spans": (), "comment": "",
 }  # fmt: skip
-_CONTENT_OF: Mapping[type[Feedback], tuple[str, ...]] = {
-    cls: tuple(f.name for f in fields(cls) if f.name not in {g.name for g in fields(Feedback)})
-    for cls in (Rating, Preference, Ranking, Edit)
-}
 
 
 def rate(
@@ -66,9 +67,9 @@ def rate(
     output = _finished_output(ws, visitor, output_id)
     changes: dict[str, Any] = {}
     if score is not None:
-        changes["score"] = _whole(score, "Score", 1, 5, "choose one to five stars")
+        changes["score"] = check_whole(score, "Score", 1, 5, "choose one to five stars")
     if thumb is not None:
-        changes["thumb"] = _whole(thumb, "Thumb", -1, 1, "use 1 for up and -1 for down")
+        changes["thumb"] = check_whole(thumb, "Thumb", -1, 1, "use 1 for up and -1 for down")
         if changes["thumb"] == 0:
             changes["thumb"] = None
     if aspects is not None:
@@ -76,7 +77,7 @@ def rate(
     if tags is not None:
         changes["tags"] = _check_tags(tags)
     if spans is not None:
-        changes["spans"] = _check_spans(spans, output)
+        changes["spans"] = check_spans(spans, output)
     if comment is not None:
         changes["comment"] = clean_text(comment, "comment", limit=COMMENT_LIMIT, error=InvalidFeedback).strip()
     for name in clear:
@@ -99,7 +100,7 @@ def rate(
             raise InvalidFeedback("There is nothing to clear: you have not rated this output.")
         return rated
 
-    return _do(ws, visitor, f"rating:{output_id}", act, request_id)
+    return do(ws, visitor, f"rating:{output_id}", act, request_id)
 
 
 def compare(
@@ -119,7 +120,7 @@ def compare(
         winner=winner, comment=said,  # type: ignore[arg-type]
     )  # fmt: skip
     subject = "preference:" + ":".join(sorted((output_a_id, output_b_id)))
-    return _do(ws, visitor, subject, lambda _live: new, request_id)
+    return do(ws, visitor, subject, lambda _live: new, request_id)
 
 
 def rank(ws: Workspace, visitor: Visitor, groups: object, *, request_id: str = "") -> Ranking:
@@ -136,7 +137,7 @@ def rank(ws: Workspace, visitor: Visitor, groups: object, *, request_id: str = "
     about = generations.pop() if len(generations) == 1 else hashlib.sha256(":".join(sorted(ids)).encode()).hexdigest()
     ordered = tuple(tuple(group) for group in groups)
     new = Ranking(annotator_id="", subject="", generation_id=outputs[0].generation_id, groups=ordered)
-    return _do(ws, visitor, f"ranking:{about}", lambda _live: new, request_id)
+    return do(ws, visitor, f"ranking:{about}", lambda _live: new, request_id)
 
 
 def edit_text(ws: Workspace, visitor: Visitor, output_id: str, text: object, *, request_id: str = "") -> Edit:
@@ -152,7 +153,7 @@ def edit_text(ws: Workspace, visitor: Visitor, output_id: str, text: object, *, 
         annotator_id="", subject="", generation_id=output.generation_id, output_id=output_id, text=edited,
         edit_distance=distance,
     )  # fmt: skip
-    return _do(ws, visitor, f"edit:{output_id}", lambda _live: new, request_id)
+    return do(ws, visitor, f"edit:{output_id}", lambda _live: new, request_id)
 
 
 def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str = "") -> Retraction:
@@ -161,91 +162,18 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str =
     Raises InvalidFeedback when a later act has replaced it: that one comes first.
     """
     key = clean_request_id(request_id, InvalidFeedback)
-    found = ws.store.acts([feedback_id]) if is_id(feedback_id) else []
-    if not found or found[0].annotator_id != visitor.annotator_id:
-        raise NotFound(f"There is no act of yours with the id “{str(feedback_id)[:60]}”: check the id.")
-    target = found[0]
+    target = own_act(ws, visitor, feedback_id)
     if isinstance(target, Retraction):
         raise InvalidFeedback("An undo cannot be undone: do the act again instead.")
+    if target.task_id:
+        raise InvalidFeedback("That is an answer to a study's task: undo the task's answer.")
     for _ in range(3):
         try:
             with ws.store.writing() as connection:
-                place = tip(ws.store, visitor.annotator_id, target.subject, connection=connection)
-                if place is None or place.live_id != target.id:
-                    if earlier := ws.store.find(Retraction, retracts_id=feedback_id, connection=connection):
-                        return earlier[0]
-                    raise InvalidFeedback("You have changed your mind since: undo your latest act on this first.")
-                if key and _by_request(ws, visitor, key, connection):
-                    raise InvalidFeedback(_USED)
-                retraction = Retraction(
-                    annotator_id=visitor.annotator_id,
-                    subject=target.subject,
-                    generation_id=target.generation_id,
-                    task_id=target.task_id,
-                    supersedes_id=place.tip_id,
-                    request_id=key,
-                    retracts_id=target.id,
-                    restores_id=_before(ws, target, connection),
-                )
-                ws.store.add(retraction, connection=connection)
-            return retraction
+                return retract(ws, visitor, target, key, connection)
         except Conflict:
             continue
     raise Unavailable("The store is busy with the same act: try again in a moment.")
-
-
-# ---- the chain ------------------------------------------------------------------------------------------------------
-
-
-def _do(ws: Workspace, visitor: Visitor, subject: str, act: Callable[[Act | None], A], request_id: str) -> A:
-    """Append `act(live)` to the person's chain about `subject`, unless it says what is in force already."""
-    key = clean_request_id(request_id, InvalidFeedback)
-    for _ in range(5):
-        try:
-            with ws.store.writing() as connection:
-                if key and (earlier := _by_request(ws, visitor, key, connection)):
-                    if earlier.subject != subject or isinstance(earlier, Retraction):
-                        raise InvalidFeedback(_USED)
-                    return earlier  # type: ignore[return-value]
-                ensure_annotator(ws, visitor, connection)
-                place = tip(ws.store, visitor.annotator_id, subject, connection=connection)
-                live = ws.store.acts([place.live_id], connection=connection)[0] if place and place.live_id else None
-                new = act(live)
-                if live is not None and _says_the_same(live, new):
-                    return live  # type: ignore[return-value]
-                fresh: dict[str, Any] = {
-                    "annotator_id": visitor.annotator_id,
-                    "subject": subject,
-                    "supersedes_id": place.tip_id if place else None,
-                    "request_id": key,
-                }
-                new = type(new)(**{name: getattr(new, name) for name in ("generation_id", "task_id")}, **fresh,
-                                **{name: getattr(new, name) for name in _CONTENT_OF[type(new)]})  # fmt: skip
-                ws.store.add(new, connection=connection)
-            return new
-        except Conflict:  # the person's other tab acted at this moment: read again what is in force
-            continue
-    raise Unavailable("The store is busy with the same act: try again in a moment.")
-
-
-def _by_request(ws: Workspace, visitor: Visitor, key: str, connection: Any) -> Act | None:
-    for cls in (Rating, Preference, Ranking, Edit, Retraction):
-        found = ws.store.find(cls, annotator_id=visitor.annotator_id, request_id=key, connection=connection)
-        if found:
-            return found[0]  # type: ignore[return-value]
-    return None
-
-
-def _says_the_same(live: Act, new: Feedback) -> bool:
-    return type(live) is type(new) and all(getattr(live, n) == getattr(new, n) for n in _CONTENT_OF[type(new)])
-
-
-def _before(ws: Workspace, act: Act, connection: Any) -> str | None:
-    """What was in force before `act`: what it superseded, or what that one, being a retraction, had restored."""
-    if act.supersedes_id is None:
-        return None
-    (previous,) = ws.store.acts([act.supersedes_id], connection=connection)
-    return previous.restores_id if isinstance(previous, Retraction) else previous.id
 
 
 # ---- checking -------------------------------------------------------------------------------------------------------
@@ -258,7 +186,7 @@ def _finished_output(ws: Workspace, visitor: Visitor, output_id: str) -> Output:
     return output
 
 
-def _whole(value: object, what: str, low: int, high: int, advice: str) -> int:
+def check_whole(value: object, what: str, low: int, high: int, advice: str) -> int:
     number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     if isinstance(value, str | list | dict | bool):
         raise InvalidFeedback(f"{what} is {repr(value)[:40]}, not a number from {low} to {high}: {advice}.")
@@ -272,7 +200,7 @@ def _check_aspects(aspects: object) -> dict[str, int]:
         raise InvalidFeedback(f"Aspects must be an object of at most {ASPECTS_LIMIT} names, each with 1 to 5.")
     return {
         clean_text(name, "aspect's name", limit=TAG_LIMIT, error=InvalidFeedback, required=True):
-            _whole(value, f"Aspect “{str(name)[:40]}”", 1, 5, "choose 1 to 5")
+            check_whole(value, f"Aspect “{str(name)[:40]}”", 1, 5, "choose 1 to 5")
         for name, value in aspects.items()
     }  # fmt: skip
 
@@ -284,7 +212,7 @@ def _check_tags(tags: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checked))
 
 
-def _check_spans(spans: object, output: Output) -> tuple[dict[str, Any], ...]:
+def check_spans(spans: object, output: Output) -> tuple[dict[str, Any], ...]:
     if output.text is None:
         raise InvalidFeedback("Spans mark places in a text: that output is a picture.")
     if not isinstance(spans, Sequence) or isinstance(spans, str) or len(spans) > SPANS_LIMIT:
@@ -299,8 +227,8 @@ def _check_spans(spans: object, output: Output) -> tuple[dict[str, Any], ...]:
         }:
             raise InvalidFeedback("A span needs exactly start, end and label, and may have a note.")
         length = len(output.text)
-        start = _whole(span["start"], "Span start", 0, length, "count characters from the beginning of the text")
-        end = _whole(span["end"], "Span end", start + 1, length, "it must come after its start, inside the text")
+        start = check_whole(span["start"], "Span start", 0, length, "count characters from the beginning of the text")
+        end = check_whole(span["end"], "Span end", start + 1, length, "it must come after its start, inside the text")
         if span["label"] not in ("good", "bad"):
             raise InvalidFeedback(f"A span's label is “{str(span['label'])[:40]}”: choose good or bad.")
         note = clean_text(span.get("note", ""), "note", limit=COMMENT_LIMIT, error=InvalidFeedback)

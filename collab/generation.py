@@ -69,10 +69,10 @@ def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
         earlier = ws.store.find(Generation, requested_by=visitor.annotator_id, request_id=request_id)
         if earlier:
             return earlier[0].id
-    version, wording = _version_asked_for(ws, visitor, ask)
+    version, wording = version_asked_for(ws, visitor, ask)
     count, seed = _check_count(ask.count), _check_seed(ask.seed)
     model = resolve_model(ws, visitor, ask.model, wording.modality)
-    settings = _check_settings(wording.modality, {**wording.settings, **_mapping(ask.settings)}, model)
+    settings = check_settings(wording.modality, {**wording.settings, **_mapping(ask.settings)}, model)
     texts = [wording.text, wording.negative_text, wording.system_text]
     filled, variables = fill(texts, ask.variables)
     inputs, extra = _check_inputs(ws, visitor, wording.modality, ask.inputs)
@@ -149,7 +149,8 @@ def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> l
 # ---- checking what was asked for ------------------------------------------------------------------------------------
 
 
-def _version_asked_for(ws: Workspace, visitor: Visitor, ask: Ask) -> tuple[PromptVersion | None, Wording]:
+def version_asked_for(ws: Workspace, visitor: Visitor, ask: Ask) -> tuple[PromptVersion | None, Wording]:
+    """The stored version that was named, or None, and the checked wording. Raises InvalidPrompt or NotFound."""
     if not ask.prompt_version_id:
         if ask.modality not in MODALITIES:
             raise InvalidPrompt(f"Modality is “{str(ask.modality)[:40]}”: choose text or image.")
@@ -206,7 +207,8 @@ def _mapping(settings: object) -> Mapping[str, Any]:
     return settings
 
 
-def _check_settings(modality: Modality, given: Mapping[str, Any], model: ModelInfo) -> dict[str, Any]:
+def check_settings(modality: Modality, given: Mapping[str, Any], model: ModelInfo) -> dict[str, Any]:
+    """The settings with the model's defaults filled in. Raises InvalidSetting naming the first that is wrong."""
     try:
         settings = engine_base.canonical_settings(modality, given, model.defaults)
     except ModelError as error:
@@ -321,7 +323,8 @@ def _request(
     text, negative, system = filled
     common: dict[str, Any] = {
         "id": generation.id,
-        "owner": visitor.annotator_id,
+        # a study's hundreds wait in a lane of their own: whoever made it is not held up by them
+        "owner": f"study {visitor.annotator_id}" if generation.origin == "study" else visitor.annotator_id,
         "model": model,
         "settings": generation.settings,
         "seed": generation.seed,

@@ -232,7 +232,8 @@ Act = Rating | Preference | Ranking | Edit | Retraction
 class Study(Row):
     """A question put to people. spec: everything the owner decided, defaults filled in (studies/spec.py).
 
-    link: the unguessable name by which a study that is not listed is found. answered: how many answers are in force.
+    link: the unguessable name by which a study that is not listed is found. items: how many are judged, gold aside.
+    answered: how many answers are in force.
     """
 
     title: str
@@ -242,6 +243,7 @@ class Study(Row):
     status: StudyStatus = "open"
     access: StudyAccess = "open"
     link: str
+    items: int = 0
     answered: int = 0
     created_by: str
 
@@ -258,10 +260,21 @@ class StudyArm(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCase(Row):
+    """What the {variables} of a study's prompts are filled with, the same in every arm."""
+
+    study_id: str
+    position: int
+    variables: Mapping[str, str] = field(default_factory=dict)
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyItem(Row):
     """What is judged at once. position: the order of serving, shuffled. cells: [arm, case, sample] of each output.
 
-    outputs: their ids, in the order of `cells`, once all are there. stratum: which arms meet ("0:1"), for compare.
+    outputs: their ids, in the order of `cells`, once all are there. attempt: how often they were made anew after
+    failing. stratum: which arms meet ("0:1"), for compare.
     room: how many more people may be given it. expected: a gold item's right answer, in the order of `cells`.
     """
 
@@ -270,6 +283,7 @@ class StudyItem(Row):
     purpose: Purpose = "item"
     status: ItemStatus = "waiting"
     error: str = ""
+    attempt: int = 0
     cells: tuple[tuple[int, int, int], ...]
     outputs: tuple[str, ...] = ()
     context: tuple[tuple[str, str], ...] = ()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from collab import feedback
+from collab import chain, feedback
 from collab.errors import CollabError, InvalidFeedback, NotFound
 from collab.feedback import compare, edit_text, rank, rate, undo
 from collab.identity import Visitor
@@ -542,4 +542,4 @@ def test_the_lists_that_the_page_offers_are_themselves_allowed(ws: Workspace, an
 
 def test_every_error_of_feedback_is_one_of_the_family():
     assert issubclass(InvalidFeedback, CollabError) and issubclass(NotFound, CollabError)
-    assert Ranking in feedback._CONTENT_OF
+    assert Ranking in chain._CONTENT_OF

@@ -63,9 +63,12 @@ def _is_last() -> sa.ColumnElement[bool]:
 def history_page(
     store: Store, annotator_id: str, *, limit: int, before_id: str = "", query: str = ""
 ) -> list[Generation]:
-    """One person's generations, newest first. query: what the prompt or an output must contain, in any script."""
+    """One person's generations, newest first, without what was made for studies.
+
+    query: what the prompt or an output must contain, in any script.
+    """
     g, v, o = schema.generations, schema.prompt_versions, schema.outputs
-    statement = sa.select(g).where(g.c.requested_by == annotator_id)
+    statement = sa.select(g).where(g.c.requested_by == annotator_id, g.c.origin.not_in(("study", "imported")))
     if before_id:
         statement = statement.where(g.c.id < before_id)
     if query:

@@ -24,7 +24,16 @@ from sqlalchemy import (
 )
 
 from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, ref
-from collab.store.study_schema import answers, studies, study_arms, study_decisions, study_items, tasks, votes
+from collab.store.study_schema import (
+    answers,
+    studies,
+    study_arms,
+    study_cases,
+    study_decisions,
+    study_items,
+    tasks,
+    votes,
+)
 
 __all__ = [
     "Json",
@@ -46,6 +55,7 @@ __all__ = [
     "retractions",
     "studies",
     "study_arms",
+    "study_cases",
     "study_decisions",
     "study_items",
     "tasks",

@@ -39,6 +39,7 @@ TABLES: Mapping[type[types.Row], sa.Table] = {
     types.OutputTokens: schema.output_tokens,
     types.Study: schema.studies,
     types.StudyArm: schema.study_arms,
+    types.StudyCase: schema.study_cases,
     types.StudyItem: schema.study_items,
     types.Task: schema.tasks,
     types.Answer: schema.answers,
@@ -59,7 +60,7 @@ _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
         {"text", "blob_sha256", "finish_reason", "prompt_tokens", "completion_tokens", "seconds"}
     ),
     types.Study: frozenset({"status", "answered"}),
-    types.StudyItem: frozenset({"status", "error", "outputs", "context", "room", "answered"}),
+    types.StudyItem: frozenset({"status", "error", "attempt", "outputs", "context", "room", "answered"}),
     types.Task: frozenset(
         {"status", "lease_until", "answer_id", "answered_at", "dwell_ms", "revealed_at", "reason", "flag"}
     ),
@@ -112,6 +113,11 @@ class Store:
                     by_table.setdefault(table, []).append(values)
             for table, records in by_table.items():
                 connection.execute(table.insert(), records)
+
+    def add_votes(self, votes: Sequence[Mapping[str, Any]], *, connection: Connection) -> None:
+        """Write what answers say about pairs of arms (see schema.votes)."""
+        if votes:
+            connection.execute(schema.votes.insert(), votes)
 
     def get(self, cls: type[R], row_id: str, *, connection: Connection | None = None) -> R:
         """The row with this id. Raises NotFound."""

@@ -29,6 +29,7 @@ studies = make_table(
     Column("status", String(8), nullable=False),
     Column("access", String(8), nullable=False),
     Column("link", String(32), nullable=False),
+    Column("items", Integer, nullable=False),
     Column("answered", Integer, nullable=False),
     ref("created_by", "annotators"),
     UniqueConstraint("link"),
@@ -48,6 +49,15 @@ study_arms = make_table(
     UniqueConstraint("study_id", "position"),
 )
 
+study_cases = make_table(
+    "study_cases",
+    ref("study_id", "studies"),
+    Column("position", Integer, nullable=False),
+    Column("variables", Json, nullable=False),
+    Column("tag", String(80), nullable=False),
+    UniqueConstraint("study_id", "position"),
+)
+
 study_items = make_table(
     "study_items",
     ref("study_id", "studies"),
@@ -55,6 +65,7 @@ study_items = make_table(
     Column("purpose", String(16), nullable=False),
     Column("status", String(8), nullable=False),
     Column("error", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
     Column("cells", Json, nullable=False),
     Column("outputs", Json, nullable=False),
     Column("context", Json, nullable=False),
@@ -67,6 +78,13 @@ study_items = make_table(
     CheckConstraint("room >= 0", name="room"),  # never more people on an item than its overlap, whatever races
     one_of("purpose", "item", "gold"),
     one_of("status", "waiting", "ready", "failed"),
+    Index(
+        "ix_study_items_waiting",
+        "study_id",
+        "position",
+        sqlite_where=text("status = 'waiting'"),
+        postgresql_where=text("status = 'waiting'"),
+    ),
     # what can still be served, in the order of serving: the next item is the first of a range, however large the study
     Index(
         "ix_study_items_free",

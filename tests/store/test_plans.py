@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from collab import feedback
+from collab import chain
 from collab.identity import Visitor
 from collab.prompts import check_wording, typed_version
 from collab.store import Store, open_store
@@ -39,7 +39,7 @@ QUESTIONS: dict[str, Callable[[Store], Any]] = {
     "some acts by id": lambda s: s.acts(["x", "y"]),
     "the wording typed again": typed_again,
     "a request repeated": lambda s: s.find(Generation, requested_by="x", request_id="r"),
-    "an act repeated": lambda s: feedback._by_request(_workspace(s), Visitor("x", "local"), "r", None),
+    "an act repeated": lambda s: chain._by_request(_workspace(s), Visitor("x", "local"), "r", None),
     "an output": lambda s: s.find(Output, id="x"),
 }
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("access", sa.String(length=8), nullable=False),
         sa.Column("link", sa.String(length=32), nullable=False),
+        sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.String(length=36), nullable=False),
         sa.CheckConstraint("access IN ('open', 'link')", name=op.f("ck_studies_access")),
@@ -33,6 +34,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_studies_created_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
         sa.UniqueConstraint("link", name=op.f("uq_studies_link")),
+    )
+    op.create_table(
+        "study_cases",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", Microseconds(), nullable=False),
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("variables", Json(), nullable=False),
+        sa.Column("tag", sa.String(length=80), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_study_cases_study_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_cases")),
+        sa.UniqueConstraint("study_id", "position", name=op.f("uq_study_cases_study_id_position")),
     )
     op.create_table(
         "study_decisions",
@@ -61,6 +74,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=16), nullable=False),
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("cells", Json(), nullable=False),
         sa.Column("outputs", Json(), nullable=False),
         sa.Column("context", Json(), nullable=False),
@@ -90,6 +104,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("room > 0 AND status = 'ready'"),
             postgresql_where=sa.text("room > 0 AND status = 'ready'"),
+        )
+        batch_op.create_index(
+            "ix_study_items_waiting",
+            ["study_id", "position"],
+            unique=False,
+            sqlite_where=sa.text("status = 'waiting'"),
+            postgresql_where=sa.text("status = 'waiting'"),
         )
 
     op.create_table(

@@ -1,0 +1,163 @@
+"""Named joins over studies: what can be served, and what has been answered. Knows the tables, returns rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from collab.store import schema
+from collab.store.store import Store
+from collab.types import Study, StudyItem, Task
+
+_s, _i, _t = schema.studies, schema.study_items, schema.tasks
+
+
+def listed_studies(store: Store, annotator_id: str, *, everything: bool, limit: int = 200) -> list[Study]:
+    """Studies a person may choose from, newest first: open and listed, or where they have a task; or all."""
+    query = sa.select(_s)
+    if not everything:
+        mine = sa.exists().where(_t.c.study_id == _s.c.id, _t.c.annotator_id == annotator_id)
+        query = query.where(((_s.c.access == "open") & (_s.c.status == "open")) | mine)
+    return store.rows(Study, query.order_by(_s.c.id.desc()).limit(limit))
+
+
+def expired(store: Store, study_id: str, moment: datetime, *, connection: Connection) -> list[Task]:
+    """The leases of a study that have run out."""
+    query = sa.select(_t).where(_t.c.study_id == study_id, _leased(_t.c.status), _t.c.lease_until < moment)
+    return store.rows(Task, query, connection=connection)
+
+
+def _leased(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    # written into the SQL: with a bound value SQLite would not use the partial index that was made for this
+    return column == sa.literal_column("'leased'")
+
+
+def own_leases(store: Store, study_id: str, annotator_id: str, *, connection: Connection) -> list[Task]:
+    """What a person holds and has not answered, oldest first."""
+    found = store.find(Task, study_id=study_id, annotator_id=annotator_id, status="leased", connection=connection)
+    return found
+
+
+def free_item(
+    store: Store, study_id: str, annotator_id: str, *, purpose: str = "item", stratum: str | None = None,
+    connection: Connection,
+) -> StudyItem | None:  # fmt: skip
+    """The first item with room that this person has not been given, locked where the database locks rows."""
+    taken = sa.exists().where(_t.c.item_id == _i.c.id, _t.c.annotator_id == annotator_id)
+    query = sa.select(_i).where(
+        _i.c.study_id == study_id, _i.c.purpose == purpose, sa.text("room > 0 AND status = 'ready'"), ~taken
+    )
+    if stratum is not None:
+        query = query.where(_i.c.stratum == stratum)
+    query = query.order_by(_i.c.position).limit(1).with_for_update(skip_locked=True, of=_i)
+    found = store.rows(StudyItem, query, connection=connection)
+    return found[0] if found else None
+
+
+def take_place(store: Store, item_id: str, *, connection: Connection) -> bool:
+    """One person more on an item; False when its last place has gone meanwhile."""
+    statement = _i.update().where(_i.c.id == item_id, _i.c.room > 0).values(room=_i.c.room - 1)
+    return connection.execute(statement).rowcount == 1
+
+
+def give_place_back(store: Store, item_id: str, *, connection: Connection) -> None:
+    """One person fewer on an item."""
+    connection.execute(_i.update().where(_i.c.id == item_id).values(room=_i.c.room + 1))
+
+
+def count_answer(store: Store, study_id: str, item_id: str, by: int, *, connection: Connection) -> None:
+    """One answer more (or, with -1, fewer) in force on an item and its study."""
+    connection.execute(_i.update().where(_i.c.id == item_id).values(answered=_i.c.answered + by))
+    connection.execute(_s.update().where(_s.c.id == study_id).values(answered=_s.c.answered + by))
+
+
+def drop_votes(store: Store, answer_id: str, *, connection: Connection) -> None:
+    """Forget what a withdrawn answer said about arms."""
+    connection.execute(schema.votes.delete().where(schema.votes.c.answer_id == answer_id))
+
+
+def own_counts(store: Store, study_id: str, annotator_id: str, *, connection: Connection) -> dict[tuple[str, str], int]:
+    """How many tasks a person has in a study, by (purpose, status)."""
+    query = (
+        sa.select(_t.c.purpose, _t.c.status, sa.func.count())
+        .where(_t.c.study_id == study_id, _t.c.annotator_id == annotator_id)
+        .group_by(_t.c.purpose, _t.c.status)
+    )
+    return {(purpose, status): number for purpose, status, number in connection.execute(query)}
+
+
+def repeatable(store: Store, study_id: str, annotator_id: str, *, connection: Connection) -> Sequence[str]:
+    """The items a person has answered once and has not been given again, oldest first, without their last five."""
+    again = _t.alias("again")
+    query = (
+        sa.select(_t.c.item_id)
+        .where(
+            _t.c.study_id == study_id, _t.c.annotator_id == annotator_id, _t.c.status == "answered",
+            _t.c.purpose == "item",
+            ~sa.exists().where(again.c.item_id == _t.c.item_id, again.c.annotator_id == annotator_id,
+                               again.c.purpose == "repeat"),
+        )
+        .order_by(_t.c.answered_at)
+    )  # fmt: skip
+    return [item_id for (item_id,) in connection.execute(query)][:-5]
+
+
+def item_states(store: Store, study_id: str, *, connection: Connection) -> dict[str, int]:
+    """How many items of a study are waiting, ready and failed, gold aside."""
+    query = (
+        sa.select(_i.c.status, sa.func.count())
+        .where(_i.c.study_id == study_id, _i.c.purpose == "item")
+        .group_by(_i.c.status)
+    )
+    return {status: number for status, number in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class CountedVotes:
+    """So many votes of one person on one pair of arms went one way. winner: as in schema.votes."""
+
+    annotator_id: str
+    arm_a: int
+    arm_b: int
+    winner: int
+    votes: int
+    weight: float
+    weight_squared: float
+
+
+def counted_votes(
+    store: Store, study_id: str, *, tag: str = "", without: Collection[str] = (), connection: Connection | None = None
+) -> list[CountedVotes]:
+    """The votes of a study, added up in the database: a million take a fraction of a second."""
+    if connection is None:
+        with store.reading() as connection:
+            return counted_votes(store, study_id, tag=tag, without=without, connection=connection)
+    v = schema.votes
+    key = (v.c.annotator_id, v.c.arm_a, v.c.arm_b, v.c.winner)
+    query = sa.select(*key, sa.func.count(), sa.func.sum(v.c.weight), sa.func.sum(v.c.weight * v.c.weight)).where(
+        v.c.study_id == study_id
+    )
+    if tag:
+        query = query.where(v.c.tag == tag)
+    if without:
+        query = query.where(v.c.annotator_id.not_in(list(without)))
+    return [CountedVotes(*row) for row in connection.execute(query.group_by(*key))]
+
+
+def waiting_items(store: Store, *, limit: int) -> list[tuple[Study, StudyItem]]:
+    """Items of open studies whose outputs are still to be made, oldest study first, in the order of serving."""
+    query = (
+        sa.select(_i)
+        .join(_s, _s.c.id == _i.c.study_id)
+        .where(sa.text("study_items.status = 'waiting'"), _s.c.status == "open")
+        .order_by(_i.c.study_id, _i.c.position)
+        .limit(limit)
+    )
+    items = store.rows(StudyItem, query)
+    studies = {study.id: study for study in store.find(Study, id=list({item.study_id for item in items}))}
+    return [(studies[item.study_id], item) for item in items]

@@ -1,0 +1,59 @@
+"""Which studies a person may see, and which tasks are theirs. Reads the store, changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collab.checks import is_id
+from collab.errors import NotAllowed, NotFound
+from collab.identity import Visitor
+from collab.store.study_queries import listed_studies
+from collab.types import Study, StudyItem, Task
+from collab.workspace import Workspace
+
+_TOKEN_LIMIT = 64
+
+
+def find_study(ws: Workspace, visitor: Visitor, name: object) -> Study:
+    """The study by its id or its link. One that is not listed is found by its link, or by whoever is in it already.
+
+    Raises NotFound, alike for unknown studies and for those that the visitor was not given the link of.
+    """
+    text = name if isinstance(name, str) and len(name) <= _TOKEN_LIMIT else ""
+    if text and (by_link := ws.store.find(Study, link=text)):
+        return by_link[0]
+    found = ws.store.find(Study, id=text) if is_id(text) else []
+    if found and (found[0].access == "open" or visitor.is_owner or _takes_part(ws, visitor, found[0])):
+        return found[0]
+    raise NotFound(f"There is no study “{str(name)[:60]}”: check the link.")
+
+
+def owned_study(ws: Workspace, visitor: Visitor, name: object) -> Study:
+    """The study, for whoever may see its results. Raises NotAllowed for anyone but the studio's owner."""
+    study = find_study(ws, visitor, name)
+    if not visitor.is_owner:
+        raise NotAllowed("Only the studio's owner sees a study's results.")
+    return study
+
+
+def _takes_part(ws: Workspace, visitor: Visitor, study: Study) -> bool:
+    return bool(ws.store.find(Task, study_id=study.id, annotator_id=visitor.annotator_id, limit=1))
+
+
+def own_task(ws: Workspace, visitor: Visitor, token: object, *, connection: Any = None) -> Task:
+    """The visitor's task by its token. Raises NotFound, alike for unknown tokens and for other people's."""
+    text = token if isinstance(token, str) and len(token) <= _TOKEN_LIMIT else ""
+    found = ws.store.find(Task, token=text, connection=connection) if text else []
+    if not found or found[0].annotator_id != visitor.annotator_id:
+        raise NotFound(f"There is no task “{str(token)[:60]}” of yours: take the next one.")
+    return found[0]
+
+
+def item_of(ws: Workspace, task: Task, *, connection: Any = None) -> StudyItem:
+    """The item that a task leases."""
+    return ws.store.get(StudyItem, task.item_id, connection=connection)
+
+
+def studies_for(ws: Workspace, visitor: Visitor) -> list[Study]:
+    """What the visitor may take part in, newest first: open and listed, or theirs already; an owner sees all."""
+    return listed_studies(ws.store, visitor.annotator_id, everything=visitor.is_owner)

@@ -1,0 +1,142 @@
+"""Makes a study with its arms and items from a checked spec. Generates nothing yet (pregeneration.py does)."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from random import Random
+
+from collab.checks import clean_request_id
+from collab.errors import InvalidStudy, NotAllowed, Unavailable
+from collab.exchange.judged import JudgedSet
+from collab.generation import ensure_annotator
+from collab.identity import Visitor
+from collab.store import Conflict
+from collab.studies.arms import items_of_cases, resolve_arms, store_arms
+from collab.studies.gold import check_gold
+from collab.studies.groups import arms_of_groups, items_of_groups, read_groups
+from collab.studies.imported import gold_items, store_set
+from collab.studies.questions import check_questions
+from collab.studies.spec import QUESTIONS, Asked, StudySpec, check_spec
+from collab.studies.uploads import read_upload
+from collab.types import (
+    Modality,
+    Study,
+    StudyCase,
+    StudyItem,
+)
+from collab.workspace import Workspace
+
+ITEMS_LIMIT = 200_000
+_STUDIES = uuid.UUID("5b0b2a4e-6f5c-5f4e-8a3d-0c2f6a9d7e21")  # namespace of ids made from request ids
+
+
+def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: str = "") -> Study:
+    """Check and store a study with all its items. Raises a CollabError with one sentence and then stores nothing.
+
+    Repeating a `request_id` returns the first one's study.
+    """
+    if not visitor.is_owner:
+        raise NotAllowed("Only the studio's owner may create a study: enter the owner's token first, or ask them.")
+    key = clean_request_id(request_id, InvalidStudy)
+    study_id = str(uuid.uuid5(_STUDIES, f"{visitor.annotator_id}:{key}")) if key else ""
+    if study_id and (earlier := ws.store.find(Study, id=study_id)):
+        return earlier[0]
+    asked = check_spec(given)
+    check_gold(asked.gold, asked.task)
+    if asked.source:
+        return _from_file(ws, visitor, asked, study_id)
+    arms = resolve_arms(ws, visitor, asked) if asked.arms else []
+    groups = read_groups(ws, visitor, asked) if asked.groups else None
+    modality = arms[0].wording.modality if arms else groups.modality if groups else "text"
+    spec = replace(asked.spec, question=asked.spec.question or QUESTIONS[asked.task, modality])
+    for _ in range(3):
+        try:
+            with ws.store.writing() as connection:
+                ensure_annotator(ws, visitor, connection)
+                study = new_study(asked, modality, spec, visitor, study_id)
+                if groups:
+                    stored_arms = arms_of_groups(study, groups)
+                    items = list(items_of_groups(study, spec, groups))
+                else:
+                    stored_arms = store_arms(ws, visitor, study, arms, connection)
+                    items = list(items_of_cases(study, spec, asked.cases, arms))
+                study = replace(study, items=len(items))
+                cases = [
+                    StudyCase(study_id=study.id, position=n, variables=case.variables, tag=case.tag)
+                    for n, case in enumerate(asked.cases)
+                ]
+                ws.store.add(study, *cases, connection=connection)
+                gold = gold_items(ws, visitor, study, spec, asked.gold, connection)
+                ws.store.add(*stored_arms, *in_serving_order(items, gold, spec.seed), connection=connection)
+            return study
+        except Conflict:  # the owner's other tab stored the same prompt, model or study at this moment
+            if study_id and (earlier := ws.store.find(Study, id=study_id)):
+                return earlier[0]
+    raise Unavailable("The store is very busy with the same study: try again in a moment.")
+
+
+def _from_file(ws: Workspace, visitor: Visitor, asked: Asked, study_id: str) -> Study:
+    """A study of what was uploaded beforehand (uploads.py)."""
+    judged = read_upload(ws, visitor, asked.source)
+    if asked.task != judged.task:
+        raise InvalidStudy(f"The file's rows are to {judged.task}, not to {asked.task}: change the task.")
+    if asked.modality and asked.modality != judged.modality:
+        raise InvalidStudy(f"The file holds {judged.modality}s, not {asked.modality}s: change the modality.")
+    spec = replace(
+        asked.spec,
+        question=asked.spec.question or judged.question or QUESTIONS[judged.task, judged.modality],
+        questions=asked.spec.questions if not judged.questions else check_questions(judged.questions, judged.task),
+    )
+    study = new_study(asked, judged.modality, spec, visitor, study_id)
+    return store_set(ws, visitor, study, spec, judged, asked.gold)
+
+
+def import_set(ws: Workspace, visitor: Visitor, judged: JudgedSet) -> Study:
+    """A study of an exchange set as it is: closed where it brings answers, else open to be judged.
+
+    Raises NotAllowed for anyone but the owner, and InvalidImport naming the item that is wrong.
+    """
+    if not visitor.is_owner:
+        raise NotAllowed("Only the studio's owner may import: enter the owner's token first, or ask them.")
+    questions = list(judged.questions)
+    asked = check_spec(
+        {"title": judged.title or "Imported", "task": judged.task, "modality": judged.modality,
+         "question": judged.question, "guidelines": judged.guidelines, "import": {"set": True},
+         "questions": questions if judged.task == "rate" else None}
+    )  # fmt: skip
+    spec = replace(asked.spec, question=asked.spec.question or QUESTIONS[judged.task, judged.modality])
+    study = new_study(asked, judged.modality, spec, visitor, "")
+    return store_set(ws, visitor, study, spec, judged)
+
+
+def new_study(asked: Asked, modality: Modality, spec: StudySpec, visitor: Visitor, study_id: str) -> Study:
+    """The study's row, not yet stored. Raises InvalidStudy where task and modality do not go together."""
+    if asked.task == "edit" and modality == "image":
+        raise InvalidStudy("A study of corrections is for text: compare, rank or rate pictures instead.")
+    made = Study(
+        title=asked.title,
+        task=asked.task,
+        modality=modality,
+        spec=spec.as_json(),
+        access=asked.access,  # type: ignore[arg-type]
+        link=secrets.token_urlsafe(16),
+        created_by=visitor.annotator_id,
+    )
+    return replace(made, id=study_id) if study_id else made
+
+
+def in_serving_order(items: Sequence[StudyItem], gold: Sequence[StudyItem], seed: int) -> Iterator[StudyItem]:
+    """The items with their positions shuffled by `seed`, gold after them in its own order."""
+    if not items:
+        raise InvalidStudy("The study has no items: give it cases, outputs or rows to judge.")
+    if len(items) > ITEMS_LIMIT:
+        raise InvalidStudy(f"The study would have {len(items):,} items: at most {ITEMS_LIMIT:,} are possible.")
+    order = list(range(len(items)))
+    Random(seed).shuffle(order)
+    for item, position in zip(items, order, strict=True):
+        yield replace(item, position=position)
+    for number, item in enumerate(gold):
+        yield replace(item, position=len(items) + number)

@@ -1,0 +1,53 @@
+"""Gold items: items whose right answer is known, mixed in invisibly. Checks them; knows nothing of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collab.checks import clean_text
+from collab.errors import CollabError, InvalidStudy
+from collab.studies.said import read_answer
+from collab.studies.spec import TEXT_LIMIT, StudySpec
+from collab.types import Output, Study, StudyTask
+
+_OUTPUTS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 2), "rank": (3, 6), "rate": (1, 1), "edit": (1, 1)}
+
+
+def gold_prompt(entry: Mapping[str, Any], number: int) -> str:
+    """What is shown beside a gold item's outputs. Raises InvalidStudy."""
+    return clean_text(entry.get("prompt"), f"prompt of gold item {number}", limit=TEXT_LIMIT, error=InvalidStudy)
+
+
+def gold_texts(entry: Mapping[str, Any], number: int) -> list[str]:
+    """The outputs that a gold item brings along. Raises InvalidStudy."""
+    return [
+        clean_text(text, f"output of gold item {number}", limit=TEXT_LIMIT, error=InvalidStudy, required=True)
+        for text in entry["outputs"]
+    ]
+
+
+def check_gold(gold: Sequence[Mapping[str, Any]], study_task: StudyTask) -> None:
+    """Whether each gold item has as many outputs as the task takes. Raises InvalidStudy naming the item."""
+    low, high = _OUTPUTS[study_task]
+    for number, entry in enumerate(gold, 1):
+        outputs = entry.get("outputs") or entry.get("output_ids")
+        if not isinstance(outputs, Sequence) or isinstance(outputs, str) or not low <= len(outputs) <= high:
+            wanted = str(low) if low == high else f"{low} to {high}"
+            raise InvalidStudy(f"Gold item {number} needs a list of {wanted} outputs to {study_task}.")
+
+
+def check_expected(
+    study: Study, spec: StudySpec, number: int, expected: object, outputs: Sequence[Output]
+) -> dict[str, Any]:
+    """A gold item's right answer in the order of its outputs. Raises InvalidStudy naming the gold item."""
+    if study.task == "rate" and isinstance(expected, Mapping) and "values" not in expected:
+        expected = {"values": expected}
+    asked = spec.questions
+    if study.task == "rate" and isinstance(expected, Mapping):  # gold may leave questions open
+        named = expected.get("values")
+        asked = tuple(q for q in asked if isinstance(named, Mapping) and q.name in named) or asked
+    try:
+        return read_answer(study.task, asked, expected, outputs, range(len(outputs)))
+    except CollabError as error:
+        raise InvalidStudy(f"Gold item {number}: {error}") from error

@@ -1,0 +1,86 @@
+"""A task as its annotator sees it: labels in place of arms, signed links in place of ids. Reads the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from collab.identity import Visitor
+from collab.store.study_queries import own_counts
+from collab.studies.answering import Held
+from collab.studies.assignment import Nothing
+from collab.studies.said import LABELS
+from collab.studies.spec import StudySpec, read_spec
+from collab.types import Output, Study, StudyItem, Task
+from collab.workspace import Workspace
+
+TaskLink = Callable[[str, int], str]  # task token, place on the screen -> URL of the picture there
+Json = dict[str, Any]
+
+
+def shown_task(ws: Workspace, visitor: Visitor, study: Study, task: Task, item: StudyItem, link: TaskLink) -> Json:
+    """What `/next_task` answers. Nothing in it tells one arm from another but the outputs themselves."""
+    found = {output.id: output for output in ws.store.find(Output, id=item.outputs)}
+    outputs = [found[output_id] for output_id in item.outputs]
+    spec = read_spec(study.spec)
+    return {
+        **_about(study, spec),
+        "task_id": task.token,
+        "context": [list(pair) for pair in item.context],
+        "options": [_option(outputs[cell], place, task, link) for place, cell in enumerate(task.arrangement)],
+        "lease_seconds": int(spec.lease_minutes * 60),
+        "progress": progress(ws, visitor, study),
+    }
+
+
+def shown_again(ws: Workspace, visitor: Visitor, held: Held, answer: Json, link: TaskLink) -> Json:
+    """A task taken up again after an undo, with what had been answered."""
+    return {**shown_task(ws, visitor, held.study, held.task, held.item, link), "answer": answer}
+
+
+def shown_nothing(ws: Workspace, visitor: Visitor, study: Study, nothing: Nothing) -> Json:
+    """That there is no task now, and why."""
+    if nothing.waiting:
+        return {"waiting": True, "reason": nothing.reason, "ready": nothing.ready, "total": nothing.total}
+    return {"done": True, "reason": nothing.reason, "progress": progress(ws, visitor, study)}
+
+
+def shown_study(ws: Workspace, visitor: Visitor, study: Study) -> Json:
+    """A study as an annotator may know it."""
+    return {**_about(study, read_spec(study.spec)), "status": study.status, "progress": progress(ws, visitor, study)}
+
+
+def progress(ws: Workspace, visitor: Visitor, study: Study) -> Json:
+    """How far this person is. left: how many items they could still be given, None where it cannot be told."""
+    spec = read_spec(study.spec)
+    with ws.store.reading() as connection:
+        counts = own_counts(ws.store, study.id, visitor.annotator_id, connection=connection)
+    answered = sum(number for (_, status), number in counts.items() if status == "answered")
+    if spec.quota:
+        return {"answered": answered, "quota": spec.quota, "left": max(0, spec.quota - answered), "total": spec.quota}
+    seen = sum(n for (purpose, status), n in counts.items() if purpose == "item" and status != "leased")
+    return {"answered": answered, "quota": 0, "left": max(0, study.items - seen), "total": study.items}
+
+
+def _about(study: Study, spec: StudySpec) -> Json:
+    return {
+        "study_id": study.link if study.access == "link" else study.id,
+        "task": study.task,
+        "modality": study.modality,
+        "title": study.title,
+        "question": spec.question,
+        "guidelines": spec.guidelines,
+        "worked_examples": [dict(example) for example in spec.worked_examples],
+        "questions": [
+            {"name": q.name, "title": q.title, "kind": q.kind, "options": list(q.options), "required": q.required}
+            for q in spec.questions
+        ],
+        "reveal": spec.reveal,
+    }
+
+
+def _option(output: Output, place: int, task: Task, link: TaskLink) -> Json:
+    label: Sequence[str] = LABELS[place]
+    if output.blob_sha256:
+        return {"label": label, "image_url": link(task.token, place)}
+    return {"label": label, "text": output.text or ""}

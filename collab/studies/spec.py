@@ -1,0 +1,301 @@
+"""What an owner may ask of a study, checked: `check_spec` turns JSON into a StudySpec. Knows nothing of the store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from random import Random
+from typing import Any, get_args
+
+from collab.checks import clean_text
+from collab.errors import InvalidStudy
+from collab.studies.plain import a_list, a_number, a_text, a_whole, an_object, one_of, yes_or_no
+from collab.studies.questions import Question, check_questions
+from collab.types import MODALITIES, Modality, StudyTask
+
+TASKS: tuple[StudyTask, ...] = get_args(StudyTask)
+QUESTIONS: Mapping[tuple[StudyTask, Modality], str] = {
+    ("compare", "text"): "Which answer is better?",
+    ("compare", "image"): "Which picture is better?",
+    ("rank", "text"): "Put the answers in order, the best first.",
+    ("rank", "image"): "Put the pictures in order, the best first.",
+    ("rate", "text"): "How good is this answer?",
+    ("rate", "image"): "How good is this picture?",
+    ("edit", "text"): "Make this answer right, changing as little as you can.",
+}
+ARMS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 8), "rank": (3, 6), "rate": (1, 8), "edit": (1, 8)}
+CASES_LIMIT, GROUPS_LIMIT, GOLD_LIMIT, EXAMPLES_LIMIT = 2_000, 5_000, 500, 10
+TEXT_LIMIT, GUIDELINES_LIMIT, TAG_LIMIT = 20_000, 20_000, 80  # characters
+_EVIDENCE = {"scope": "population", "block": 5, "panel": []}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySpec:
+    """A study as decided, defaults filled in. Shares are probabilities for each task served; lease in minutes.
+
+    target: {"votes": n}, {"interval_width": w in win-rate units} or {}. quota: answers per person, 0 for no end.
+    evidence: which claim the votes are to support, fixed before the first of them (evidence.py).
+    """
+
+    question: str
+    guidelines: str = ""
+    worked_examples: tuple[Mapping[str, Any], ...] = ()
+    questions: tuple[Question, ...] = ()
+    samples: int = 1
+    overlap: int = 3
+    target: Mapping[str, Any] = field(default_factory=dict)
+    quota: int = 0
+    reveal: bool = False
+    adaptive: bool = False
+    gold_share: float = 0.1
+    repeat_share: float = 0.0
+    lease_minutes: float = 15.0
+    seed: int = 0
+    evidence: Mapping[str, Any] = field(default_factory=lambda: dict(_EVIDENCE))
+
+    def as_json(self) -> dict[str, Any]:
+        """What `Study.spec` keeps."""
+        return asdict(self)
+
+
+def read_spec(stored: Mapping[str, Any]) -> StudySpec:
+    """The spec that a stored study has."""
+    known = {name: stored[name] for name in (f.name for f in fields(StudySpec)) if name in stored}
+    known["questions"] = tuple(
+        Question(**{**question, "options": tuple(question["options"])}) for question in stored["questions"]
+    )
+    known["worked_examples"] = tuple(stored["worked_examples"])
+    return StudySpec(**known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What an arm's {variables} are filled with for one item. tag: what kind of case it is, to filter by."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A spec with where its items come from: exactly one of arms, groups of outputs, or an imported set."""
+
+    title: str
+    task: StudyTask
+    modality: Modality | None
+    access: str
+    spec: StudySpec
+    arms: tuple[Mapping[str, Any], ...] = ()
+    cases: tuple[Case, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
+    source: Mapping[str, Any] | None = None
+    gold: tuple[Mapping[str, Any], ...] = ()
+
+
+_KNOWN = {
+    "title", "task", "question", "guidelines", "worked_examples", "arms", "modality", "cases", "variables", "draws",
+    "samples", "outputs", "import", "overlap", "target", "quota", "access", "reveal", "adaptive", "gold_share",
+    "repeat_share", "lease_minutes", "seed", "questions", "gold", "evidence",
+}  # fmt: skip
+
+
+def check_spec(given: object) -> Asked:
+    """The study asked for, checked as far as it can be without the store. Raises InvalidStudy with one sentence."""
+    if not isinstance(given, Mapping):
+        raise InvalidStudy("A study is described by an object of names and values.")
+    for name in given:
+        if name not in _KNOWN:
+            raise InvalidStudy(f"A study has no “{str(name)[:40]}”: it has {', '.join(sorted(_KNOWN))}.")
+    task = one_of(given.get("task"), "task", TASKS)
+    modality = one_of(given["modality"], "modality", MODALITIES) if given.get("modality") else None
+    if task == "edit" and modality == "image":
+        raise InvalidStudy("A study of corrections is for text: compare, rank or rate pictures instead.")
+    sources = [name for name in ("arms", "outputs", "import") if given.get(name)]
+    if len(sources) != 1:
+        raise InvalidStudy(
+            f"The study takes its items from {' and '.join(sources) or 'nowhere'}: give exactly one of arms, outputs "
+            "and import."
+        )
+    seed = a_whole(given, "seed", secrets.randbelow(2**31), 0, 2**32 - 1)
+    arms = _check_arms(given.get("arms") or (), task)
+    questions = check_questions(given.get("questions"), task)
+    spec = StudySpec(
+        question=a_text(given, "question", 500) or QUESTIONS.get((task, modality or "text"), ""),
+        guidelines=a_text(given, "guidelines", GUIDELINES_LIMIT),
+        worked_examples=_check_examples(given.get("worked_examples")),
+        questions=questions,
+        samples=a_whole(given, "samples", 1, 1, 8),
+        overlap=a_whole(given, "overlap", 1 if task == "edit" else 3, 1, 1000),
+        target=_check_target(given.get("target")),
+        quota=a_whole(given, "quota", 0, 0, 100_000),
+        reveal=yes_or_no(given, "reveal"),
+        adaptive=yes_or_no(given, "adaptive"),
+        gold_share=a_number(given, "gold_share", 0.1, 0.0, 0.5),
+        repeat_share=a_number(given, "repeat_share", 0.0, 0.0, 0.3),
+        lease_minutes=a_number(given, "lease_minutes", 15.0, 0.01, 240),
+        seed=seed,
+        evidence=_check_evidence(given.get("evidence")),
+    )
+    if spec.adaptive and task != "compare":
+        raise InvalidStudy("Only comparing can choose its pairs adaptively: leave “adaptive” off.")
+    return Asked(
+        title=clean_text(given.get("title"), "title", limit=200, error=InvalidStudy, required=True).strip(),
+        task=task,
+        modality=modality,
+        access=one_of(given.get("access") or "open", "access", ("open", "link")),
+        spec=spec,
+        arms=arms,
+        cases=_check_cases(given, Random(seed)),
+        groups=_check_groups(given.get("outputs") or (), task),
+        source=an_object(given.get("import"), "import") if given.get("import") else None,
+        gold=_check_gold(given.get("gold") or ()),
+    )
+
+
+def _check_arms(arms: object, task: StudyTask) -> tuple[Mapping[str, Any], ...]:
+    if not arms:
+        return ()
+    checked = [an_object(arm, f"arm {n}") for n, arm in enumerate(a_list(arms, "arms", 1000), 1)]
+    low, high = ARMS[task]
+    if not low <= len(checked) <= high:
+        raise InvalidStudy(f"The study has {len(checked)} arms: to {task} takes {low} to {high}.")
+    for number, arm in enumerate(checked, 1):
+        for name in arm:
+            if name not in ("name", "prompt", "prompt_version_id", "system_text", "negative_prompt", "model",
+                            "settings", "examples"):  # fmt: skip
+                raise InvalidStudy(f"Arm {number} has an unknown “{str(name)[:40]}”.")
+        if bool(arm.get("prompt")) == bool(arm.get("prompt_version_id")):
+            raise InvalidStudy(f"Arm {number} needs a prompt or a prompt version, one of them: give it one.")
+        clean_text(arm.get("name"), f"name of arm {number}", limit=80, error=InvalidStudy)
+    names = [arm["name"].strip() for arm in checked if arm.get("name")]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidStudy(f"Two arms are named “{name}”: give each its own name.")
+    return tuple(checked)
+
+
+def _check_cases(given: Mapping[str, Any], rng: Random) -> tuple[Case, ...]:
+    """The cases as listed, or combinations of the variables' values: all of them, or `draws` of them at random."""
+    listed, lists = given.get("cases"), given.get("variables")
+    if listed and lists:
+        raise InvalidStudy("Both cases and variables were given: give one of them.")
+    if listed:
+        return tuple(_check_case(n, case) for n, case in enumerate(a_list(listed, "cases", CASES_LIMIT), 1))
+    if not lists:
+        return (Case(),)
+    values = {
+        str(name): [
+            clean_text(value, f"value of {{{name}}}", limit=TEXT_LIMIT, error=InvalidStudy, required=True)
+            for value in a_list(options, f"values of {{{name}}}", CASES_LIMIT)
+        ]
+        for name, options in an_object(lists, "variables").items()
+    }
+    draws = a_whole(given, "draws", 0, 0, CASES_LIMIT)
+    possible = 1
+    for options in values.values():
+        possible *= len(options)
+    if not possible:
+        raise InvalidStudy("A variable has no values: list at least one for each.")
+    if not draws and possible > CASES_LIMIT:
+        raise InvalidStudy(f"The variables make {possible:,} combinations: set draws to at most {CASES_LIMIT:,}.")
+    wanted = range(possible) if not draws or draws >= possible else sorted(rng.sample(range(possible), draws))
+    return tuple(Case(variables=_combination(values, index)) for index in wanted)
+
+
+def _combination(values: Mapping[str, Sequence[str]], index: int) -> dict[str, str]:
+    chosen = {}
+    for name, options in values.items():
+        index, at = divmod(index, len(options))
+        chosen[name] = options[at]
+    return chosen
+
+
+def _check_case(number: int, case: object) -> Case:
+    entry = an_object(case, f"case {number}")
+    if not set(entry) <= {"variables", "tag"}:
+        raise InvalidStudy(f"Case {number} may hold variables and a tag only.")
+    variables = an_object(entry.get("variables") or {}, f"variables of case {number}")
+    return Case(
+        variables={
+            str(name): clean_text(
+                str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value,
+                f"{{{name}}} of case {number}",
+                limit=100_000,
+                error=InvalidStudy,
+                required=True,
+            )
+            for name, value in variables.items()
+        },
+        tag=clean_text(entry.get("tag"), f"tag of case {number}", limit=TAG_LIMIT, error=InvalidStudy).strip(),
+    )
+
+
+def _check_groups(groups: object, task: StudyTask) -> tuple[tuple[str, ...], ...]:
+    low, high = {"compare": (2, 2), "rank": (3, 6), "rate": (1, 1), "edit": (1, 1)}[task]
+    checked = []
+    for number, group in enumerate(a_list(groups, "outputs", GROUPS_LIMIT), 1):
+        ids = [group] if isinstance(group, str) else list(a_list(group, f"item {number}", 64))
+        if not low <= len(ids) <= high or len(set(map(str, ids))) < len(ids):
+            wanted = str(low) if low == high else f"{low} to {high} different"
+            raise InvalidStudy(f"Item {number} names {len(ids)} outputs: to {task} takes {wanted}.")
+        checked.append(tuple(str(output_id) for output_id in ids))
+    return tuple(checked)
+
+
+def _check_gold(gold: object) -> tuple[Mapping[str, Any], ...]:
+    checked = []
+    for number, entry in enumerate(a_list(gold, "gold items", GOLD_LIMIT), 1):
+        item = an_object(entry, f"gold item {number}")
+        if not set(item) <= {"prompt", "outputs", "output_ids", "expected", "tag"}:
+            raise InvalidStudy(f"Gold item {number} may hold prompt, outputs or output_ids, expected and tag.")
+        if bool(item.get("outputs")) == bool(item.get("output_ids")):
+            raise InvalidStudy(f"Gold item {number} needs outputs or output_ids, one of them.")
+        checked.append(item)
+    return tuple(checked)
+
+
+def _check_examples(examples: object) -> tuple[dict[str, Any], ...]:
+    checked = []
+    for number, entry in enumerate(a_list(examples or (), "worked examples", EXAMPLES_LIMIT), 1):
+        item = an_object(entry, f"worked example {number}")
+        outputs = a_list(item.get("outputs") or (), f"outputs of worked example {number}", 6)
+        checked.append(
+            {
+                name: clean_text(
+                    item.get(name), f"{name} of worked example {number}", limit=TEXT_LIMIT, error=InvalidStudy
+                )
+                for name in ("prompt", "answer", "why")
+            }
+            | {
+                "outputs": [
+                    clean_text(o, f"output of worked example {number}", limit=TEXT_LIMIT, error=InvalidStudy)
+                    for o in outputs
+                ]
+            }
+        )
+    return tuple(checked)
+
+
+def _check_target(target: object) -> dict[str, Any]:
+    if not target:
+        return {}
+    given = an_object(target, "target")
+    match list(given):
+        case ["votes"]:
+            return {"votes": a_whole(given, "votes", 0, 1, 10_000_000)}
+        case ["interval_width"]:
+            return {"interval_width": a_number(given, "interval_width", 0.2, 0.01, 1)}
+    raise InvalidStudy("A target is {“votes”: n} or {“interval_width”: w}: give one of them.")
+
+
+def _check_evidence(given: object) -> dict[str, Any]:
+    claim = {**_EVIDENCE, **an_object(given or {}, "evidence")}
+    if set(claim) != set(_EVIDENCE):
+        raise InvalidStudy("“evidence” may hold scope, block and panel only.")
+    one_of(claim["scope"], "scope of the evidence", ("population", "panel"))
+    claim["block"] = a_whole(claim, "block", 5, 1, 5)
+    claim["panel"] = [str(member) for member in a_list(claim["panel"], "panel", 50)]
+    if claim["scope"] == "panel" and not claim["panel"]:
+        raise InvalidStudy("Evidence about a panel needs its members beforehand: list their names, or “me”.")
+    return claim
