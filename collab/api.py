@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from collab import feedback, generation, views
+from collab.chain import own_act
 from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt
 from collab.generation import Ask, own_generation
 from collab.identity import Visitor
 from collab.store.queries import history_page
+from collab.studies.answering import undo_act
 from collab.types import Feedback
 from collab.views import Link
 from collab.workspace import Workspace
@@ -90,7 +92,8 @@ def edit_text(ws: Workspace, visitor: Visitor, output_id: str, text: str, reques
 
 def undo(ws: Workspace, visitor: Visitor, feedback_id: str) -> Json:
     """Take back one's act; what it had replaced is in force again."""
-    act = feedback.undo(ws, visitor, feedback_id)
+    target = own_act(ws, visitor, feedback_id)
+    act = undo_act(ws, visitor, target) if target.task_id else feedback.undo(ws, visitor, feedback_id)
     return {**saved(act), "undone_id": act.retracts_id, "restored_id": act.restores_id}
 
 

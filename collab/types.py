@@ -299,7 +299,8 @@ class Task(Row):
     """One annotator's lease on one item. token: the only name of it that the annotator is told.
 
     arrangement: which of the item's outputs stands first, second, … on the screen. propensity: with which probability
-    its stratum was drawn. answer_id: the answer in force. flag: what the annotator found wrong with the item itself.
+    its stratum was drawn; weight: what undoes that choice. answer_id: the answer in force. matched: whether it is what
+    a gold item expects, or what the same person said the first time. flag: what they found wrong with the item itself.
     """
 
     study_id: str
@@ -315,6 +316,7 @@ class Task(Row):
     answer_id: str | None = None
     answered_at: datetime | None = None
     dwell_ms: int | None = None
+    matched: bool | None = None
     revealed_at: datetime | None = None
     reason: str = ""
     flag: str = ""

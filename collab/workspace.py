@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from collab.errors import Misconfigured
 from collab.runs import Runs
@@ -12,18 +13,37 @@ from models.catalog import Catalog
 from models.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
+class Background(Protocol):
+    """Work that goes on beside requests (studies/pregeneration.py)."""
+
+    def wake(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Idle:
+    """A workspace that makes nothing beforehand: a command line's."""
+
+    def wake(self) -> None:
+        """Nothing is waiting to be woken."""
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
+@dataclass(slots=True)
 class Workspace:
-    """One studio. runs: the generations that this process is carrying out."""
+    """One studio. runs: the generations this process carries out; pregeneration: what a server makes beforehand."""
 
     settings: Settings
     store: Store
     blobs: Blobs
     engine: Engine
     runs: Runs
+    pregeneration: Background = field(default_factory=Idle)
 
     def close(self) -> None:
         """Stop the engine, let what was under way be recorded as failed, and close the database."""
+        self.pregeneration.close()
         self.runs.close()
         self.store.close()
 

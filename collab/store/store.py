@@ -62,7 +62,7 @@ _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
     types.Study: frozenset({"status", "answered"}),
     types.StudyItem: frozenset({"status", "error", "attempt", "outputs", "context", "room", "answered"}),
     types.Task: frozenset(
-        {"status", "lease_until", "answer_id", "answered_at", "dwell_ms", "revealed_at", "reason", "flag"}
+        {"status", "lease_until", "answer_id", "answered_at", "dwell_ms", "matched", "revealed_at", "reason", "flag"}
     ),
 }  # fmt: skip
 

@@ -107,7 +107,7 @@ def repeatable(store: Store, study_id: str, annotator_id: str, *, connection: Co
     return [item_id for (item_id,) in connection.execute(query)][:-5]
 
 
-def item_states(store: Store, study_id: str, *, connection: Connection) -> dict[str, int]:
+def item_states(connection: Connection, study_id: str) -> dict[str, int]:
     """How many items of a study are waiting, ready and failed, gold aside."""
     query = (
         sa.select(_i.c.status, sa.func.count())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -120,13 +121,16 @@ tasks = make_table(
     Column("answer_id", String(36), nullable=True),
     Column("answered_at", Microseconds, nullable=True),
     Column("dwell_ms", Integer, nullable=True),
+    Column("matched", Boolean, nullable=True),
     Column("revealed_at", Microseconds, nullable=True),
     Column("reason", Text, nullable=False),
     Column("flag", Text, nullable=False),
     UniqueConstraint("token"),
     # nobody is given an item twice, but for the one deliberate repeat
     UniqueConstraint("item_id", "annotator_id", "purpose"),
-    Index(None, "study_id", "annotator_id", "status"),
+    Index("ix_tasks_work", "study_id", "annotator_id", "status", "purpose", "matched", "dwell_ms"),
+    Index(None, "study_id", "answered_at"),
+    Index("ix_tasks_flagged", "study_id", sqlite_where=text("flag <> ''"), postgresql_where=text("flag <> ''")),
     Index(
         "ix_tasks_leased",
         "study_id",
@@ -151,7 +155,8 @@ answers = Table(
 )
 
 # What answers in force say about pairs of arms: worked out from `answers`, so that a million can be counted at once.
-# arm_a stands before arm_b; winner: 1 a, 2 b, 3 tie, 4 both bad; weight undoes an adaptive choice of pairs.
+# arm_a stands before arm_b; winner: 1 a, 2 b, 3 tie, 4 both bad; weight undoes an adaptive choice of pairs; side: 1 the
+# one on the left was chosen, 2 the one on the right, 0 neither.
 votes = Table(
     "votes",
     metadata,
@@ -163,14 +168,15 @@ votes = Table(
     Column("arm_a", SmallInteger, nullable=False),
     Column("arm_b", SmallInteger, nullable=False),
     Column("winner", SmallInteger, nullable=False),
+    Column("side", SmallInteger, nullable=False),
     Column("weight", Float, nullable=False),
     Column("tag", String(80), nullable=False),
     Column("voted_at", Microseconds, nullable=False),
     CheckConstraint("arm_a < arm_b", name="arms"),
     CheckConstraint("winner BETWEEN 1 AND 4", name="winner"),
     Index(None, "answer_id"),
-    Index("ix_votes_counting", "study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight"),
-    Index("ix_votes_items", "study_id", "item_id", "arm_a", "arm_b", "winner"),
+    Index("ix_votes_counting", "study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight", "side"),
+    Index("ix_votes_items", "study_id", "item_id", "arm_a", "arm_b", "winner", "annotator_id"),
     Index("ix_votes_first", "study_id", "annotator_id", "id"),
 )
 

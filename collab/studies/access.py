@@ -8,7 +8,7 @@ from collab.checks import is_id
 from collab.errors import NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.store.study_queries import listed_studies
-from collab.types import Study, StudyItem, Task
+from collab.types import Output, Study, StudyItem, Task
 from collab.workspace import Workspace
 
 _TOKEN_LIMIT = 64
@@ -57,3 +57,12 @@ def item_of(ws: Workspace, task: Task, *, connection: Any = None) -> StudyItem:
 def studies_for(ws: Workspace, visitor: Visitor) -> list[Study]:
     """What the visitor may take part in, newest first: open and listed, or theirs already; an owner sees all."""
     return listed_studies(ws.store, visitor.annotator_id, everything=visitor.is_owner)
+
+
+def shown_output(ws: Workspace, token: str, place: int) -> Output | None:
+    """What stands at a place of a task's screen; None where there is nothing."""
+    found = ws.store.find(Task, token=token)
+    if not found or not 0 <= place < len(found[0].arrangement):
+        return None
+    item = item_of(ws, found[0])
+    return ws.store.get(Output, item.outputs[found[0].arrangement[place]])

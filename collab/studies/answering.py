@@ -7,7 +7,7 @@ who is given what.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -23,8 +23,7 @@ from collab.store.study_queries import count_answer, drop_votes, give_place_back
 from collab.studies.access import own_task
 from collab.studies.acts import act_of, subject_of
 from collab.studies.assignment import REASON_LIMIT, lease_end
-from collab.studies.imported import vote_rows
-from collab.studies.said import LABELS, as_shown, read_answer
+from collab.studies.said import LABELS, agrees, as_shown, read_answer, vote_rows
 from collab.studies.spec import StudySpec, read_spec
 from collab.types import (
     Answer,
@@ -98,12 +97,15 @@ def answer_task(
                    said={**said, "comment": comment} if comment else said),
             connection=connection,
         )  # fmt: skip
-        changes = {"status": "answered", "answer_id": kept.id, "answered_at": at, "dwell_ms": dwell_ms}
+        changes = {
+            "status": "answered", "answer_id": kept.id, "answered_at": at, "dwell_ms": dwell_ms,
+            "matched": _matched(ws, held, said, connection),
+        }  # fmt: skip
         if not ws.store.update(Task, task.id, changes, only_if={"status": "leased"}, connection=connection):
             raise Conflict("the lease changed at this moment")
         if task.purpose == "item":
             count_answer(ws.store, study.id, item.id, 1, connection=connection)
-            votes = vote_rows(study, item, said, kept.id, visitor.annotator_id, task.weight, at)
+            votes = vote_rows(study, item, replace(task, answered_at=at), said, kept.id)
             ws.store.add_votes(list(votes), connection=connection)
         return kept
 
@@ -129,7 +131,13 @@ def undo_answer(ws: Workspace, visitor: Visitor, token: object, *, request_id: s
         (act,) = ws.store.acts([task.answer_id], connection=connection)
         retract(ws, visitor, act, key, connection)
         lease_until = lease_end(held.spec, now())
-        changes = {"status": "leased", "answer_id": None, "answered_at": None, "lease_until": lease_until}
+        changes = {
+            "status": "leased",
+            "answer_id": None,
+            "answered_at": None,
+            "matched": None,
+            "lease_until": lease_until,
+        }
         ws.store.update(Task, task.id, changes, connection=connection)
         if task.purpose == "item":
             count_answer(ws.store, held.study.id, task.item_id, -1, connection=connection)
@@ -222,6 +230,21 @@ def _said_before(
     if same or (key and act.request_id == key):
         return act
     raise InvalidStudy("You have answered this item already: undo that answer to change it.")
+
+
+def _matched(ws: Workspace, held: Held, said: Mapping[str, Any], connection: Connection) -> bool | None:
+    """Whether a gold item got the answer it expects, or a repeated one the same person's first answer."""
+    task, item = held.task, held.item
+    if task.purpose == "gold" and item.expected is not None:
+        return agrees(held.study.task, said, item.expected)
+    if task.purpose == "repeat":
+        first = ws.store.find(
+            Task, item_id=item.id, annotator_id=task.annotator_id, purpose="item", connection=connection
+        )
+        if first and first[0].answer_id:
+            earlier = ws.store.get(Answer, first[0].answer_id, connection=connection)
+            return agrees(held.study.task, said, earlier.said)
+    return None
 
 
 def _check_open(study: Study) -> None:

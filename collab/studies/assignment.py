@@ -128,7 +128,7 @@ def _draw(
 
 
 def _nothing_left(ws: Workspace, study: Study, answered: int, connection: Connection) -> Nothing:
-    states = item_states(ws.store, study.id, connection=connection)
+    states = item_states(connection, study.id)
     total, ready = sum(states.values()), states.get("ready", 0)
     if states.get("waiting"):
         return Nothing(f"The next outputs are being made: {ready} of {total} items are ready.", True, ready, total)

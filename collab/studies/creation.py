@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from collab.checks import clean_request_id
 from collab.errors import InvalidStudy, NotAllowed, Unavailable
@@ -14,7 +15,7 @@ from collab.exchange.judged import JudgedSet
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.store import Conflict
-from collab.studies.arms import items_of_cases, resolve_arms, store_arms
+from collab.studies.arms import arm_sets, items_of_cases, resolve_arms, store_arms
 from collab.studies.gold import check_gold
 from collab.studies.groups import arms_of_groups, items_of_groups, read_groups
 from collab.studies.imported import gold_items, store_set
@@ -30,6 +31,7 @@ from collab.types import (
 from collab.workspace import Workspace
 
 ITEMS_LIMIT = 200_000
+SECONDS = {"compare": 20, "rank": 40, "rate": 20, "edit": 90}  # that one answer takes, about
 _STUDIES = uuid.UUID("5b0b2a4e-6f5c-5f4e-8a3d-0c2f6a9d7e21")  # namespace of ids made from request ids
 
 
@@ -76,6 +78,38 @@ def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: 
             if study_id and (earlier := ws.store.find(Study, id=study_id)):
                 return earlier[0]
     raise Unavailable("The store is very busy with the same study: try again in a moment.")
+
+
+def preview(ws: Workspace, visitor: Visitor, given: object) -> dict[str, Any]:
+    """What a study would come to: items, answers, generations, people's time. Raises what create_study would."""
+    if not visitor.is_owner:
+        raise NotAllowed("Only the studio's owner may create a study: enter the owner's token first, or ask them.")
+    asked = check_spec(given)
+    check_gold(asked.gold, asked.task)
+    generations = 0
+    if asked.source:
+        items = len(read_upload(ws, visitor, asked.source).items)
+        said = f"{items:,} rows"
+    elif asked.groups:
+        read_groups(ws, visitor, asked)
+        items = len(asked.groups)
+        said = f"{items:,} items"
+    else:
+        arms = resolve_arms(ws, visitor, asked)
+        sets = len(arm_sets(asked.task, len(arms)))
+        items = sets * len(asked.cases) * asked.spec.samples
+        generations = len(arms) * len(asked.cases)
+        said = f"{_count(len(arms), 'arm')} × {_count(len(asked.cases) * asked.spec.samples, 'case')} make "
+        said += _count(items, {"compare": "pair", "rank": "ranking"}.get(asked.task, "item"))
+    tasks = min(items * asked.spec.overlap, int(asked.spec.target.get("votes", 10**9)))
+    minutes = max(1, round(tasks * SECONDS[asked.task] / 60))
+    sentence = f"{said}; with {asked.spec.overlap} people on each that is {_count(tasks, 'answer')}, about "
+    sentence += f"{_count(minutes, 'minute')} of people's time."
+    return {"items": items, "tasks": tasks, "generations": generations, "sentence": sentence}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _from_file(ws: Workspace, visitor: Visitor, asked: Asked, study_id: str) -> Study:

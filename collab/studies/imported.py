@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -23,7 +22,7 @@ from collab.prompts import Wording
 from collab.store import Conflict
 from collab.studies.acts import act_of
 from collab.studies.arms import stratum_of
-from collab.studies.said import WINNER_CODES, arm_votes, read_answer
+from collab.studies.said import read_answer, vote_rows
 from collab.studies.spec import StudySpec
 from collab.types import (
     Act,
@@ -222,7 +221,7 @@ class _Builder:
         self.answers.append(
             Answer(id=act.id, created_at=at, study_id=study.id, item_id=item.id, task_id=task.id, said=said)
         )
-        self.votes += vote_rows(study, item, said, act.id, annotator_id, 1.0, at)
+        self.votes += vote_rows(study, item, task, said, act.id, side_known=False)
 
     def annotator(self, name: str) -> str:
         """The id of somebody known only by the name in a file: the same for the same name."""
@@ -266,19 +265,6 @@ class _Builder:
             room=1_000_000,
             expected=check_expected(self.study, self.spec, number, entry.get("expected"), outputs),
         )
-
-
-def vote_rows(
-    study: Study, item: StudyItem, said: Mapping[str, Any], answer_id: str, annotator_id: str, weight: float,
-    at: datetime,
-) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """The rows of `votes` that an answer stands for."""
-    for vote in arm_votes(study.task, said, [arm for arm, _, _ in item.cells]):
-        yield {
-            "study_id": study.id, "answer_id": answer_id, "item_id": item.id, "annotator_id": annotator_id,
-            "arm_a": vote.arm_a, "arm_b": vote.arm_b, "winner": WINNER_CODES[vote.winner], "weight": weight,
-            "tag": item.tag, "voted_at": at,
-        }  # fmt: skip
 
 
 def gold_items(

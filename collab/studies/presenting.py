@@ -71,12 +71,17 @@ def _about(study: Study, spec: StudySpec) -> Json:
         "question": spec.question,
         "guidelines": spec.guidelines,
         "worked_examples": [dict(example) for example in spec.worked_examples],
-        "questions": [
-            {"name": q.name, "title": q.title, "kind": q.kind, "options": list(q.options), "required": q.required}
-            for q in spec.questions
-        ],
+        "questions": questions_json(spec),
         "reveal": spec.reveal,
     }
+
+
+def questions_json(spec: StudySpec) -> list[Json]:
+    """A rating study's questions, for a page to ask."""
+    return [
+        {"name": q.name, "title": q.title, "kind": q.kind, "options": list(q.options), "required": q.required}
+        for q in spec.questions
+    ]
 
 
 def _option(output: Output, place: int, task: Task, link: TaskLink) -> Json:

@@ -19,7 +19,7 @@ from collab.checks import clean_text
 from collab.errors import InvalidFeedback
 from collab.feedback import EDIT_LIMIT
 from collab.studies.questions import Question, check_values
-from collab.types import Output, StudyTask, Winner
+from collab.types import Output, Study, StudyItem, StudyTask, Task, Winner
 
 WINNERS: tuple[Winner, ...] = get_args(Winner)
 WINNER_CODES: Mapping[Winner, int] = {"a": 1, "b": 2, "tie": 3, "both_bad": 4}
@@ -107,6 +107,21 @@ def arm_votes(task: StudyTask, said: Mapping[str, Any], arms: Sequence[int]) -> 
         if a < 0 or b < 0 or a == b:
             continue
         yield ArmVote(a, b, winner) if a < b else ArmVote(b, a, _FLIPPED[winner])  # type: ignore[arg-type]
+
+
+def vote_rows(
+    study: Study, item: StudyItem, task: Task, said: Mapping[str, Any], answer_id: str, *, side_known: bool = True
+) -> Iterator[dict[str, Any]]:
+    """The rows of `votes` (study_schema.py) that an answer stands for."""
+    side = 0
+    if study.task == "compare" and side_known and said["winner"] in ("a", "b"):
+        side = 1 if task.arrangement[0] == "ab".index(said["winner"]) else 2
+    for vote in arm_votes(study.task, said, [arm for arm, _, _ in item.cells]):
+        yield {
+            "study_id": study.id, "answer_id": answer_id, "item_id": item.id, "annotator_id": task.annotator_id,
+            "arm_a": vote.arm_a, "arm_b": vote.arm_b, "winner": WINNER_CODES[vote.winner], "side": side,
+            "weight": task.weight, "tag": item.tag, "voted_at": task.answered_at,
+        }  # fmt: skip
 
 
 def _ranked_pairs(groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, str]]:

@@ -23,16 +23,19 @@ from collab.workspace import Workspace
 
 PIECE_LIMIT = 2 * 2**20  # bytes
 PIECES_LIMIT = 512
+ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".zip")
 KEPT_S = 24 * 3600
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def receive_piece(
-    ws: Workspace, visitor: Visitor, upload_id: object, index: object, total: object, data: object, format: str
-) -> tuple[str, bool]:
+    ws: Workspace, visitor: Visitor, upload_id: object, index: object, total: object, data: object, format: str,
+    name: str = "",
+) -> tuple[str, bool]:  # fmt: skip
     """Keep one base64 piece of a file; its upload's name, and whether the file is whole. Pieces come in order.
 
-    upload_id: "" with the first piece. Raises NotAllowed, or InvalidImport for a piece that does not fit.
+    upload_id: "" with the first piece. name: only its ending is looked at, to tell CSV from Parquet.
+    Raises NotAllowed, or InvalidImport for a piece that does not fit.
     """
     if not visitor.is_owner:
         raise NotAllowed("Only the studio's owner may upload files to be judged.")
@@ -50,12 +53,19 @@ def receive_piece(
         upload_id = secrets.token_urlsafe(16)
         folder = _folder(ws, upload_id)
         folder.mkdir(parents=True)
-        about = {"format": format, "by": visitor.annotator_id, "next": 0, "total": total}
+        ending = Path(name).suffix.lower()
+        about = {
+            "format": format,
+            "ending": ending if ending in ENDINGS else "",
+            "by": visitor.annotator_id,
+            "next": 0,
+            "total": total,
+        }
         (folder / "about.json").write_text(json.dumps(about))
     folder, about = _about(ws, visitor, upload_id)
     if about["next"] != index or about["total"] != total:
         raise InvalidImport(f"Piece {index} came where piece {about['next']} was due: send the file again.")
-    with (folder / "file").open("ab") as file:
+    with _file(folder, about).open("ab") as file:
         file.write(piece)
     about["next"] = int(index) + 1  # type: ignore[call-overload]
     (folder / "about.json").write_text(json.dumps(about))
@@ -69,7 +79,27 @@ def read_upload(ws: Workspace, visitor: Visitor, source: Mapping[str, Any] | Non
     folder, about = _about(ws, visitor, (source or {}).get("upload_id"))
     if about["next"] != about["total"]:
         raise InvalidImport(f"Only {about['next']} of {about['total']} pieces have arrived: wait for the rest.")
-    return read_set(about["format"], folder / "file")
+    return read_set(about["format"], _file(folder, about))
+
+
+def upload_preview(ws: Workspace, visitor: Visitor, upload_id: str) -> dict[str, Any]:
+    """What an uploaded file holds, for a look before a study takes it: counts, and its first rows."""
+    judged = read_upload(ws, visitor, {"upload_id": upload_id})
+    return {
+        "items": len(judged.items),
+        "task": judged.task,
+        "modality": judged.modality,
+        "answers": sum(len(item.answers) for item in judged.items),
+        "notes": list(judged.notes),
+        "sample": [
+            {"prompt": item.prompt[:300], "outputs": [(o.text or "(picture)")[:300] for o in item.outputs]}
+            for item in judged.items[:3]
+        ],
+    }
+
+
+def _file(folder: Path, about: Mapping[str, Any]) -> Path:
+    return folder / f"file{about['ending']}"
 
 
 def _about(ws: Workspace, visitor: Visitor, upload_id: object) -> tuple[Path, dict[str, Any]]:

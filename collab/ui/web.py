@@ -13,12 +13,14 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collab.errors import CollabError, NotAllowed
 from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor
+from collab.studies.access import shown_output
+from collab.studies.presenting import TaskLink
 from collab.types import Output, new_id
 from collab.workspace import Workspace
 
@@ -55,14 +57,31 @@ class VisitorCookie:
         await self.app({**scope, "headers": headers}, receive, send_with_cookie)
 
 
+def _expiry_s() -> int:
+    return (int(time.time()) // _HOUR_S + LINK_HOURS + 1) * _HOUR_S
+
+
 def picture_link(identity: Identity, base_url: str = "") -> Callable[[str], str]:
     """Makes URLs that whoever holds one may fetch for 12 to 13 hours; the same one within an hour, so caches work."""
 
     def link(output_id: str) -> str:
-        expires_s = (int(time.time()) // _HOUR_S + LINK_HOURS + 1) * _HOUR_S
-        return f"{base_url}/collab/picture/{identity.sign('picture', [output_id, expires_s])}.png"
+        return f"{base_url}/collab/picture/{identity.sign('picture', [output_id, _expiry_s()])}.png"
 
     return link
+
+
+def task_link(identity: Identity, base_url: str = "") -> TaskLink:
+    """Makes URLs of the pictures of a task, by its token and a place on the screen: nothing in one names an output."""
+
+    def link(token: str, place: int) -> str:
+        return f"{base_url}/collab/task/{identity.sign('task', [token, place, _expiry_s()])}.png"
+
+    return link
+
+
+def archive_link(identity: Identity, token: str, base_url: str = "") -> str:
+    """The URL of an export's ZIP, for whoever holds it, for 12 to 13 hours."""
+    return f"{base_url}/collab/export/{identity.sign('export', [token, _expiry_s()])}.zip"
 
 
 def routes(ws: Workspace, identity: Identity) -> list[Route]:
@@ -74,10 +93,19 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
                 found = await run_in_threadpool(ws.store.find, Output, id=output_id)
             case _:
                 found = []
-        if not found or not found[0].blob_sha256 or found[0].media_type not in _MEDIA_TYPES:
+        return await send(found[0] if found else None)
+
+    async def task_picture(request: Request) -> Response:
+        match identity.unsign("task", request.path_params["token"]):
+            case [str() as token, int() as place, int() as expires_s] if expires_s > time.time():
+                return await send(await run_in_threadpool(shown_output, ws, token, place))
+        return await send(None)
+
+    async def send(output: Output | None) -> Response:
+        if output is None or not output.blob_sha256 or output.media_type not in _MEDIA_TYPES:
             return PlainTextResponse("This picture's link is wrong or has run out: open the page again.", 404)
         try:
-            data = await run_in_threadpool(ws.blobs.get, found[0].blob_sha256)
+            data = await run_in_threadpool(ws.blobs.get, output.blob_sha256)
         except CollabError as error:
             return PlainTextResponse(str(error), 404)
         headers = {
@@ -86,7 +114,15 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
             "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
-        return Response(data, media_type=found[0].media_type, headers=headers)
+        return Response(data, media_type=output.media_type, headers=headers)
+
+    async def archive(request: Request) -> Response:
+        match identity.unsign("export", request.path_params["token"]):
+            case [str() as token, int() as expires_s] if expires_s > time.time():
+                path = ws.settings.home / "exports" / f"{token}.zip"
+                if path.is_file():
+                    return FileResponse(path, media_type="application/zip", filename="collab-export.zip")
+        return PlainTextResponse("This export's link is wrong or has run out: export again.", 404)
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse(f"collab {os.getpid()}")  # by which the command line knows this server again
@@ -109,6 +145,8 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
     return [
         Route("/collab/alive", alive),
         Route("/collab/picture/{token}.png", picture),
+        Route("/collab/task/{token}.png", task_picture),
+        Route("/collab/export/{token}.zip", archive),
         Route("/collab/owner", owner_form, methods=["GET"]),
         Route("/collab/owner", owner_enter, methods=["POST"]),
     ]

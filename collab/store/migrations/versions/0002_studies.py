@@ -149,6 +149,7 @@ def upgrade() -> None:
         sa.Column("answer_id", sa.String(length=36), nullable=True),
         sa.Column("answered_at", Microseconds(), nullable=True),
         sa.Column("dwell_ms", sa.Integer(), nullable=True),
+        sa.Column("matched", sa.Boolean(), nullable=True),
         sa.Column("revealed_at", Microseconds(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("flag", sa.Text(), nullable=False),
@@ -163,14 +164,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_tasks_flagged",
+            ["study_id"],
+            unique=False,
+            sqlite_where=sa.text("flag <> ''"),
+            postgresql_where=sa.text("flag <> ''"),
+        )
+        batch_op.create_index(
             "ix_tasks_leased",
             ["study_id", "lease_until"],
             unique=False,
             sqlite_where=sa.text("status = 'leased'"),
             postgresql_where=sa.text("status = 'leased'"),
         )
+        batch_op.create_index(batch_op.f("ix_tasks_study_id_answered_at"), ["study_id", "answered_at"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_tasks_study_id_annotator_id_status"), ["study_id", "annotator_id", "status"], unique=False
+            "ix_tasks_work", ["study_id", "annotator_id", "status", "purpose", "matched", "dwell_ms"], unique=False
         )
 
     op.create_table(
@@ -200,6 +209,7 @@ def upgrade() -> None:
         sa.Column("arm_a", sa.SmallInteger(), nullable=False),
         sa.Column("arm_b", sa.SmallInteger(), nullable=False),
         sa.Column("winner", sa.SmallInteger(), nullable=False),
+        sa.Column("side", sa.SmallInteger(), nullable=False),
         sa.Column("weight", sa.Float(), nullable=False),
         sa.Column("tag", sa.String(length=80), nullable=False),
         sa.Column("voted_at", Microseconds(), nullable=False),
@@ -212,7 +222,11 @@ def upgrade() -> None:
     with op.batch_alter_table("votes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_votes_answer_id"), ["answer_id"], unique=False)
         batch_op.create_index(
-            "ix_votes_counting", ["study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight"], unique=False
+            "ix_votes_counting",
+            ["study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight", "side"],
+            unique=False,
         )
         batch_op.create_index("ix_votes_first", ["study_id", "annotator_id", "id"], unique=False)
-        batch_op.create_index("ix_votes_items", ["study_id", "item_id", "arm_a", "arm_b", "winner"], unique=False)
+        batch_op.create_index(
+            "ix_votes_items", ["study_id", "item_id", "arm_a", "arm_b", "winner", "annotator_id"], unique=False
+        )

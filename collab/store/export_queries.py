@@ -1,0 +1,84 @@
+"""What an export reads of a study, in few large queries. Returns plain rows; knows no format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from collab.store import schema
+
+_CHUNK = 5_000  # ids asked for at once: every database takes so many
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An output with what it came from."""
+
+    output_id: str
+    text: str | None
+    blob_sha256: str | None
+    seed: int
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    prompt_version_id: str
+    model_version_id: str
+
+
+def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, Origin]:
+    """Each of these outputs with its generation."""
+    o, g = schema.outputs, schema.generations
+    raw = [sa.type_coerce(column, sa.Text) for column in (g.c.settings, g.c.inputs)]
+    found: dict[str, Origin] = {}
+    for at in range(0, len(output_ids), _CHUNK):
+        query = (
+            sa.select(o.c.id, o.c.text, o.c.blob_sha256, o.c.seed, *raw, g.c.prompt_version_id, g.c.model_version_id)
+            .join(g, g.c.id == o.c.generation_id)
+            .where(o.c.id.in_(output_ids[at : at + _CHUNK]))
+        )
+        for output_id, text, sha256, seed, settings, inputs, version, model in connection.execute(query):
+            found[output_id] = Origin(output_id, text, sha256, seed, _parsed(settings), _parsed(inputs), version, model)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """A JSON object that thousands of rows spell alike."""
+    return dict(json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """One answer in force. said: in the item's own order. blind: None where that was not asked."""
+
+    item_id: str
+    annotator_id: str
+    answer_id: str
+    said: Mapping[str, Any]
+    at: datetime
+    dwell_ms: int | None
+    propensity: float
+    blind: bool | None
+
+
+def given_answers(connection: Connection, study_id: str) -> Iterator[GivenAnswer]:
+    """Every answer in force on the items of a study, gold and repeats aside, in the order they were given."""
+    t, a, p = schema.tasks, schema.answers, schema.preferences
+    query = (
+        sa.select(
+            t.c.item_id, t.c.annotator_id, a.c.id, a.c.said, a.c.created_at, t.c.dwell_ms, t.c.propensity, p.c.blind
+        )
+        .select_from(t)
+        .join(a, a.c.id == t.c.answer_id)
+        .outerjoin(p, p.c.id == a.c.id)
+        .where(t.c.study_id == study_id, t.c.status == "answered", t.c.purpose == "item")
+        .order_by(a.c.id)
+    )
+    for row in connection.execute(query):
+        yield GivenAnswer(*row)

@@ -1,0 +1,61 @@
+"""What a study's votes prove about two arms: the claim fixed in its spec, tested by evidence.py. Reads the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from collab.store.result_queries import first_votes, people_who_voted
+from collab.studies.pairs import OUTCOMES
+from collab.studies.spec import StudySpec
+from collab.types import Study, StudyArm
+from collab.workspace import Workspace
+
+Json = dict[str, Any]
+
+
+def claim(
+    ws: Workspace, study: Study, spec: StudySpec, arms: Sequence[StudyArm], challenger: int, champion: int, *,
+    without: Collection[str] = (), connection: Connection,
+) -> Json:  # fmt: skip
+    """Whether the challenger beats the champion, with the interval as the votes came in.
+
+    Only blind votes on this very pair count, each person's first few (scope “population”) or the panel's.
+    """
+    from collab.evidence import Vote, evidence_curve, win_rate_test
+
+    pair = (min(challenger, champion), max(challenger, champion))
+    scope, block = str(spec.evidence["scope"]), int(spec.evidence["block"])
+    panel = _panel(study, spec) if scope == "panel" else []
+    people = panel or [who for who in people_who_voted(connection, study.id) if who not in without]
+    rows = first_votes(connection, study.id, pair, people, block if scope == "population" else None)
+    votes = []
+    for row in rows:
+        won = OUTCOMES[row.winner] if challenger == pair[0] else 1 - OUTCOMES[row.winner]
+        votes.append(Vote(row.annotator_id, won, row.item_id))
+    options: Json = {"scope": scope, "block": block} if scope == "population" else {"scope": scope, "panel": panel}
+    found = win_rate_test(votes, **options)
+    return {
+        "challenger": arms[challenger].name,
+        "champion": arms[champion].name,
+        "scope": found.scope,
+        "verdict": found.verdict,
+        "win_rate": found.win_rate,
+        "lower": found.lower,
+        "upper": found.upper,
+        "e_value": found.e_value,
+        "n_votes": found.n_votes,
+        "n_annotators": found.n_annotators,
+        "sentence": found.sentence,
+        "curve": [
+            {"votes": n, "win_rate": rate, "lower": lower, "upper": upper}
+            for n, rate, lower, upper in evidence_curve(votes, **options)
+        ],
+    }
+
+
+def _panel(study: Study, spec: StudySpec) -> list[str]:
+    """The members' annotator ids; “me” is whoever made the study."""
+    return [study.created_by if member == "me" else member for member in spec.evidence["panel"]]

@@ -1,0 +1,116 @@
+"""A study as an exchange set: its items, outputs and answers in force, with where each came from. Writes no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
+from collab.store.export_queries import GivenAnswer, Origin, given_answers, origins_of
+from collab.studies.decisions import filter_in_force
+from collab.studies.names import pseudonym
+from collab.studies.presenting import questions_json
+from collab.studies.said import as_shown
+from collab.studies.spec import read_spec
+from collab.types import ModelVersion, PromptVersion, Study, StudyArm, StudyItem
+from collab.workspace import Workspace
+
+
+def export_study(ws: Workspace, study: Study) -> JudgedSet:
+    """Everything that was judged and answered, people the owner left out aside. Annotators are pseudonyms."""
+    spec = read_spec(study.spec)
+    with ws.store.reading() as connection:
+        without = filter_in_force(ws, study, connection=connection).excluded
+        answers: dict[str, list[GivenAnswer]] = {}
+        for answer in given_answers(connection, study.id):
+            if answer.annotator_id not in without:
+                answers.setdefault(answer.item_id, []).append(answer)
+        items = ws.store.find(StudyItem, study_id=study.id, purpose="item", status="ready", connection=connection)
+        origins = origins_of(connection, list({output for item in items for output in item.outputs}))
+        arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
+        revisions = _revisions(ws, origins, connection)
+        imported = _imported_versions(ws, arms, connection)
+    names = {arm.position: arm.name for arm in arms}
+    reader = _Reader(ws, study, names, origins, revisions, imported)
+    notes = (f"{len(without)} people were left out by the owner's choice.",) if without else ()
+    return JudgedSet(
+        title=study.title,
+        task=study.task,
+        modality=study.modality,
+        question=spec.question,
+        guidelines=spec.guidelines,
+        questions=tuple(questions_json(spec)),
+        items=[reader.item(item, answers.get(item.id, ())) for item in sorted(items, key=lambda i: i.cells[0][1:])],
+        notes=notes,
+    )
+
+
+class _Reader:
+    """Turns rows into the exchange's items."""
+
+    def __init__(
+        self, ws: Workspace, study: Study, names: Mapping[int, str], origins: Mapping[str, Origin],
+        revisions: Mapping[str, str], imported: frozenset[str],
+    ) -> None:  # fmt: skip
+        self.ws, self.study, self.names, self.origins = ws, study, names, origins
+        self.revisions, self.imported = revisions, imported
+        self._pseudonyms: dict[str, str] = {}
+
+    def item(self, item: StudyItem, answers: Sequence[GivenAnswer]) -> JudgedItem:
+        origins = [self.origins[output_id] for output_id in item.outputs]
+        came_from_file = origins[0].prompt_version_id in self.imported
+        messages = tuple(origins[0].inputs.get("messages", ())) if came_from_file else ()
+        prompt = dict(item.context).get("prompt", "")
+        if not prompt and not came_from_file:
+            prompt = "\n".join(f"{name}: {value}" for name, value in item.context)
+        return JudgedItem(
+            item_id=item.id,
+            prompt=prompt,
+            messages=messages,
+            outputs=tuple(self._output(cell[0], origin) for cell, origin in zip(item.cells, origins, strict=True)),
+            tag=item.tag,
+            answers=tuple(self._answer(answer, len(origins)) for answer in answers),
+        )
+
+    def _output(self, arm: int, origin: Origin) -> JudgedOutput:
+        image = self.ws.blobs.get(origin.blob_sha256) if origin.blob_sha256 else None
+        return JudgedOutput(
+            arm=self.names.get(arm, "?"),
+            text=origin.text,
+            image=image,
+            media_type="image/png" if image else "text/plain",
+            output_id=origin.output_id,
+            seed=origin.seed,
+            model_revision=self.revisions[origin.model_version_id],
+            prompt_version_id=origin.prompt_version_id,
+            settings=origin.settings,
+            turns=tuple(origin.inputs.get("turns", ())),
+        )
+
+    def _answer(self, given: GivenAnswer, outputs: int) -> JudgedAnswer:
+        said = dict(given.said)
+        comment = said.pop("comment", "")
+        if given.annotator_id not in self._pseudonyms:
+            self._pseudonyms[given.annotator_id] = pseudonym(given.annotator_id)
+        return JudgedAnswer(
+            annotator=self._pseudonyms[given.annotator_id],
+            answer=as_shown(self.study.task, said, range(outputs)),
+            at=given.at,
+            event_id=given.answer_id,
+            blind=given.blind is not False,
+            comment=comment,
+            dwell_ms=given.dwell_ms,
+        )
+
+
+def _revisions(ws: Workspace, origins: Mapping[str, Origin], connection: Connection) -> dict[str, str]:
+    ids = list({origin.model_version_id for origin in origins.values()})
+    return {m.id: m.revision for m in ws.store.find(ModelVersion, id=ids, connection=connection)}
+
+
+def _imported_versions(ws: Workspace, arms: Sequence[StudyArm], connection: Connection) -> frozenset[str]:
+    ids = list({arm.prompt_version_id for arm in arms})
+    found: Any = ws.store.find(PromptVersion, id=ids, origin="imported", connection=connection)
+    return frozenset(version.id for version in found)

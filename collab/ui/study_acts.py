@@ -1,0 +1,130 @@
+"""What the widgets of studies send: dispatched to `study_api.py`, answered as JSON. Keeps nothing of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from collab import study_api
+from collab.errors import CollabError, InvalidStudy
+from collab.identity import Identity, Visitor
+from collab.studies.uploads import receive_piece, upload_preview
+from collab.ui.endpoints import UNEXPECTED
+from collab.ui.web import picture_link, task_link
+from collab.workspace import Workspace
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+Act = Callable[[Visitor, Mapping[str, Any]], Json]
+
+
+def desk_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
+    """The server function of the rating desk."""
+    link = task_link(identity)
+
+    def act(visitor: Visitor, said: Mapping[str, Any]) -> Json:
+        task_id, study_id = said.get("task_id"), said.get("study_id")
+        match said.get("act"):
+            case "studies":
+                return {"studies": study_api.list_studies(ws, visitor)}
+            case "open":
+                return {
+                    "study": study_api.open_study(ws, visitor, study_id),
+                    "task": study_api.next_task(ws, visitor, study_id, link),
+                }
+            case "next":
+                held = said.get("held")
+                return {
+                    "task": study_api.next_task(ws, visitor, study_id, link, held if isinstance(held, list) else ())
+                }
+            case "answer":
+                return study_api.answer_task(ws, visitor, task_id, said.get("answer"))
+            case "skip":
+                return study_api.skip(ws, visitor, task_id, said.get("reason"))
+            case "flag":
+                return study_api.flag(ws, visitor, task_id, said.get("note"))
+            case "renew":
+                return study_api.renew_task(ws, visitor, task_id)
+            case "undo":
+                return study_api.undo_task(ws, visitor, task_id, link, str(said.get("request_id") or ""))
+            case "reveal":
+                return study_api.reveal(ws, visitor, task_id)
+            case other:
+                raise _unknown(other)
+
+    return _answering(identity, act)
+
+
+def insights_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
+    """The server function of the insights page. What changes a study answers with its results."""
+    link = picture_link(identity)
+
+    def act(visitor: Visitor, said: Mapping[str, Any]) -> Json:
+        study_id = said.get("study_id")
+        match said.get("act"):
+            case "studies":
+                return {"studies": study_api.own_studies(ws, visitor)}
+            case "results":
+                pass
+            case "close":
+                study_api.set_status(ws, visitor, study_id, "closed")
+            case "reopen":
+                study_api.set_status(ws, visitor, study_id, "open")
+            case "retry":
+                study_api.retry(ws, visitor, study_id)
+            case "filter":
+                study_api.leave_out(ws, visitor, study_id, said.get("annotator_ids"), said.get("reason"))
+            case "adjudicate":
+                study_api.adjudicate(ws, visitor, study_id, said.get("item_id"), said.get("answer"))
+            case "csv":
+                return study_api.table(ws, visitor, study_id, said.get("table"))
+            case other:
+                raise _unknown(other)
+        by, tag = str(said.get("by") or "arm"), str(said.get("tag") or "")
+        return {"results": study_api.results(ws, visitor, study_id, link, by, tag)}
+
+    return _answering(identity, act)
+
+
+def composer_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
+    """The server function of the form for a new study."""
+
+    def act(visitor: Visitor, said: Mapping[str, Any]) -> Json:
+        match said.get("act"):
+            case "check":
+                return study_api.check_study(ws, visitor, said.get("spec"))
+            case "create":
+                return study_api.create_study(ws, visitor, said.get("spec"), str(said.get("request_id") or ""))
+            case "upload":
+                upload_id, whole = receive_piece(
+                    ws, visitor, said.get("upload_id"), said.get("index"), said.get("total"), said.get("data"),
+                    str(said.get("format") or ""), str(said.get("name") or ""),
+                )  # fmt: skip
+                shown = upload_preview(ws, visitor, upload_id) if whole else {}
+                return {"upload_id": upload_id, "done": whole, "import": {"upload_id": upload_id, **shown}}
+            case other:
+                raise _unknown(other)
+
+    return _answering(identity, act)
+
+
+def _answering(identity: Identity, act: Act) -> Callable[[dict, gr.Request], dict]:
+    def answer(payload: dict, request: gr.Request) -> dict:
+        try:
+            if not isinstance(payload, Mapping):
+                raise InvalidStudy("An act must be an object.")
+            return {"ok": True, **act(identity.whoami(request), payload)}
+        except CollabError as error:
+            return {"ok": False, "error": str(error)}
+        except Exception:
+            log.exception("unexpected error in a widget's act")
+            return {"ok": False, "error": UNEXPECTED}
+
+    return answer
+
+
+def _unknown(act: object) -> InvalidStudy:
+    return InvalidStudy(f"There is no act named “{str(act)[:40]}”.")
