@@ -1,6 +1,7 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import first_token, startup
+from bench import first_token, ranking, startup
 
 startup.main()
 first_token.main()
+ranking.main()

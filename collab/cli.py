@@ -20,13 +20,15 @@ import typer
 
 from collab.errors import CollabError, InvalidSetting
 from collab.settings import Settings, read_settings
+from collab.study_cli import add_verbs
 
 app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)  # fmt: skip
+add_verbs(app)
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def sentences() -> Iterator[None]:
     """A CollabError, or what the machine refuses, becomes one line on standard error and exit status 1."""
     try:
         yield
@@ -41,7 +43,7 @@ def serve(share: Annotated[bool, typer.Option(help="Also open a public Gradio li
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     for noisy in ("httpx", "mcp", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    with _sentences():
+    with sentences():
         settings = read_settings()
         from collab.ui import serve as serve_page
         from collab.workspace import open_workspace
@@ -86,7 +88,7 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="end with one JSON object as the last line")] = False,
 ) -> None:
     """Generate from the command line; what is made is kept in the history of the `local` annotator."""
-    with _sentences():
+    with sentences():
         settings = read_settings()
         fields: dict[str, Any] = {
             "prompt": prompt,
@@ -114,7 +116,7 @@ def generate(
 @app.command()
 def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Re-hash every picture and check every reference of the store."""
-    with _sentences():
+    with sentences():
         settings = read_settings()
         from collab.generation import wording_of
         from collab.store import Blobs, open_store
@@ -140,7 +142,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Say what this machine can do and what is missing."""
-    with _sentences():
+    with sentences():
         settings = read_settings()
         from collab.doctor import findings
 
@@ -174,8 +176,8 @@ def live_server(settings: Settings) -> str | None:
     return url if answer.text == f"collab {pid}" else None
 
 
-def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Through the running server, as the `local` annotator: the key in COLLAB_HOME proves that we may be it."""
+def local_client(settings: Settings, url: str) -> Any:
+    """A gradio_client of the running server, as the `local` annotator: the key in COLLAB_HOME proves we may be it."""
     from gradio_client import Client
 
     from collab.identity import LOCAL, VISITOR_COOKIE, open_identity
@@ -185,7 +187,12 @@ def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any]) -> 
     headers = {"Cookie": cookie}
     if settings.owner_token:
         headers["Authorization"] = f"Bearer {settings.owner_token}"
-    client = Client(url, headers=headers, verbose=False, analytics_enabled=False)
+    return Client(url, headers=headers, verbose=False, analytics_enabled=False)
+
+
+def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Through the running server."""
+    client = local_client(settings, url)
     job = client.submit(api_name="/generate", **fields)
     try:
         for state in job:

@@ -65,7 +65,7 @@ def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: 
                 else:
                     stored_arms = store_arms(ws, visitor, study, arms, connection)
                     items = list(items_of_cases(study, spec, asked.cases, arms))
-                study = replace(study, items=len(items))
+                study = replace(study, items=len(items), spec=asked.fitted(spec, len(items)).as_json())
                 cases = [
                     StudyCase(study_id=study.id, position=n, variables=case.variables, tag=case.tag)
                     for n, case in enumerate(asked.cases)
@@ -124,6 +124,7 @@ def _from_file(ws: Workspace, visitor: Visitor, asked: Asked, study_id: str) -> 
         question=asked.spec.question or judged.question or QUESTIONS[judged.task, judged.modality],
         questions=asked.spec.questions if not judged.questions else check_questions(judged.questions, judged.task),
     )
+    spec = asked.fitted(spec, len(judged.items))
     study = new_study(asked, judged.modality, spec, visitor, study_id)
     return store_set(ws, visitor, study, spec, judged, asked.gold)
 
@@ -142,6 +143,7 @@ def import_set(ws: Workspace, visitor: Visitor, judged: JudgedSet) -> Study:
          "questions": questions if judged.task == "rate" else None}
     )  # fmt: skip
     spec = replace(asked.spec, question=asked.spec.question or QUESTIONS[judged.task, judged.modality])
+    spec = asked.fitted(spec, len(judged.items))
     study = new_study(asked, judged.modality, spec, visitor, "")
     return store_set(ws, visitor, study, spec, judged)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from random import Random
 from typing import Any, get_args
 
@@ -86,11 +86,18 @@ class Asked:
     modality: Modality | None
     access: str
     spec: StudySpec
+    evidence_given: bool
     arms: tuple[Mapping[str, Any], ...] = ()
     cases: tuple[Case, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
     source: Mapping[str, Any] | None = None
     gold: tuple[Mapping[str, Any], ...] = ()
+
+    def fitted(self, spec: StudySpec, items: int) -> StudySpec:
+        """The spec with blocks of evidence that one person can complete, where the owner fixed none."""
+        if self.evidence_given:
+            return spec
+        return replace(spec, evidence={**spec.evidence, "block": max(1, min(5, spec.quota or items))})
 
 
 _KNOWN = {
@@ -145,6 +152,7 @@ def check_spec(given: object) -> Asked:
         modality=modality,
         access=one_of(given.get("access") or "open", "access", ("open", "link")),
         spec=spec,
+        evidence_given=bool(given.get("evidence")),
         arms=arms,
         cases=_check_cases(given, Random(seed)),
         groups=_check_groups(given.get("outputs") or (), task),

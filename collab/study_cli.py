@@ -1,0 +1,211 @@
+"""The command line's verbs about studies: study, leaderboard, export, import. Owners' work, on this machine's data."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from collab.errors import CollabError, InvalidStudy
+from collab.settings import read_settings
+
+if TYPE_CHECKING:
+    from collab.workspace import Workspace
+
+study = typer.Typer(help="Create, list, close and look at studies.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="end with one JSON object as the last line")]
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Put these verbs beside the others."""
+    app.add_typer(study, name="study")
+    app.command("leaderboard")(leaderboard)
+    app.command("export")(export)
+    app.command("import")(import_)
+
+
+@contextmanager
+def _workspace() -> Iterator[Workspace]:
+    from collab.cli import sentences
+    from collab.workspace import open_workspace
+
+    with sentences():
+        workspace = open_workspace(read_settings())
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+
+
+@study.command("create")
+def create(
+    spec: Annotated[Path, typer.Argument(help="a JSON file with the study's spec, or - for standard input")],
+    as_json: Json = False,
+) -> None:
+    """Create a study. A running server makes its outputs; without one they are made here, now."""
+    from collab.cli import live_server, local_client, sentences
+
+    with sentences():
+        given = _read_spec(spec)
+        settings = read_settings()
+        url = live_server(settings)
+        if url:
+            try:
+                answer = local_client(settings, url).predict(given, api_name="/create_study")
+            except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
+                raise CollabError(str(error)) from error
+            _say(answer, as_json, f"{url.rstrip('/')}/?study={answer['link']}")
+            return
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        answer = study_api.create_study(ws, LOCAL, given)
+        _make_outputs(ws, answer["study_id"])
+        _say(answer, as_json, f"/?study={answer['link']}")
+
+
+def _say(answer: dict[str, Any], as_json: bool, link: str) -> None:
+    typer.echo(f"Study {answer['study_id']} with {answer['items']} items; its link is {link}")
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _read_spec(path: Path) -> Any:
+    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidStudy(f"{path} is not JSON ({error}): write the study's spec as one object.") from error
+
+
+def _make_outputs(ws: Workspace, study_id: str) -> None:
+    """Generate what the study waits for, with a bar on a terminal."""
+    from collab.store.study_queries import item_states
+    from collab.studies.pregeneration import fill_items
+
+    shown = sys.stderr.isatty()
+    while True:
+        more = fill_items(ws)
+        with ws.store.reading() as connection:
+            states = item_states(connection, study_id)
+        total = sum(states.values())
+        ready, failed = states.get("ready", 0), states.get("failed", 0)
+        if shown:
+            filled = 30 * (ready + failed) // max(1, total)
+            said = f"; {failed} failed" if failed else ""
+            sys.stderr.write(f"\r\033[K{'▓' * filled}{'░' * (30 - filled)} {ready} of {total} items ready{said}")
+        if not more or not states.get("waiting"):
+            break
+        time.sleep(0.2)
+    if shown:
+        sys.stderr.write("\n")
+    if failed:
+        typer.secho(f"{failed} of {total} items could not be made: Insights says why.", fg="red", err=True)
+
+
+@study.command("list")
+def list_(as_json: Json = False) -> None:
+    """The studies of this studio, newest first."""
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        found = study_api.own_studies(ws, LOCAL)
+        for row in found:
+            typer.echo(f"{row['study_id']}  {row['status']:6}  {row['answers']:>7,} answers  {row['title']}")
+        if as_json:
+            typer.echo(json.dumps({"studies": found}, ensure_ascii=False))
+
+
+@study.command("show")
+def show(study_id: str, as_json: Json = False) -> None:
+    """A study's results in short; --json gives all of them."""
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        found = study_api.results(ws, LOCAL, study_id, lambda output_id: output_id)
+        typer.echo(f"{found['study']['title']} ({found['study']['status']}): {found['counts']['target_sentence']}")
+        for part in (found["leaderboard"], found["evidence"], *found["agreement"]):
+            if part:
+                typer.echo(part["sentence"])
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+@study.command("close")
+def close(study_id: str, reopen: Annotated[bool, typer.Option(help="open it again instead")] = False) -> None:
+    """Close a study: nobody can answer any more."""
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        answer = study_api.set_status(ws, LOCAL, study_id, "open" if reopen else "closed")
+        typer.echo(f"Study {answer['study_id']} is {answer['status']}.")
+
+
+def leaderboard(
+    study_id: Annotated[str, typer.Argument(help="the study's id, as `study list` tells it")],
+    by: Annotated[str, typer.Option(help="arm, model or prompt")] = "arm",
+    tag: Annotated[str, typer.Option(help="only items with this tag")] = "",
+    as_json: Json = False,
+) -> None:
+    """Who leads a study and how surely: strengths with 95 % intervals, and the ranks each may hold."""
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        found = study_api.leaderboard(ws, LOCAL, study_id, by, tag)
+        board = found["leaderboard"]
+        for row in board["rows"] if board else ():
+            ranks = f"{row['rank_low']}–{row['rank_high']}" if row["rank_low"] < row["rank_high"] else row["rank_low"]
+            span = f"{row['strength']:7.1f} ({row['lower']:.1f} to {row['upper']:.1f})"
+            typer.echo(f"{ranks!s:>6}  {span:30}  {row['votes']:>7,} votes  {row['win_rate']:.1%} won  {row['name']}")
+        typer.echo(board["sentence"] if board else "This study does not compare, so there is nothing to rank.")
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+def export(
+    format: Annotated[str, typer.Argument(help="table, arena, pick-a-pic or argilla")],
+    out: Annotated[Path, typer.Option(help="a folder that does not exist yet")],
+    study_id: Annotated[str, typer.Option("--study", help="the study's id, as `study list` tells it")],
+    as_json: Json = False,
+) -> None:
+    """Write a study's items and answers in an exchange format, with a dataset card."""
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.exchange import write_set
+        from collab.identity import LOCAL
+
+        files = write_set(format, study_api.export(ws, LOCAL, study_id), out)
+        for file in files:
+            typer.echo(str(file))
+        if as_json:
+            typer.echo(json.dumps({"files": [str(file) for file in files]}))
+
+
+def import_(
+    format: Annotated[str, typer.Argument(help="table, arena, pick-a-pic, argilla or open-webui")],
+    path: Annotated[Path, typer.Argument(help="the file or folder to read")],
+    as_json: Json = False,
+) -> None:
+    """Read a file of outputs, or of judgements, as a study of its own."""
+    with _workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        answer = study_api.import_file(ws, LOCAL, format, path)
+        answers = f" and {answer['answers']:,} answers" if answer["answers"] else ""
+        typer.echo(f"Study {answer['study_id']}: “{answer['title']}”, {answer['items']:,} items{answers}.")
+        for note in answer["notes"]:
+            typer.echo(note)
+        if as_json:
+            typer.echo(json.dumps(answer, ensure_ascii=False))
