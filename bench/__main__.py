@@ -1,7 +1,8 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import first_token, ranking, startup
+from bench import evidence, first_token, ranking, startup
 
 startup.main()
 first_token.main()
 ranking.main()
+evidence.main()

@@ -13,7 +13,7 @@ from collab.errors import NotAllowed
 from collab.exchange.judged import JudgedSet
 from collab.identity import Visitor
 from collab.studies import decisions
-from collab.studies.access import find_study, own_task, owned_study, studies_for
+from collab.studies.access import address_of, find_study, own_task, owned_study, studies_for
 from collab.studies.answering import answer_task as keep_answer
 from collab.studies.answering import flag_task, reveal_task, skip_task, undo_answer
 from collab.studies.assignment import Nothing, renew
@@ -111,7 +111,7 @@ def create_study(ws: Workspace, visitor: Visitor, spec: object, request_id: str 
     """Make a study; its outputs are generated in the background."""
     study = make_study(ws, visitor, spec, request_id=request_id)
     ws.pregeneration.wake()
-    return {"study_id": study.id, "link": study.link, "items": study.items, "status": study.status}
+    return {"study_id": study.id, "link": address_of(study), "items": study.items, "status": study.status}
 
 
 def results(ws: Workspace, visitor: Visitor, study_id: object, link: Link, by: str = "arm", tag: str = "") -> Json:
@@ -130,7 +130,7 @@ def own_studies(ws: Workspace, visitor: Visitor) -> list[Json]:
     _only_owner(visitor)
     return [
         {"study_id": s.id, "title": s.title, "task": s.task, "modality": s.modality, "status": s.status,
-         "answers": s.answered, "items": s.items, "link": s.link, "access": s.access,
+         "answers": s.answered, "items": s.items, "link": address_of(s), "access": s.access,
          "created_at": s.created_at.isoformat(timespec="seconds")}
         for s in studies_for(ws, visitor)
     ]  # fmt: skip

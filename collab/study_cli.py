@@ -60,7 +60,7 @@ def create(
                 answer = local_client(settings, url).predict(given, api_name="/create_study")
             except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
                 raise CollabError(str(error)) from error
-            _say(answer, as_json, f"{url.rstrip('/')}/?study={answer['link']}")
+            _say(answer, as_json, url.rstrip("/"))
             return
     with _workspace() as ws:
         from collab import study_api
@@ -68,11 +68,11 @@ def create(
 
         answer = study_api.create_study(ws, LOCAL, given)
         _make_outputs(ws, answer["study_id"])
-        _say(answer, as_json, f"/?study={answer['link']}")
+        _say(answer, as_json, "")
 
 
-def _say(answer: dict[str, Any], as_json: bool, link: str) -> None:
-    typer.echo(f"Study {answer['study_id']} with {answer['items']} items; its link is {link}")
+def _say(answer: dict[str, Any], as_json: bool, server: str) -> None:
+    typer.echo(f"Study {answer['study_id']} with {answer['items']} items; its link is {server}{answer['link']}")
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
 

@@ -8,7 +8,6 @@ One contract over SQLite and PostgreSQL, checked by one test class:
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 import threading
@@ -25,34 +24,11 @@ from collab import types
 from collab.errors import Misconfigured, NotFound
 from collab.store import schema
 from collab.store.migrate import upgrade
+from collab.store.records import ACT_OF_KIND, TABLES, insert_rows, row_of, select_rows
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=types.Row)
 
-TABLES: Mapping[type[types.Row], sa.Table] = {
-    types.Annotator: schema.annotators,
-    types.Prompt: schema.prompts,
-    types.PromptVersion: schema.prompt_versions,
-    types.ModelVersion: schema.model_versions,
-    types.Generation: schema.generations,
-    types.Output: schema.outputs,
-    types.OutputTokens: schema.output_tokens,
-    types.Study: schema.studies,
-    types.StudyArm: schema.study_arms,
-    types.StudyCase: schema.study_cases,
-    types.StudyItem: schema.study_items,
-    types.Task: schema.tasks,
-    types.Answer: schema.answers,
-    types.StudyDecision: schema.study_decisions,
-}
-ACTS: Mapping[type[types.Feedback], tuple[types.FeedbackKind, sa.Table]] = {
-    types.Rating: ("rating", schema.ratings),
-    types.Preference: ("preference", schema.preferences),
-    types.Ranking: ("ranking", schema.rankings),
-    types.Edit: ("edit", schema.edits),
-    types.Retraction: ("retraction", schema.retractions),
-}
-_ACT_OF_KIND = {kind: cls for cls, (kind, _) in ACTS.items()}
 _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
     types.Annotator: frozenset({"display_name", "origin", "consent_version"}),
     types.Generation: frozenset({"status", "error", "rendered", "lease_until", "worker", "timings"}),
@@ -106,13 +82,8 @@ class Store:
             with self.writing() as connection:
                 self.add(*rows, connection=connection)
             return
-        for _, alike in itertools.groupby(rows, key=type):
-            by_table: dict[sa.Table, list[dict[str, Any]]] = {}
-            for row in alike:
-                for table, values in _records(row):
-                    by_table.setdefault(table, []).append(values)
-            for table, records in by_table.items():
-                connection.execute(table.insert(), records)
+        for cls, alike in itertools.groupby(rows, key=type):
+            insert_rows(connection, cls, list(alike))
 
     def add_votes(self, votes: Sequence[Mapping[str, Any]], *, connection: Connection) -> None:
         """Write what answers say about pairs of arms (see schema.votes)."""
@@ -130,7 +101,7 @@ class Store:
         self, cls: type[R], *, connection: Connection | None = None, limit: int | None = None, **equals: Any
     ) -> list[R]:
         """The rows whose columns equal these values (a list or tuple means any of them), oldest first."""
-        query = _select(cls)
+        query = select_rows(cls)
         for name, value in equals.items():
             column = query.selected_columns[name]
             query = query.where(column.in_(value) if isinstance(value, list | tuple | set) else column == value)
@@ -142,7 +113,7 @@ class Store:
         if connection is None:
             with self.reading() as connection:
                 return self.rows(cls, query, connection=connection)
-        return [_row(cls, record._mapping) for record in connection.execute(query)]
+        return [row_of(cls, record._mapping) for record in connection.execute(query)]
 
     def acts(self, ids: Sequence[str], *, connection: Connection | None = None) -> list[types.Act]:
         """The acts of feedback with these ids, of whatever kind, oldest first. Unknown ids are left out."""
@@ -155,7 +126,7 @@ class Store:
             by_kind.setdefault(kind, []).append(act_id)
         acts: list[Any] = []
         for kind, members in by_kind.items():
-            acts += self.find(_ACT_OF_KIND[kind], id=members, connection=connection)
+            acts += self.find(ACT_OF_KIND[kind], id=members, connection=connection)
         return sorted(acts, key=lambda act: act.id)
 
     def update(
@@ -225,7 +196,8 @@ def _sqlite(url: URL) -> tuple[Engine, Path]:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
-        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000",
+                       "cache_size=-65536"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}").close()
         # its own knows the capitals of ASCII alone, and History is searched in any script
         connection.create_function("lower", 1, _lower, deterministic=True)
@@ -256,48 +228,3 @@ def _is_network_mount(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool
         if inside and len(point) >= len(best):
             best, kind = point, filesystem
     return kind.startswith(("nfs", "cifs", "smb", "fuse", "9p", "ceph", "glusterfs", "lustre", "afs"))
-
-
-def _records(row: types.Row) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
-    """The (table, values) pairs a row is kept in: acts of feedback take two, everything else one."""
-    values = {f.name: _plain(getattr(row, f.name)) for f in dataclasses.fields(row)}
-    if isinstance(row, types.Feedback):
-        kind, detail = ACTS[type(row)]
-        yield schema.feedback, {"kind": kind} | {n: v for n, v in values.items() if n in schema.feedback.c}
-        yield detail, {n: v for n, v in values.items() if n in detail.c}
-    else:
-        yield TABLES[type(row)], values
-
-
-def _plain(value: Any) -> Any:
-    """A value as the columns take it: dataclasses and mappings become dicts, tuples lists."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _select(cls: type[types.Row]) -> sa.Select[Any]:
-    if cls in TABLES:
-        return sa.select(TABLES[cls])
-    _, detail = ACTS[cls]  # type: ignore[index]
-    columns = [c for c in detail.c if c.name != "id"]
-    return sa.select(schema.feedback, *columns).join(detail, detail.c.id == schema.feedback.c.id)
-
-
-_TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context"}
-_NESTED_TUPLES = {"groups", "cells", "context"}
-
-
-def _row(cls: type[R], record: Mapping[Any, Any]) -> R:
-    values = {f.name: record[f.name] for f in dataclasses.fields(cls)}
-    for name in _TUPLES & values.keys():
-        values[name] = tuple(values[name])
-    if cls is types.PromptVersion:
-        values["examples"] = tuple(types.Example(**example) for example in values["examples"])
-    for name in _NESTED_TUPLES & values.keys():
-        values[name] = tuple(tuple(inner) for inner in values[name])
-    return cls(**values)

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from collab.errors import CollabError
 from collab.store import schema
 from collab.store.blobs import Blobs
-from collab.store.store import ACTS, Store
+from collab.store.records import ACTS
+from collab.store.store import Store
 
 
 def problems(store: Store, blobs: Blobs, content_sha256: Callable[[str], str] | None = None) -> Iterator[str]:

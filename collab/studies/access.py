@@ -11,15 +11,22 @@ from collab.store.study_queries import listed_studies
 from collab.types import Output, Study, StudyItem, Task
 from collab.workspace import Workspace
 
+LINK_PREFIX = "?study="  # what stands before a study's link in the page's address
 _TOKEN_LIMIT = 64
+_ADDRESS_LIMIT = 500
+
+
+def address_of(study: Study) -> str:
+    """Where a study is opened, as a path on this server."""
+    return f"/{LINK_PREFIX}{study.link}"
 
 
 def find_study(ws: Workspace, visitor: Visitor, name: object) -> Study:
-    """The study by its id or its link. One that is not listed is found by its link, or by whoever is in it already.
+    """The study by its id, its link or its whole address. One that is not listed is found by its link, or by whoever is in it already.
 
     Raises NotFound, alike for unknown studies and for those that the visitor was not given the link of.
     """
-    text = name if isinstance(name, str) and len(name) <= _TOKEN_LIMIT else ""
+    text = name.rpartition(LINK_PREFIX)[2] if isinstance(name, str) and len(name) <= _ADDRESS_LIMIT else ""
     if text and (by_link := ws.store.find(Study, link=text)):
         return by_link[0]
     found = ws.store.find(Study, id=text) if is_id(text) else []

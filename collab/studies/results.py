@@ -21,6 +21,7 @@ from collab.store.result_queries import (
     tags_of,
 )
 from collab.store.study_queries import item_states
+from collab.studies.access import address_of
 from collab.studies.claims import claim
 from collab.studies.decisions import Filter, adjudicated, filter_in_force, queue_arrangement
 from collab.studies.judgements import Judgement, disputed, edit_rows, question_agreement, question_rows
@@ -89,7 +90,7 @@ def _about(
     return {
         "id": study.id, "title": study.title, "task": study.task, "modality": study.modality,
         "question": spec.question, "guidelines": spec.guidelines, "status": study.status, "access": study.access,
-        "link": study.link, "created_at": study.created_at.isoformat(timespec="seconds"),
+        "link": address_of(study), "created_at": study.created_at.isoformat(timespec="seconds"),
         "arms": [
             {"index": arm.position, "name": arm.name, "prompt": versions[arm.prompt_version_id].text,
              "model": models[arm.model_version_id].name, "prompt_version_id": arm.prompt_version_id,

@@ -23,7 +23,7 @@ from collab.workspace import Workspace
 
 PIECE_LIMIT = 2 * 2**20  # bytes
 PIECES_LIMIT = 512
-ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".zip")
+ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".zip")
 KEPT_S = 24 * 3600
 _NAME = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -91,6 +91,7 @@ def upload_preview(ws: Workspace, visitor: Visitor, upload_id: str) -> dict[str,
         "modality": judged.modality,
         "answers": sum(len(item.answers) for item in judged.items),
         "notes": list(judged.notes),
+        "questions": [dict(question) for question in judged.questions],
         "sample": [
             {"prompt": item.prompt[:300], "outputs": [(o.text or "(picture)")[:300] for o in item.outputs]}
             for item in judged.items[:3]

@@ -16,8 +16,10 @@ from starlette.middleware import Middleware
 
 from collab import generation
 from collab.identity import Identity, open_identity
-from collab.ui import create, history
+from collab.studies.pregeneration import Pregeneration
+from collab.ui import create, history, insights, rate
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
+from collab.ui.study_endpoints import add_study_endpoints
 from collab.ui.theme import CSS, HEAD, THEME
 from collab.ui.web import VisitorCookie, routes
 from collab.workspace import Workspace
@@ -34,11 +36,19 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         with gr.Tabs(selected="create") as tabs:
             with gr.Tab("Create", id="create"):
                 desk = create.build(ws, identity)
+            with gr.Tab("Rate", id="rate") as rate_tab:
+                raters = rate.build(ws, identity)
+            with gr.Tab("Insights", id="insights", visible=False) as insights_tab:
+                findings = insights.build(ws, identity)
             with gr.Tab("History", id="history") as history_tab:
                 past = history.build(ws, identity)
         _join(ws, identity, tabs, desk, past)
+        _join_studies(identity, page, tabs, insights_tab, raters, findings)
         history_tab.select(past.refresh, outputs=past.items, **PRIVATE)
+        rate_tab.select(raters.refresh, outputs=raters.desk, **PRIVATE)
+        insights_tab.select(findings.refresh, outputs=findings.shown, **PRIVATE)
         add_endpoints(ws, identity)
+        add_study_endpoints(ws, identity)
         if ws.settings.space_id:
             gr.LoginButton()
     page.queue(default_concurrency_limit=None, max_size=500)
@@ -68,6 +78,35 @@ def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateV
     past.items.show(spoken(on_show), outputs=[tabs, *desk.shown], **create.STREAM)
     past.items.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
     past.items.reuse(spoken(on_reuse), outputs=[tabs, *desk.form.outputs], **PRIVATE)
+
+
+def _join_studies(
+    identity: Identity, page: gr.Blocks, tabs: gr.Tabs, insights_tab: gr.Tab, raters: rate.RateView,
+    findings: insights.InsightsView,
+) -> None:  # fmt: skip
+    """A link opens its study on Rate; a study that was just made can be tried there or watched on Insights."""
+
+    def on_load(request: gr.Request) -> tuple[Any, ...]:
+        owner_only = gr.Tab(visible=identity.whoami(request).is_owner)
+        if asked := rate.study_in_link(request):
+            return gr.Tabs(selected="rate"), {"study_id": asked, "open": True}, owner_only
+        return gr.skip(), gr.skip(), owner_only
+
+    def on_compose(request: gr.Request) -> tuple[Any, ...]:
+        return gr.Tabs(selected="insights"), *findings.compose(request)
+
+    def on_try(event: gr.EventData) -> tuple[Any, ...]:
+        asked = str((event._data or {}).get("study_id", ""))
+        return gr.Tabs(selected="rate"), {"study_id": asked, "open": True}
+
+    def on_watch(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        return findings.show(request, str((event._data or {}).get("study_id", "")))
+
+    page.load(spoken(on_load), outputs=[tabs, raters.desk, insights_tab], **PRIVATE)
+    raters.desk.compose(spoken(on_compose), outputs=[tabs, *findings.shown], **PRIVATE)
+    raters.desk.refresh(raters.refresh, outputs=raters.desk, **PRIVATE)
+    findings.composer.rate(spoken(on_try), outputs=[tabs, raters.desk], **PRIVATE)
+    findings.composer.insights(spoken(on_watch), outputs=findings.shown, **PRIVATE)
 
 
 async def _there(updates: AsyncIterator[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:
@@ -115,6 +154,9 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         },
     }
     _, url, _ = page.launch(**options)
+    makes_beforehand = Pregeneration(ws)
+    ws.pregeneration = makes_beforehand
+    makes_beforehand.start()
     server_file = ws.settings.home / SERVER_FILE
     server_file.write_text(json.dumps({"url": url, "pid": os.getpid()}))
     try:

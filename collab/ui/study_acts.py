@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -118,12 +119,21 @@ def _answering(identity: Identity, act: Act) -> Callable[[dict, gr.Request], dic
                 raise InvalidStudy("An act must be an object.")
             return {"ok": True, **act(identity.whoami(request), payload)}
         except CollabError as error:
-            return {"ok": False, "error": str(error)}
+            return {"ok": False, "error": str(error), "field": field_of(str(error))}
         except Exception:
             log.exception("unexpected error in a widget's act")
             return {"ok": False, "error": UNEXPECTED}
 
     return answer
+
+
+def field_of(sentence: str) -> str | None:
+    """Which part of a study's spec a sentence is about, as a path ("arms.1"), so that a form can point at it."""
+    for name, plural in (("arm", "arms"), ("case", "cases"), ("gold item", "gold"), ("question", "questions")):
+        if found := re.search(rf"\b{name}s? (\d+)\b", sentence, re.IGNORECASE):
+            return f"{plural}.{int(found[1]) - 1}"
+    named = re.match(r"The title|“(\w+)” is ", sentence)
+    return None if named is None else named[1] or "title"
 
 
 def _unknown(act: object) -> InvalidStudy:
