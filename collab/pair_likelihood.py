@@ -8,6 +8,8 @@ import numpy as np
 
 from collab.pair_counts import Array, groups_of
 
+LONGEST_STEP = 3.0  # logits: odds of twenty to one
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
@@ -52,6 +54,8 @@ def _newton(wins: Array, logit: Array) -> tuple[Array, Array]:
         information = _information(total, logit)
         information += np.trace(information) / len(logit) ** 2  # makes it regular, and leaves the mean where it is
         step = np.linalg.solve(information, (wins - total * _chance(logit)).sum(axis=1))
+        # far out the likelihood is so flat that a step may land where nothing is left to go by
+        step = step * min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
         for _ in range(40):
             ahead = likelihood(logit + step)
             if ahead >= value - 1e-12 * abs(value):

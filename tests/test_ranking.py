@@ -513,3 +513,10 @@ def test_quantiles_are_students_where_annotators_are_few():
     fitted = bradley_terry(from_votes(first, second, outcome, "ab", cluster=np.arange(100) % 5))
     assert fitted.degrees == pytest.approx(4)
     assert (fitted.upper - fitted.strength) / fitted.error == pytest.approx([stdtrit(4, 0.975)] * 2)
+
+
+@pytest.mark.parametrize("votes", [36, 36_000, 3_600_000])
+def test_a_unanimous_leader_is_flipped_by_half_the_votes_however_many_there_are(votes: int):
+    counts = from_votes([0], [1], [0.0], ["a", "b"], count=[votes])
+    flip = votes_to_flip(counts)
+    assert flip is not None and flip.leader == "b" and abs(flip.votes - votes // 2) <= 1

@@ -22,8 +22,9 @@ def address_of(study: Study) -> str:
 
 
 def find_study(ws: Workspace, visitor: Visitor, name: object) -> Study:
-    """The study by its id, its link or its whole address. One that is not listed is found by its link, or by whoever is in it already.
+    """The study by its id, its link or its whole address.
 
+    One that is not listed is found by its link, or by whoever takes part in it already.
     Raises NotFound, alike for unknown studies and for those that the visitor was not given the link of.
     """
     text = name.rpartition(LINK_PREFIX)[2] if isinstance(name, str) and len(name) <= _ADDRESS_LIMIT else ""

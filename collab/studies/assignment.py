@@ -7,10 +7,8 @@ study can be replayed. Knows nothing of what is answered or how it is shown.
 from __future__ import annotations
 
 import secrets
-import threading
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
@@ -30,13 +28,14 @@ from collab.store.study_queries import (
     repeatable,
     take_place,
 )
+from collab.studies.kept import Kept
 from collab.studies.spec import StudySpec, read_spec
 from collab.types import Purpose, Study, StudyItem, Task, now
 from collab.workspace import Workspace
 
 HELD_LIMIT = 3  # leases one person may hold in one study: the task on the screen and those fetched ahead
 REASON_LIMIT = 500  # characters
-_WIDTHS_KEPT_S = 5.0
+KEPT_S = 5.0  # how long what was counted over all votes is good for
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,8 @@ def _next(
         return Nothing(f"You have answered {answered} of the {spec.quota} that one person is asked: thank you!")
     if study.answered >= spec.target.get("votes", float("inf")):
         return Nothing("The study has all the answers it asked for: thank you!")
+    if "interval_width" in spec.target and target_width_reached(ws, study, spec, connection):
+        return Nothing("The study knows what it asked for as surely as it wanted to: thank you!")
     if len(leases) >= HELD_LIMIT:
         return Nothing("Answer the tasks you hold first.", waiting=True)
     rng = Random(f"{spec.seed}:{visitor.annotator_id}:{sum(counts.values())}")
@@ -139,15 +140,19 @@ def _nothing_left(ws: Workspace, study: Study, answered: int, connection: Connec
 # ---- which pair next ------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Widths:
-    """Each study's probabilities of drawing its pairs, worked out anew every few seconds."""
-
-    kept: dict[str, tuple[float, dict[str, float]]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+_pair_chances: Kept[dict[str, float]] = Kept(KEPT_S)
+_width_reached: Kept[bool] = Kept(KEPT_S)
 
 
-_widths = _Widths()
+def target_width_reached(ws: Workspace, study: Study, spec: StudySpec, connection: Connection) -> bool:
+    """Whether the win rate's interval is as narrow as was asked for; looked at every few seconds."""
+
+    def look() -> bool:
+        from collab.studies.claims import interval_width
+
+        return interval_width(ws, study, spec, connection) <= spec.target["interval_width"]
+
+    return _width_reached.get(study.id, look)
 
 
 def _draw_pair(
@@ -173,22 +178,15 @@ def _draw_pair(
     return free[stratum], "item", propensity, 1 / len(free) / propensity
 
 
-def pair_chances(
-    ws: Workspace, study: Study, connection: Connection, *, clock: Callable[[], float] = time.monotonic
-) -> dict[str, float]:
+def pair_chances(ws: Workspace, study: Study, connection: Connection) -> dict[str, float]:
     """The probability of each pair ("0:1"): uniform until there is enough to adapt on, then by interval width."""
-    with _widths.lock:
-        moment, chances = _widths.kept.get(study.id, (0.0, {}))
-        if chances and clock() - moment < _WIDTHS_KEPT_S:
-            return chances
-    from collab.studies.pairs import chances_of_pairs
 
-    fresh = chances_of_pairs(ws, study, connection)
-    with _widths.lock:
-        _widths.kept[study.id] = (clock(), fresh)
-        if len(_widths.kept) > 500:
-            _widths.kept.pop(next(iter(_widths.kept)))
-    return fresh
+    def count() -> dict[str, float]:
+        from collab.studies.pairs import chances_of_pairs
+
+        return chances_of_pairs(ws, study, connection)
+
+    return _pair_chances.get(study.id, count)
 
 
 # ---- leases ---------------------------------------------------------------------------------------------------------

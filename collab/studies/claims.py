@@ -16,6 +16,19 @@ from collab.workspace import Workspace
 Json = dict[str, Any]
 
 
+def interval_width(ws: Workspace, study: Study, spec: StudySpec, connection: Connection) -> float:
+    """How wide the interval of the second arm's win rate over the first is; of the widest, with more arms."""
+    from collab.evidence import win_rate_test
+
+    arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
+    widths = []
+    for challenger in range(1, len(arms)):
+        votes, options = _claimed(study, spec, challenger, 0, frozenset(), connection)
+        found = win_rate_test(votes, **options)
+        widths.append(found.upper - found.lower)
+    return max(widths, default=1.0)
+
+
 def claim(
     ws: Workspace, study: Study, spec: StudySpec, arms: Sequence[StudyArm], challenger: int, champion: int, *,
     without: Collection[str] = (), connection: Connection,
@@ -24,18 +37,9 @@ def claim(
 
     Only blind votes on this very pair count, each person's first few (scope “population”) or the panel's.
     """
-    from collab.evidence import Vote, evidence_curve, win_rate_test
+    from collab.evidence import evidence_curve, win_rate_test
 
-    pair = (min(challenger, champion), max(challenger, champion))
-    scope, block = str(spec.evidence["scope"]), int(spec.evidence["block"])
-    panel = _panel(study, spec) if scope == "panel" else []
-    people = panel or [who for who in people_who_voted(connection, study.id) if who not in without]
-    rows = first_votes(connection, study.id, pair, people, block if scope == "population" else None)
-    votes = []
-    for row in rows:
-        won = OUTCOMES[row.winner] if challenger == pair[0] else 1 - OUTCOMES[row.winner]
-        votes.append(Vote(row.annotator_id, won, row.item_id))
-    options: Json = {"scope": scope, "block": block} if scope == "population" else {"scope": scope, "panel": panel}
+    votes, options = _claimed(study, spec, challenger, champion, without, connection)
     found = win_rate_test(votes, **options)
     return {
         "challenger": arms[challenger].name,
@@ -54,6 +58,24 @@ def claim(
             for n, rate, lower, upper in evidence_curve(votes, **options)
         ],
     }
+
+
+def _claimed(
+    study: Study, spec: StudySpec, challenger: int, champion: int, without: Collection[str], connection: Connection
+) -> tuple[list[Any], Json]:
+    """The votes that the claim is about, and how it is to be tested."""
+    from collab.evidence import Vote
+
+    pair = (min(challenger, champion), max(challenger, champion))
+    scope, block = str(spec.evidence["scope"]), int(spec.evidence["block"])
+    panel = _panel(study, spec) if scope == "panel" else []
+    people = panel or [who for who in people_who_voted(connection, study.id) if who not in without]
+    rows = first_votes(connection, study.id, pair, people, block if scope == "population" else None)
+    votes = []
+    for row in rows:
+        won = OUTCOMES[row.winner] if challenger == pair[0] else 1 - OUTCOMES[row.winner]
+        votes.append(Vote(row.annotator_id, won, row.item_id))
+    return votes, {"scope": scope, "block": block} if scope == "population" else {"scope": scope, "panel": panel}
 
 
 def _panel(study: Study, spec: StudySpec) -> list[str]:

@@ -144,6 +144,8 @@ def check_spec(given: object) -> Asked:
         seed=seed,
         evidence=_check_evidence(given.get("evidence")),
     )
+    if "interval_width" in spec.target and task != "compare":
+        raise InvalidStudy("The width of an interval is a target for comparing: set a number of votes instead.")
     if spec.adaptive and task != "compare":
         raise InvalidStudy("Only comparing can choose its pairs adaptively: leave “adaptive” off.")
     return Asked(

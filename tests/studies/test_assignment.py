@@ -10,6 +10,7 @@ import pytest
 
 from collab.errors import InvalidStudy, NotFound
 from collab.identity import Visitor
+from collab.studies import assignment
 from collab.studies.access import find_study, studies_for
 from collab.studies.answering import answer_task, skip_task
 from collab.studies.assignment import HELD_LIMIT, Nothing, next_task, renew
@@ -200,9 +201,7 @@ def test_an_adaptive_choice_records_its_propensity_and_the_weight_that_undoes_it
         return {"winner": "ab"[item.position % 2]}
 
     for person in people(3):
-        from collab.studies import assignment
-
-        assignment._widths.kept.clear()
+        assignment._pair_chances.forget()
         answers_all(ws, person, study, answer, at_most=25)
     tasks = [task for task in ws.store.find(Task, study_id=study.id) if task.status == "answered"]
     assert {round(task.propensity, 6) for task in tasks[:20]} == {round(1 / 3, 6)}
@@ -233,3 +232,17 @@ def test_a_closed_study_gives_nothing(ws: Workspace, owner: Visitor, ann: Visito
     study_api.set_status(ws, owner, study.id, "closed")
     ended = next_task(ws, ann, study)
     assert isinstance(ended, Nothing) and "is closed" in ended.reason
+
+
+def test_a_target_of_interval_width_ends_the_study_once_it_is_reached(ws: Workspace, owner: Visitor):
+    cases = [{"variables": {"thing": f"t{n}"}} for n in range(8)]
+    study = filled_study(ws, owner, cases=cases, overlap=60, target={"interval_width": 0.5})
+    answered = []
+    for person in people(40):
+        assignment._width_reached.forget()
+        answered.append(answers_all(ws, person, study, prefers(1)))
+    assert answered[0] == 8 and answered[-1] == 0 and 0 < sum(answered) < 8 * 40
+    from collab import study_api
+
+    evidence = study_api.results(ws, owner, study.id, str)["evidence"]
+    assert evidence["upper"] - evidence["lower"] <= 0.5
