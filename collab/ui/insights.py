@@ -39,8 +39,6 @@ class InsightsView:
 def build(ws: Workspace, identity: Identity) -> InsightsView:
     """The tab's components. Called inside a `gr.Blocks`."""
     with gr.Column(visible=True) as results_column:
-        with gr.Row(elem_id="insights-actions"):
-            new = gr.Button("New study", variant="primary", elem_id="new-study", scale=0, min_width=160)
         board = insights_board(insights_acts(ws, identity), elem_id="insights")
     with gr.Column(visible=False) as form_column:
         with gr.Row():
@@ -66,7 +64,6 @@ def build(ws: Workspace, identity: Identity) -> InsightsView:
     def on_back(request: gr.Request) -> tuple[Any, ...]:
         return show(request)
 
-    new.click(spoken(on_new), outputs=shown, **PRIVATE)
     board.compose(spoken(on_new), outputs=shown, **PRIVATE)
     refresh = spoken(on_back)
     back.click(refresh, outputs=shown, **PRIVATE)

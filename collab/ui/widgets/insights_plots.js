@@ -1,0 +1,128 @@
+// The plots of one study in two columns, and the switches of its leaderboard. A plot without meaning here is hidden.
+function studyPlots({ choose }) {
+  let asked = { by: "arm", tag: "" };
+  let offered = null; // what the switches offer now
+  let arranged = null; // the plots that were shown when the columns were filled last
+  const bySwitch = h("div", {});
+  const tagBox = h("select", {
+    class: "in-select",
+    "aria-label": T.in_tag,
+    onchange: () => set({ tag: tagBox.value }),
+  });
+  const tagLabel = h("label", { class: "in-sort" }, T.in_tag, tagBox);
+  const leaderboard = plotFigure({ name: "leaderboard", part: T.in_leaderboard, controls: [bySwitch, tagLabel] });
+  const evidence = plotFigure({ name: "evidence", part: T.in_evidence });
+  const matrix = plotFigure({ name: "matrix", part: T.in_matrix });
+  const edits = plotFigure({ name: "edits", part: T.in_edits });
+  const agreement = plotFigure({ name: "agreement", part: T.in_agreement });
+  const pace = plotFigure({ name: "seconds", part: T.in_seconds });
+  const votes = plotFigure({ name: "votes", part: T.in_votes_over_time });
+  const small = [agreement, pace, votes].map((figure) => figure.node);
+  const questions = new Map(); // question name -> figure
+  const questionBox = h("div", { class: "in-stack" });
+  const main = h("div", { class: "in-stack" }, leaderboard.node, questionBox, edits.node, matrix.node);
+  const side = h("div", { class: "in-stack" }, evidence.node, ...small);
+  const node = h("div", { class: "in-columns" }, main, side);
+  new ResizeObserver(() => requestAnimationFrame(arrange)).observe(node);
+
+  function update(results) {
+    const { study, counts } = results;
+    const source = fill(T.in_source, {
+      title: study.title,
+      answers: plural("in_answers", counts.answers),
+      people: plural("in_people", counts.annotators),
+      when: dated(new Date(), { dateStyle: "medium" }),
+    });
+    const tell = (figure, plot) => figure.update(plot && { ...plot, source, study: study.title });
+    const board = results.leaderboard;
+    drawSwitches(study);
+    tell(leaderboard, forestPlot(board) || (asked.tag && { title: T.in_no_votes_tag, data: asked }) || null);
+    tell(evidence, evidencePlot(results.evidence));
+    tell(matrix, matrixPlot(results.matrix, board?.by === "arm" ? board.rows.map((row) => row.name) : []));
+    tell(edits, editPlot(results.edits));
+    tell(agreement, counts.answers ? agreementPlot(results.agreement) : null);
+    tell(votes, votesPlot(results.time));
+    tell(pace, secondsPlot(results.time));
+    drawQuestions(results.questions || [], tell);
+    arrange();
+    showColumns();
+  }
+
+  function drawQuestions(all, tell) {
+    const kept = new Set(all.map((question) => question.name));
+    for (const [name, figure] of questions)
+      if (!kept.has(name)) {
+        figure.node.remove();
+        questions.delete(name);
+      }
+    for (const question of all) {
+      let figure = questions.get(question.name);
+      if (!figure) {
+        figure = plotFigure({ name: "question-" + question.name, part: question.title || question.name });
+        questions.set(question.name, figure);
+        questionBox.append(figure.node);
+      }
+      tell(figure, questionPlot(question));
+    }
+  }
+
+  const holdsSomething = (stack) => [...stack.querySelectorAll("figure")].some((figure) => !figure.hidden);
+
+  function showColumns() {
+    for (const stack of [questionBox, main, side]) show(stack, holdsSomething(stack));
+    show(node, !main.hidden || !side.hidden);
+    setAttr(node, "data-single", main.hidden || side.hidden);
+  }
+
+  // The small plots fill the shorter column. Only when another plot appears or goes does one of them move.
+  function arrange() {
+    const shown = [...node.querySelectorAll("figure")].filter((figure) => !figure.hidden).map((f) => f.dataset.plot);
+    if (sameJson(shown.sort(), arranged) || !node.clientWidth || getComputedStyle(node).display !== "grid") return;
+    arranged = shown;
+    for (const stack of [main, side]) show(stack, true);
+    side.append(...small);
+    const heights = (stack) =>
+      [...stack.querySelectorAll("figure")]
+        .filter((figure) => !small.includes(figure))
+        .reduce((sum, figure) => sum + figure.offsetHeight, 0);
+    const depth = new Map([main, side].map((stack) => [stack, heights(stack)]));
+    for (const figure of small.filter((each) => !each.hidden)) {
+      const stack = depth.get(main) < depth.get(side) ? main : side;
+      stack.append(figure);
+      depth.set(stack, depth.get(stack) + figure.offsetHeight);
+    }
+    showColumns();
+  }
+
+  // arms can be put together by model or by prompt where these differ
+  function drawSwitches(study) {
+    const distinct = (key) => new Set((study.arms || []).map((arm) => arm[key]).filter(Boolean)).size;
+    const by = ["arm", ...["model", "prompt"].filter((each) => distinct(each) > 1)];
+    const tags = study.tags || [];
+    if (sameJson([by, tags], offered)) return;
+    offered = [by, tags];
+    const options = by.map((value) => ({ value, label: T["in_by_" + value] }));
+    bySwitch.replaceChildren(segments(T.in_by, options, asked.by, (value) => set({ by: value })).node);
+    tagBox.replaceChildren(
+      h("option", { value: "", text: T.in_tag_all }),
+      ...tags.map((tag) => h("option", { value: tag, text: tag })),
+    );
+    tagBox.value = asked.tag;
+    show(bySwitch, by.length > 1);
+    show(tagLabel, tags.length > 0);
+    show(bySwitch.parentNode, by.length > 1 || tags.length > 0);
+  }
+
+  function set(change) {
+    asked = { ...asked, ...change };
+    choose(asked);
+  }
+
+  function reset() {
+    asked = { by: "arm", tag: "" };
+    offered = null;
+    arranged = null;
+  }
+
+  return { node, update, reset };
+}
