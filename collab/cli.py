@@ -121,6 +121,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         from collab.generation import wording_of
         from collab.store import Blobs, open_store
         from collab.store.verify import problems
+        from collab.studies.verification import study_problems
         from collab.types import PromptVersion
 
         store = open_store(settings.database_url)
@@ -128,7 +129,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         def content_sha256(version_id: str) -> str:
             return wording_of(store, store.get(PromptVersion, version_id)).sha256
 
-        found = list(problems(store, Blobs(settings.home / "blobs"), content_sha256))
+        found = list(problems(store, Blobs(settings.home / "blobs"), content_sha256)) + list(study_problems(store))
         store.close()
         for problem in found:
             typer.secho(problem, fg="red", err=True)

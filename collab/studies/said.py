@@ -93,6 +93,11 @@ class ArmVote:
     arm_b: int
     winner: Winner
 
+    @property
+    def code(self) -> int:
+        """The winner as `votes` keeps it."""
+        return WINNER_CODES[self.winner]
+
 
 def arm_votes(task: StudyTask, said: Mapping[str, Any], arms: Sequence[int]) -> Iterator[ArmVote]:
     """The votes on pairs of different arms that `said` holds. arms: the arm of each cell; below 0: none (gold)."""
@@ -119,7 +124,7 @@ def vote_rows(
     for vote in arm_votes(study.task, said, [arm for arm, _, _ in item.cells]):
         yield {
             "study_id": study.id, "answer_id": answer_id, "item_id": item.id, "annotator_id": task.annotator_id,
-            "arm_a": vote.arm_a, "arm_b": vote.arm_b, "winner": WINNER_CODES[vote.winner], "side": side,
+            "arm_a": vote.arm_a, "arm_b": vote.arm_b, "winner": vote.code, "side": side,
             "weight": task.weight, "tag": item.tag, "voted_at": task.answered_at,
         }  # fmt: skip
 

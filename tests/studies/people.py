@@ -53,11 +53,11 @@ def given(ws: Workspace, visitor: Visitor, study: Study, **options: Any) -> tupl
 
 
 def prefers(arm: int) -> Callable[[Task, StudyItem], dict[str, Any]]:
-    """Answers of somebody who always likes one arm better, wherever it stands."""
+    """Answers of somebody who always likes one arm better, wherever it stands (and of gold the one on the left)."""
 
     def answer(task: Task, item: StudyItem) -> dict[str, Any]:
         shown = [item.cells[at][0] for at in task.arrangement]
-        return {"winner": "ab"[shown.index(arm)]}
+        return {"winner": "ab"[shown.index(arm)] if arm in shown else "a"}
 
     return answer
 
