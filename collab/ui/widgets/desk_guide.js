@@ -1,0 +1,103 @@
+// The guidelines with their worked examples, before the first item and behind G; and the list of keys of a task.
+function guidelinesBody(study) {
+  const examples = study.worked_examples || [];
+  return [
+    study.guidelines && h("div", { class: "cb-text dk-guidelines", dir: "auto", text: study.guidelines }),
+    examples.length > 0 && h("h4", { class: "dk-guide-heading", text: T.desk_examples }),
+    ...examples.map(workedExample),
+  ];
+}
+
+function workedExample({ prompt, outputs = [], answer, why }) {
+  const texts = outputs.map((text, i) =>
+    h(
+      "div",
+      { class: "dk-example-output" },
+      outputs.length > 1 && h("span", { class: "dk-badge", text: String.fromCharCode(65 + i) }),
+      h("div", { class: "cb-text", dir: "auto", text }),
+    ),
+  );
+  return h(
+    "div",
+    { class: "dk-example" },
+    prompt && h("p", { class: "cb-muted dk-example-prompt", dir: "auto", text: prompt }),
+    h("div", { class: "dk-example-outputs" }, ...texts),
+    answer && h("p", { dir: "auto" }, h("strong", { text: T.desk_example_answer + " " }), answer),
+    why && h("p", { class: "cb-muted", dir: "auto" }, why),
+  );
+}
+
+function hasGuidelines(study) {
+  return !!(study && (study.guidelines || (study.worked_examples || []).length));
+}
+
+// Shown in place of the first item, once per browser for each wording of the guidelines
+function welcome(study, start) {
+  return h(
+    "div",
+    { class: "dk-welcome" },
+    h("h3", { dir: "auto", text: study.title }),
+    study.question && h("p", { class: "dk-welcome-question", dir: "auto", text: study.question }),
+    ...guidelinesBody(study),
+    h(
+      "div",
+      { class: "dk-welcome-end" },
+      textButton(T.desk_start, start, { class: "cb-primary dk-start" }),
+      h("span", { class: "cb-muted cb-desktop", text: T.desk_start_hint }),
+    ),
+  );
+}
+
+function openGuidelines(study) {
+  const head = h(
+    "div",
+    { class: "cb-row cb-spread" },
+    h("h3", { text: T.desk_guidelines }),
+    iconButton("close", T.close, () => dialog.close()),
+  );
+  const body = hasGuidelines(study) ? guidelinesBody(study) : [h("p", { class: "cb-muted", text: T.desk_guide_none })];
+  const dialog = modal("dk-guide", [head, ...body.filter(Boolean)]);
+  setAttr(dialog, "aria-label", T.desk_guidelines);
+  dialog.addEventListener("keydown", (event) => {
+    if (pressedKey(event) === "g" && !event.ctrlKey && !event.metaKey) dialog.close();
+    event.stopPropagation();
+  });
+}
+
+function openDeskKeys(task, reveals) {
+  const own = T.desk_keys[task.task] || [];
+  const pictures = (task.options || []).some((option) => option.image_url);
+  const wanted = T.desk_keys.all.filter(([, , when]) => !when || { pictures, reveals }[when]);
+  const rows = [...own, ...(task.task === "compare" && !pictures ? T.desk_keys.texts : []), ...wanted].map(
+    ([keys, what]) => h("div", { class: "cb-keyrow" }, h("kbd", { text: keys }), h("span", { text: what })),
+  );
+  const dialog = modal("cb-keys", [
+    h(
+      "div",
+      { class: "cb-row cb-spread" },
+      h("h3", { text: T.keys_label }),
+      iconButton("close", T.close, () => dialog.close()),
+    ),
+    ...rows,
+  ]);
+  setAttr(dialog, "aria-label", T.keys_label);
+}
+
+// What this browser has read. A browser may refuse to remember: then it is shown again.
+const readGuidelines = {
+  mark: (study) => study.guidelines + JSON.stringify(study.worked_examples || []),
+  has(id, study) {
+    try {
+      return localStorage.getItem("collab:guidelines:" + id) === this.mark(study);
+    } catch {
+      return false;
+    }
+  },
+  add(id, study) {
+    try {
+      localStorage.setItem("collab:guidelines:" + id, this.mark(study));
+    } catch {
+      // forbidden or full
+    }
+  },
+};
