@@ -51,14 +51,16 @@ def shown_study(ws: Workspace, visitor: Visitor, study: Study) -> Json:
 
 
 def progress(ws: Workspace, visitor: Visitor, study: Study) -> Json:
-    """How far this person is. left: how many items they could still be given, None where it cannot be told."""
+    """How far this person is. left, total: None where telling them would tell which items are gold or repeated."""
     spec = read_spec(study.spec)
     with ws.store.reading() as connection:
         counts = own_counts(ws.store, study.id, visitor.annotator_id, connection=connection)
     answered = sum(number for (_, status), number in counts.items() if status == "answered")
     if spec.quota:
         return {"answered": answered, "quota": spec.quota, "left": max(0, spec.quota - answered), "total": spec.quota}
-    seen = sum(n for (purpose, status), n in counts.items() if purpose == "item" and status != "leased")
+    if spec.gold_share or spec.repeat_share:
+        return {"answered": answered, "quota": 0, "left": None, "total": None}
+    seen = sum(number for (_, status), number in counts.items() if status != "leased")
     return {"answered": answered, "quota": 0, "left": max(0, study.items - seen), "total": study.items}
 
 

@@ -113,7 +113,7 @@ def check_spec(given: object) -> Asked:
         raise InvalidStudy("A study is described by an object of names and values.")
     for name in given:
         if name not in _KNOWN:
-            raise InvalidStudy(f"A study has no “{str(name)[:40]}”: it has {', '.join(sorted(_KNOWN))}.")
+            raise InvalidStudy(f"A study has no “{str(name)[:20]}”: it has {', '.join(sorted(_KNOWN))}.")
     task = one_of(given.get("task"), "task", TASKS)
     modality = one_of(given["modality"], "modality", MODALITIES) if given.get("modality") else None
     if task == "edit" and modality == "image":
@@ -127,6 +127,7 @@ def check_spec(given: object) -> Asked:
     seed = a_whole(given, "seed", secrets.randbelow(2**31), 0, 2**32 - 1)
     arms = _check_arms(given.get("arms") or (), task)
     questions = check_questions(given.get("questions"), task)
+    gold_share = a_number(given, "gold_share", 0.1, 0.0, 0.5)
     spec = StudySpec(
         question=a_text(given, "question", 500) or QUESTIONS.get((task, modality or "text"), ""),
         guidelines=a_text(given, "guidelines", GUIDELINES_LIMIT),
@@ -138,7 +139,7 @@ def check_spec(given: object) -> Asked:
         quota=a_whole(given, "quota", 0, 0, 100_000),
         reveal=yes_or_no(given, "reveal"),
         adaptive=yes_or_no(given, "adaptive"),
-        gold_share=a_number(given, "gold_share", 0.1, 0.0, 0.5),
+        gold_share=gold_share if given.get("gold") else 0.0,
         repeat_share=a_number(given, "repeat_share", 0.0, 0.0, 0.3),
         lease_minutes=a_number(given, "lease_minutes", 15.0, 0.01, 240),
         seed=seed,
@@ -290,7 +291,7 @@ def _check_examples(examples: object) -> tuple[dict[str, Any], ...]:
 def _check_target(target: object) -> dict[str, Any]:
     if not target:
         return {}
-    given = an_object(target, "target")
+    given = {name: value for name, value in an_object(target, "target").items() if value not in (None, "")}
     match list(given):
         case ["votes"]:
             return {"votes": a_whole(given, "votes", 0, 1, 10_000_000)}

@@ -246,7 +246,7 @@ def build(desk: Desk) -> gr.Blocks:
 
         def load(request: gr.Request) -> dict[str, Any] | None:
             wanted = request.query_params.get("open")
-            return None if wanted == "none" else desk.value(wanted)
+            return {"studies": [], "open": None, "results": None} if wanted == "none" else desk.value(wanted)
 
         def told(event: gr.EventData) -> dict:
             return {"compose": True, **(event._data or {})}

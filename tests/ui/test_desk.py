@@ -80,26 +80,23 @@ def test_pairs_are_compared_by_keys_and_arrive_in_order(opened: Opener, memory: 
     assert all(answer["dwell_ms"] >= 0 for answer in memory.said.values())
 
 
-def test_the_next_item_is_there_before_the_frame_ends_however_slow_the_server(opened: Opener, memory: Memory):
+def test_the_next_item_is_there_before_the_key_is_done_with_however_slow_the_server(opened: Opener, memory: Memory):
     page = opened("compare-text")
-    took_ms = []
     for answered in range(1, 6):
         page.wait_for_timeout(250)  # the next one is held by now
         memory.delay_s = 0.2
-        took, before, after = page.evaluate(
+        before, after = page.evaluate(
             """() => {
                 const text = () => document.querySelector('.dk-panes').textContent;
-                const before = text(), start = performance.now();
+                const before = text();
                 document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'a', bubbles: true, cancelable: true}));
-                return [performance.now() - start, before, text()];
+                return [before, text()];
             }"""
         )
         assert before != after
-        took_ms.append(took)
         count(page, f"{answered} / 12")
         saved(page)
         memory.delay_s = 0
-    assert min(took_ms) < 16, took_ms
 
 
 def test_pictures_of_the_next_item_are_loaded_before_it_is_shown(opened: Opener, memory: Memory):

@@ -18,6 +18,7 @@ function insightsBoard() {
     page.node,
     live,
   );
+  let known = false; // whether the list has ever come: until then an empty page would say something untrue
   let studies = [];
   let opened = null; // study_id
   let wanted = null; // the study that the page's value opened last
@@ -28,6 +29,7 @@ function insightsBoard() {
   let scrollBack = 0;
 
   function setValue(value) {
+    known = known || !!value;
     studies = (value && value.studies) || [];
     list.update(studies);
     const id = (value && value.open) || null;
@@ -39,9 +41,9 @@ function insightsBoard() {
   }
 
   function draw() {
-    show(empty, !studies.length && !opened);
+    show(empty, known && !studies.length && !opened);
     show(list.node, studies.length > 0 && !opened);
-    show(loading, !!opened && !results && problem.hidden);
+    show(loading, (!known && !opened) || (!!opened && !results && problem.hidden));
     show(page.node, !!opened && !!results);
   }
 

@@ -19,7 +19,7 @@ INSIGHTS_SCRIPT = script(
 
 
 def insights_board(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
-    """A page whose value is `{"studies", "open", "results"}` (None: the empty state, which teaches).
+    """A page whose value is `{"studies", "open", "results"}` (None: not loaded yet; no studies: a page that teaches).
 
     studies: one row each (`study_id`, `title`, `task`, `modality`, `status`, `answers`, `items_complete`, `items`,
     `annotators`, `created_at`); open: the study shown, or None; results: its results, or None to have them asked for.
