@@ -375,3 +375,12 @@ def test_the_form_fits_a_narrow_phone_and_every_control_has_a_name(page: Page, n
         assert page.evaluate(NAMELESS) == []
     for shown in bar(page).locator("button:visible").all():
         expect(shown).to_be_in_viewport()
+
+
+def test_a_study_for_oneself_says_so_in_its_evidence(page: Page, desk: Desk) -> None:
+    two_prompts(page)
+    page.get_by_label("Me alone").check(force=True)
+    spec = checked(page, desk, lambda spec: "evidence" in spec)
+    assert spec["evidence"] == {"scope": "panel", "panel": ["me"]}
+    page.get_by_label("People like them").check(force=True)
+    checked(page, desk, lambda spec: "evidence" not in spec)

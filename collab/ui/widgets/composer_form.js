@@ -75,6 +75,7 @@ function blankForm(modality = "text") {
     access: "link",
     reveal: false,
     adaptive: false,
+    claim: "people", // whom the evidence is to speak for: "people" like them, or "me" alone
     gold: [],
     gold_share: null,
     repeat_share: null,

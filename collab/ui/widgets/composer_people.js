@@ -28,6 +28,15 @@ function peopleSection(composer) {
     { path: "access" },
   );
   const accessHelp = h("p", { class: "cb-help" });
+  const claim = segments(
+    T.compose_claim,
+    ["people", "me"].map((who) => [who, T["compose_claim_" + who]]),
+    form.claim,
+    composer.set("claim"),
+    { path: "evidence" },
+  );
+  const claimHelp = h("p", { class: "cb-help" });
+  const claimPart = h("div", { class: "cb-close" }, claim, claimHelp);
   const adaptive = switchInput(
     T.compose_adaptive,
     T.compose_adaptive_help,
@@ -73,6 +82,7 @@ function peopleSection(composer) {
     h("div", { class: "cb-close" }, target, targetHelp, h("div", { class: "cb-grid-fields" }, votes, width)),
     h("div", { class: "cb-close" }, access, accessHelp),
     switchInput(T.compose_reveal, T.compose_reveal_help, form.reveal, composer.set("reveal"), "reveal"),
+    claimPart,
     adaptive,
     advanced.node,
   ]);
@@ -82,6 +92,8 @@ function peopleSection(composer) {
     show(votes, form.target === "votes");
     show(width, form.target === "interval");
     show(adaptive, form.task === "compare");
+    show(claimPart, form.task === "compare");
+    setText(claimHelp, T["compose_claim_help_" + form.claim]);
     setText(targetHelp, T["compose_target_help_" + form.target]);
     setText(accessHelp, T["compose_access_help_" + form.access]);
     setText(advanced.note, form.gold.length ? fill(T.compose_gold_count, { count: form.gold.length }) : "");

@@ -22,6 +22,8 @@ function specOf(form, value) {
     lease_minutes: number("lease_minutes"),
   };
   if (form.seed !== null) spec.seed = form.seed;
+  if (form.claim === "me" && form.task === "compare") spec.evidence = { scope: "panel", panel: ["me"] };
+  else if (form.evidence) spec.evidence = form.evidence;
   if (askedQuestions(form).length) {
     const names = questionNames(form);
     spec.questions = form.questions.map(({ title, kind, options, required }, i) => ({
@@ -218,6 +220,9 @@ function formOf(spec, value) {
     why: "",
     ...e,
   }));
+  const panel = (spec.evidence && spec.evidence.panel) || [];
+  if (panel.length === 1 && panel[0] === "me") form.claim = "me";
+  else if (spec.evidence) form.evidence = spec.evidence;
   if (spec.target && spec.target.votes) Object.assign(form, { target: "votes", votes: spec.target.votes });
   if (spec.target && spec.target.interval_width)
     Object.assign(form, { target: "interval", interval_width: spec.target.interval_width });
