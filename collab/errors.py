@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class CollabError(Exception):
-    """The one family that the edges (page, endpoints, command line) show to people as it stands."""
+    """The one family that the edges (page, endpoints, command line) show to people as it stands.
+
+    Its words are one line that can be sent and shown, whatever is in the value that they quote.
+    """
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return said if said.isprintable() else "".join(map(_shown, said))
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t":
+        return " "
+    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in ("Cc", "Cs") else character
 
 
 class InvalidPrompt(CollabError):

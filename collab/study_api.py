@@ -5,7 +5,6 @@ Blindness is kept here: nothing but `reveal_task`, and what only an owner may ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from collab.studies.assignment import next_task as take_task
 from collab.studies.creation import create_study as make_study
 from collab.studies.creation import import_set, preview
 from collab.studies.exporting import export_study
+from collab.studies.plain import a_list
 from collab.studies.pregeneration import retry_failed
 from collab.studies.presenting import TaskLink, progress, shown_again, shown_nothing, shown_study, shown_task
 from collab.studies.results import filter_effect, study_results
@@ -49,10 +49,10 @@ def open_study(ws: Workspace, visitor: Visitor, study_id: object) -> Json:
     return shown_study(ws, visitor, find_study(ws, visitor, study_id))
 
 
-def next_task(ws: Workspace, visitor: Visitor, study_id: object, link: TaskLink, held: Sequence[str] = ()) -> Json:
+def next_task(ws: Workspace, visitor: Visitor, study_id: object, link: TaskLink, held: object = ()) -> Json:
     """A leased task, or that there is none and why."""
     study = find_study(ws, visitor, study_id)
-    given = take_task(ws, visitor, study, held=[str(token) for token in held][:10])
+    given = take_task(ws, visitor, study, held=[str(token) for token in a_list(held, "held tasks", 100)])
     if isinstance(given, Nothing):
         return shown_nothing(ws, visitor, study, given)
     return shown_task(ws, visitor, study, *given, link)

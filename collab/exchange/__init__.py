@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from collab.collector import paused_collector
 from collab.errors import InvalidImport
 from collab.exchange import arena, argilla, open_webui, pick_a_pic, table
 from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet, TaskKind
@@ -87,7 +86,7 @@ def read_set(format: str, path: Path) -> JudgedSet:
     read = _format(format).read
     if read is None:
         raise InvalidImport(f"The format {format} is only written here: import another one.")
-    with _no_collection():
+    with paused_collector():
         return read(path)
 
 
@@ -100,7 +99,7 @@ def write_set(format: str, judged: JudgedSet, folder: Path) -> list[Path]:
     write = _format(format).write
     if write is None:
         raise InvalidImport(f"The format {format} is only read here: export as another one.")
-    with _no_collection():
+    with paused_collector():
         return write(judged, folder)
 
 
@@ -108,15 +107,3 @@ def _format(name: str) -> Format:
     if not isinstance(name, str) or name not in FORMATS:
         raise InvalidImport(f"There is no format {str(name)[:40]!r}: take one of {', '.join(FORMATS)}.")
     return FORMATS[name]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Pauses the collector of cycles: rows make none, and walking a million new objects again costs a third more."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

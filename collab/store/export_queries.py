@@ -34,7 +34,7 @@ class Origin:
 def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, Origin]:
     """Each of these outputs with its generation."""
     o, g = schema.outputs, schema.generations
-    raw = [sa.type_coerce(column, sa.Text) for column in (g.c.settings, g.c.inputs)]
+    raw = [_raw(g.c.settings), _raw(g.c.inputs)]
     found: dict[str, Origin] = {}
     for at in range(0, len(output_ids), _CHUNK):
         query = (
@@ -42,8 +42,8 @@ def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, O
             .join(g, g.c.id == o.c.generation_id)
             .where(o.c.id.in_(output_ids[at : at + _CHUNK]))
         )
-        for output_id, text, sha256, seed, settings, inputs, version, model in connection.execute(query):
-            found[output_id] = Origin(output_id, text, sha256, seed, _parsed(settings), _parsed(inputs), version, model)
+        for row in connection.execute(query).all():
+            found[row[0]] = Origin(row[0], row[1], row[2], row[3], _parsed(row[4]), _parsed(row[5]), row[6], row[7])
     return found
 
 
@@ -51,6 +51,36 @@ def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, O
 def _parsed(text: str) -> Mapping[str, Any]:
     """A JSON object that thousands of rows spell alike."""
     return dict(json.loads(text))
+
+
+def _raw(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A JSON column as the text it is kept as."""
+    return sa.type_coerce(column, sa.Text)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyItem:
+    """What an export tells of an item (types.StudyItem)."""
+
+    id: str
+    cells: list[list[int]]
+    outputs: list[str]
+    context: list[list[str]]
+    tag: str
+
+
+def ready_items(connection: Connection, study_id: str) -> list[ReadyItem]:
+    """The items of a study whose outputs are there, gold aside, in the order of their cases and samples."""
+    i = schema.study_items
+    query = sa.select(i.c.id, _raw(i.c.cells), _raw(i.c.outputs), _raw(i.c.context), i.c.tag).where(
+        i.c.study_id == study_id, i.c.purpose == "item", i.c.status == "ready"
+    )
+    read = json.JSONDecoder().raw_decode  # what we wrote ourselves has nothing around it
+    found = [
+        ReadyItem(item_id, read(cells)[0], read(outputs)[0], read(context)[0], tag)
+        for item_id, cells, outputs, context, tag in connection.execute(query).all()
+    ]
+    return sorted(found, key=lambda item: (item.cells[0][1:], item.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +101,13 @@ def given_answers(connection: Connection, study_id: str) -> Iterator[GivenAnswer
     """Every answer in force on the items of a study, gold and repeats aside, in the order they were given."""
     t, a, p = schema.tasks, schema.answers, schema.preferences
     query = (
-        sa.select(
-            t.c.item_id, t.c.annotator_id, a.c.id, a.c.said, a.c.created_at, t.c.dwell_ms, t.c.propensity, p.c.blind
-        )
+        sa.select(t.c.item_id, t.c.annotator_id, a.c.id, _raw(a.c.said), a.c.created_at, t.c.dwell_ms, t.c.propensity)
+        .add_columns(p.c.blind)
         .select_from(t)
         .join(a, a.c.id == t.c.answer_id)
         .outerjoin(p, p.c.id == a.c.id)
         .where(t.c.study_id == study_id, t.c.status == "answered", t.c.purpose == "item")
         .order_by(a.c.id)
     )
-    for row in connection.execute(query):
-        yield GivenAnswer(*row)
+    for item_id, who, answer_id, said, at, dwell_ms, propensity, blind in connection.execute(query).all():
+        yield GivenAnswer(item_id, who, answer_id, _parsed(said), at, dwell_ms, propensity, blind)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -45,54 +47,120 @@ ACT_OF_KIND = {kind: cls for cls, (kind, _) in ACTS.items()}
 
 def insert_rows(connection: Connection, cls: type[types.Row], rows: Sequence[types.Row]) -> None:
     """Write rows of one noun, in the order given. Each table's rows go to the driver at once."""
-    shapes: tuple[_Shape, ...] = _shapes(cls, connection.dialect)  # type: ignore[arg-type]
-    for shape in shapes:
-        connection.exec_driver_sql(shape.statement, [shape.record(row) for row in rows])
+    for table, same in _tables_of(cls):
+        fields = _fields_of(cls, table)  # type: ignore[arg-type]
+        columns = dict(zip(fields, zip(*map(attrgetter(*fields), rows), strict=True), strict=True))
+        shared = {name: column[0] for name, column in columns.items() if len(rows) >= _MANY and _is_shared(column)}
+        _insert(connection, table, {**same, **shared}, {n: c for n, c in columns.items() if n not in shared})
+
+
+def insert_copies(
+    connection: Connection, template: types.Row, fields: Sequence[str], values: Sequence[Sequence[Any]]
+) -> None:
+    """Write copies of a row that differ in these fields alone, one for each of `values`; the template is none of them.
+
+    For hundreds of thousands of rows: no object is made of each. Raises ValueError where the template holds anything
+    but plain words and numbers beside these fields.
+    """
+    for table, same in _tables_of(type(template)):
+        own = _fields_of(type(template), table)  # type: ignore[arg-type]
+        kept = {name: getattr(template, name) for name in own if name not in fields}
+        insert_values(connection, table, {**same, **kept}, fields, values)
+
+
+def insert_values(
+    connection: Connection, table: sa.Table, same: Mapping[str, Any], fields: Sequence[str],
+    values: Sequence[Sequence[Any]],
+) -> None:  # fmt: skip
+    """Write rows of a table: what all of them hold the `same`, and `values` of the rows' other fields."""
+    if values:
+        columns = dict(zip(fields, zip(*values, strict=True), strict=True))
+        _insert(connection, table, same, {name: column for name, column in columns.items() if name in table.c})
+
+
+_MANY = 100  # rows from which on it pays to look for what they share
+_PLAIN = re.compile(r"[\w{}\[\]-]{0,64}", re.ASCII)  # what may stand in a statement between quotes on any database
+_Columns = Mapping[str, Sequence[Any]]
+
+
+def _is_shared(column: Sequence[Any]) -> bool:
+    """Whether all rows hold the same, and it can be part of the statement: to bind it anew each time takes longer."""
+    value = column[0]
+    plain = value is None or value == {} or isinstance(value, int | datetime) or _is_plain(value)
+    return plain and value == column[-1] and column.count(value) == len(column)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
+
+
+def _literal(value: Any) -> str:
+    """A driver's value as SQL."""
+    if isinstance(value, str) and not _is_plain(value):
+        raise ValueError(f"{value!r:.60} is no plain word: name its column among the fields")
+    return f"'{value}'" if isinstance(value, str) else "NULL" if value is None else repr(value)
+
+
+def _insert(connection: Connection, table: sa.Table, same: Mapping[str, Any], columns: _Columns) -> None:
+    dialect: Any = connection.dialect
+    literals = []
+    for name, value in same.items():
+        process = _processor(table.c[name].type, dialect)
+        literals.append((name, _literal(process(value) if process else value)))
+    shape = _shape(table, dialect, frozenset(columns), tuple(literals))
+    connection.exec_driver_sql(shape.statement, shape.records(columns))
+
+
+@lru_cache(maxsize=64)
+def _fields_of(cls: Any, table: sa.Table) -> tuple[str, ...]:
+    """The fields of a noun that one of its tables keeps."""
+    return tuple(f.name for f in dataclasses.fields(cls) if f.name in table.c)
+
+
+def _tables_of(cls: type[types.Row]) -> tuple[tuple[sa.Table, Mapping[str, str]], ...]:
+    """The tables a noun is kept in, with what is the same in all its rows: acts take two, everything else one."""
+    if cls in TABLES:
+        return ((TABLES[cls], {}),)
+    kind, detail = ACTS[cls]  # type: ignore[index]
+    return (schema.feedback, {"kind": kind}), (detail, {})
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """One of the tables of a noun, with what makes a driver's record of a row."""
+    """A statement that writes rows of a table, and what makes a driver's records of the values of its fields."""
 
     statement: str
-    fields: Callable[[Any], Any]
-    processors: tuple[tuple[int, Callable[[Any], Any]], ...]
-    names: tuple[str, ...] | None  # where the driver takes names and not places
+    fields: tuple[str, ...]
+    processors: Mapping[str, Callable[[Any], Any]]
+    by_name: bool  # where the driver takes names and not places
 
-    def record(self, row: types.Row) -> Any:
-        values = list(self.fields(row))
-        for at, process in self.processors:
-            values[at] = process(values[at])
-        return tuple(values) if self.names is None else dict(zip(self.names, values, strict=True))
+    def records(self, columns: _Columns) -> list[Any]:
+        """What the driver takes. Worked out column by column, which is quickest."""
+        made = [map(self.processors[n], columns[n]) if n in self.processors else columns[n] for n in self.fields]
+        records = zip(*made, strict=True)
+        return [dict(zip(self.fields, record, strict=True)) for record in records] if self.by_name else list(records)
 
 
 @lru_cache(maxsize=256)
-def _shapes(cls: Any, dialect: Dialect) -> tuple[_Shape, ...]:
-    """The tables a noun is kept in: acts of feedback take two, everything else one."""
-    held = {f.name for f in dataclasses.fields(cls)}
-    if cls in TABLES:
-        return (_shape(TABLES[cls], held, dialect),)
-    kind, detail = ACTS[cls]
-    return _shape(schema.feedback, held, dialect, kind=kind), _shape(detail, held, dialect)
-
-
-def _shape(table: sa.Table, held: set[str], dialect: Dialect, **constants: str) -> _Shape:
-    values: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.c if column.name in held}
-    values |= {name: sa.literal_column(f"'{value}'") for name, value in constants.items()}
+def _shape(table: sa.Table, dialect: Dialect, fields: frozenset[str], literals: tuple[tuple[str, str], ...]) -> _Shape:
+    """How rows go into a table. literals: columns that hold the same in all rows, as SQL."""
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in fields}
+    values |= {name: sa.literal_column(value) for name, value in literals}
     compiled = table.insert().values(values).compile(dialect=dialect)
     places = getattr(compiled, "positiontup", None)
-    order = tuple(places or (name for name in values if name not in constants))
-    bound = ((at, _processor(table.c[name].type, dialect)) for at, name in enumerate(order))
+    bound = {name: _processor(table.c[name].type, dialect) for name in fields}
     return _Shape(
         statement=str(compiled),
-        fields=attrgetter(*order),
-        processors=tuple((at, process) for at, process in bound if process),
-        names=None if places else order,
+        fields=tuple(places or fields),
+        processors={name: process for name, process in bound.items() if process},
+        by_name=not places,
     )
 
 
 def _processor(kind: sa.types.TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
     """What SQLAlchemy does to a value of this type on its way to the driver."""
+    if isinstance(kind, schema.Json | schema.Microseconds):
+        return kind.to_driver  # the same without wrappers that take longer than the work
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 

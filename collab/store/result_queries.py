@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
+from collab.store.pieces import all_rows
 
 _t, _v, _i = schema.tasks, schema.votes, schema.study_items
-DWELL_STEP_MS = 500  # how finely the time on an item is counted
-DWELL_STEPS = 600  # beyond five minutes all count alike
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHUNK = 5_000  # ids asked for at once: every database takes so many
+_BITS = 15  # of a number of people on one item: 32,767, far above any overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,64 +32,51 @@ class Work:
     matched: bool | None
     tasks: int
     dwell: Mapping[int, int]
+    last_at: datetime | None
 
 
 def work_of(connection: Connection, study_id: str) -> list[Work]:
-    """What each person did, with how long they looked, added up."""
-    step = sa.func.coalesce(_t.c.dwell_ms // DWELL_STEP_MS, -1)
-    bucket = sa.case((step > DWELL_STEPS, DWELL_STEPS), else_=step)
+    """What each person did, with how long they looked and when they answered last, added up."""
     key = (_t.c.annotator_id, _t.c.status, _t.c.purpose, _t.c.matched)
     query = (
-        sa.select(*key, bucket.label("step"), sa.func.count())
+        sa.select(*key, _t.c.dwell_step, sa.func.count(), sa.func.max(_t.c.answered_at))
         .where(_t.c.study_id == study_id)
-        .group_by(*key, sa.literal_column("step"))
+        .group_by(*key, _t.c.dwell_step)
     )
-    found: dict[tuple[Any, ...], dict[int, int]] = {}
-    for annotator_id, status, purpose, matched, at, number in connection.execute(query):
-        steps = found.setdefault((annotator_id, status, purpose, matched), {})
-        steps[int(at)] = steps.get(int(at), 0) + number
+    found: dict[tuple[Any, ...], tuple[dict[int | None, int], list[int]]] = {}
+    for who, status, purpose, matched, step, number, answered_us in all_rows(connection, query):
+        steps, moments = found.setdefault((who, status, purpose, matched), ({}, []))
+        steps[step] = number
+        moments.append(answered_us or 0)
     return [
-        Work(who, status, purpose, matched, sum(steps.values()), {at: n for at, n in steps.items() if at >= 0})
-        for (who, status, purpose, matched), steps in found.items()
+        Work(
+            annotator_id=who,
+            status=status,
+            purpose=purpose,
+            matched=None if matched is None else bool(matched),
+            tasks=sum(steps.values()),
+            dwell={step: number for step, number in steps.items() if step is not None},
+            last_at=_EPOCH + timedelta(microseconds=max(moments)) if max(moments) else None,
+        )
+        for (who, status, purpose, matched), (steps, moments) in found.items()
     ]
 
 
-def sides_of(connection: Connection, study_id: str) -> dict[str, tuple[int, int]]:
-    """How often each person chose the left and the right one."""
-    query = (
-        sa.select(_v.c.annotator_id, _v.c.side, sa.func.count())
-        .where(_v.c.study_id == study_id)
-        .group_by(_v.c.annotator_id, _v.c.side)
+def answers_over_time(
+    connection: Connection, study_id: str, every: timedelta, first: datetime, last: datetime
+) -> list[tuple[datetime, int]]:
+    """How many answers each stretch of time from `first` to `last` brought that brought any, oldest first.
+
+    Counting range after range is several times as quick as sorting a million answers into ranges.
+    """
+    width, at = every // timedelta(microseconds=1), sa.type_coerce(_t.c.answered_at, sa.BigInteger)
+    stretch = sa.select(sa.literal((first - _EPOCH) // every, sa.BigInteger).label("n")).cte("stretch", recursive=True)
+    stretch = stretch.union_all(sa.select(stretch.c.n + 1).where(stretch.c.n < (last - _EPOCH) // every))
+    within = sa.select(sa.func.count()).where(
+        _t.c.study_id == study_id, at >= stretch.c.n * width, at < (stretch.c.n + 1) * width
     )
-    found: dict[str, list[int]] = {}
-    for annotator_id, side, number in connection.execute(query):
-        if side:
-            found.setdefault(annotator_id, [0, 0])[side - 1] = number
-    return {annotator_id: (left, right) for annotator_id, (left, right) in found.items()}
-
-
-def last_answers(connection: Connection, study_id: str) -> dict[str, datetime]:
-    """When each person answered last."""
-    query = (
-        sa.select(schema.tasks.c.annotator_id, sa.func.max(_t.c.answered_at))
-        .where(_t.c.study_id == study_id, _t.c.status == "answered")
-        .group_by(_t.c.annotator_id)
-    )
-    return {annotator_id: at for annotator_id, at in connection.execute(query) if at is not None}
-
-
-def answers_over_time(connection: Connection, study_id: str, every: timedelta) -> list[tuple[datetime, int]]:
-    """How many answers each stretch of time brought, oldest first."""
-    width = every // timedelta(microseconds=1)
-    stretch = (sa.type_coerce(_t.c.answered_at, sa.BigInteger) // width).label("stretch")
-    query = (
-        sa.select(stretch, sa.func.count())
-        .where(_t.c.study_id == study_id, _t.c.answered_at.is_not(None))
-        .group_by(sa.literal_column("stretch"))
-        .order_by(sa.literal_column("stretch"))
-    )
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return [(epoch + int(n) * every, number) for n, number in connection.execute(query)]
+    query = sa.select(stretch.c.n, within.correlate(stretch).scalar_subquery())
+    return [(_EPOCH + n * every, number) for n, number in connection.execute(query) if number]
 
 
 def first_and_last_answer(connection: Connection, study_id: str) -> tuple[datetime, datetime] | None:
@@ -102,14 +91,20 @@ def vote_patterns(
     connection: Connection, study_id: str, without: Collection[str] = ()
 ) -> list[tuple[int, int, int, int, int]]:
     """How people voted on the same pair of the same item: (a, b, tie, both bad, how many pairs got just that)."""
-    each = [sa.func.sum(sa.case((_v.c.winner == code, 1), else_=0)).label(f"n{code}") for code in (1, 2, 3, 4)]
-    inner = sa.select(*each).where(_v.c.study_id == study_id)
+    # the four numbers side by side in one integer of 64 bits: one sum takes half as long as four
+    ones = sa.case(
+        *((_v.c.winner == code, sa.literal(1 << _BITS * (code - 1), sa.BigInteger)) for code in (1, 2, 3, 4))
+    )
+    inner = sa.select(sa.cast(sa.func.sum(ones), sa.BigInteger).label("packed")).where(_v.c.study_id == study_id)
     if without:
         inner = inner.where(_v.c.annotator_id.not_in(list(without)))
     pattern = inner.group_by(_v.c.item_id, _v.c.arm_a, _v.c.arm_b).subquery()
-    names: list[Any] = [pattern.c[f"n{code}"] for code in (1, 2, 3, 4)]
-    query = sa.select(*names, sa.func.count().label("times")).group_by(*names)
-    return [(int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in connection.execute(query)]
+    query = sa.select(pattern.c.packed, sa.func.count()).group_by(pattern.c.packed)
+    low = (1 << _BITS) - 1
+    return [
+        (packed & low, packed >> _BITS & low, packed >> 2 * _BITS & low, packed >> 3 * _BITS, times)
+        for packed, times in connection.execute(query)
+    ]
 
 
 def disputed_items(connection: Connection, study_id: str, *, limit: int) -> list[str]:
@@ -132,24 +127,21 @@ def agreement_with_others(connection: Connection, study_id: str, items: int) -> 
 
     items: only the first so many in the order of serving, which was drawn at random.
     """
-    other = _v.alias("other")
-    query = (
-        sa.select(
-            _v.c.annotator_id,
-            sa.func.sum(sa.case((_v.c.winner == other.c.winner, 1), else_=0)),
-            sa.func.count(),
-        )
-        .select_from(_i)
-        .join(_v, (_v.c.study_id == _i.c.study_id) & (_v.c.item_id == _i.c.id))
-        .join(
-            other,
-            (other.c.study_id == _v.c.study_id) & (other.c.item_id == _v.c.item_id) & (other.c.arm_a == _v.c.arm_a)
-            & (other.c.arm_b == _v.c.arm_b) & (other.c.annotator_id != _v.c.annotator_id),
-        )
-        .where(_i.c.study_id == study_id, _i.c.position < items)
-        .group_by(_v.c.annotator_id)
-    )  # fmt: skip
-    return {annotator_id: (int(same), int(both)) for annotator_id, same, both in connection.execute(query)}
+    first = sa.select(_i.c.id).where(_i.c.study_id == study_id, _i.c.position < items)
+    pair = (_v.c.item_id, _v.c.arm_a, _v.c.arm_b)
+    both = sa.func.count().over(partition_by=pair) - 1
+    same = sa.func.count().over(partition_by=(*pair, _v.c.winner)) - 1
+    vote = (
+        sa.select(_v.c.annotator_id, same.label("same"), both.label("both"))
+        .where(_v.c.study_id == study_id, _v.c.item_id.in_(first))
+        .subquery()
+    )
+    query = sa.select(vote.c.annotator_id, sa.func.sum(vote.c.same), sa.func.sum(vote.c.both))
+    return {
+        annotator_id: (int(alike), int(others))
+        for annotator_id, alike, others in connection.execute(query.group_by(vote.c.annotator_id))
+        if others
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +159,26 @@ def first_votes(
 ) -> list[FirstVote]:
     """The first `most` votes (all for None) of each of these people on the pair, in the order they came."""
     found: list[FirstVote] = []
-    for annotator_id in people:
-        query = (
-            sa.select(_v.c.id, _v.c.annotator_id, _v.c.item_id, _v.c.winner)
-            .where(_v.c.study_id == study_id, _v.c.annotator_id == annotator_id,
+    turn = sa.func.row_number().over(partition_by=_v.c.annotator_id, order_by=_v.c.id).label("turn")
+    for start in range(0, len(people), _CHUNK):
+        on_pair = (
+            sa.select(_v.c.id, turn)
+            .where(_v.c.study_id == study_id, _v.c.annotator_id.in_(people[start : start + _CHUNK]),
                    _v.c.arm_a == pair[0], _v.c.arm_b == pair[1])
-            .order_by(_v.c.id)
-        )  # fmt: skip
-        found += [FirstVote(*row) for row in connection.execute(query.limit(most) if most else query)]
+        ).subquery()  # fmt: skip
+        query = sa.select(_v.c.id, _v.c.annotator_id, _v.c.item_id, _v.c.winner).join(on_pair, on_pair.c.id == _v.c.id)
+        found += [FirstVote(*row) for row in connection.execute(query.where(on_pair.c.turn <= most) if most else query)]
     return sorted(found, key=lambda vote: vote.id)
 
 
 def people_who_voted(connection: Connection, study_id: str) -> list[str]:
-    """The ids of everyone with a vote in the study."""
-    query = sa.select(_v.c.annotator_id).where(_v.c.study_id == study_id).distinct()
+    """The ids of everyone with a vote in the study, from one to the next: their votes are not walked through."""
+    mine = sa.select(sa.func.min(_v.c.annotator_id)).where(_v.c.study_id == study_id)
+    people = mine.cte("people", recursive=True)
+    who = people.columns[0]
+    after = mine.where(_v.c.annotator_id > who).correlate(people).scalar_subquery()
+    people = people.union_all(sa.select(after).where(who.is_not(None)))
+    query = sa.select(people.columns[0]).where(people.columns[0].is_not(None))
     return [annotator_id for (annotator_id,) in connection.execute(query)]
 
 
@@ -198,15 +196,13 @@ def answers_in_force(
         yield row[0], row[1], row[2], row[3]
 
 
-def answers_on_items(
-    connection: Connection, study_id: str, item_ids: Sequence[str]
-) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+def answers_on_items(connection: Connection, item_ids: Sequence[str]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """(item, annotator, answer, what was said) of the answers in force on these items."""
     a = schema.answers
     query = (
         sa.select(_t.c.item_id, _t.c.annotator_id, a.c.id, a.c.said)
-        .join(_t, _t.c.answer_id == a.c.id)
-        .where(a.c.study_id == study_id, a.c.item_id.in_(item_ids), _t.c.purpose == "item")
+        .join(a, a.c.id == _t.c.answer_id)
+        .where(_t.c.item_id.in_(item_ids), _t.c.purpose == "item", _t.c.status == "answered")
         .order_by(a.c.id)
     )
     for row in connection.execute(query):
@@ -216,7 +212,7 @@ def answers_on_items(
 def items_complete(connection: Connection, study_id: str, overlap: int) -> int:
     """How many items have all the answers they are to have."""
     query = sa.select(sa.func.count()).where(
-        _i.c.study_id == study_id, _i.c.purpose == "item", _i.c.answered >= overlap
+        _i.c.study_id == study_id, _i.c.status == "ready", _i.c.purpose == "item", _i.c.answered >= overlap
     )
     return int(connection.execute(query).scalar_one())
 
@@ -224,12 +220,16 @@ def items_complete(connection: Connection, study_id: str, overlap: int) -> int:
 def tags_of(connection: Connection, study_id: str) -> list[str]:
     """The tags of a study's items, sorted."""
     query = (
-        sa.select(_i.c.tag).where(_i.c.study_id == study_id, _i.c.tag != "").distinct().order_by(_i.c.tag).limit(100)
+        sa.select(_i.c.tag)
+        .where(_i.c.study_id == study_id, sa.text("tag <> ''"))
+        .distinct()
+        .order_by(_i.c.tag)
+        .limit(100)
     )
     return [tag for (tag,) in connection.execute(query)]
 
 
 def flagged(connection: Connection, study_id: str) -> list[tuple[str, str]]:
-    """(item, note) of every flag, oldest first."""
+    """(item, note) of the flags, oldest first."""
     query = sa.select(_t.c.item_id, _t.c.flag).where(_t.c.study_id == study_id, sa.text("flag <> ''"))
     return [(item_id, note) for item_id, note in connection.execute(query.order_by(_t.c.id).limit(500))]

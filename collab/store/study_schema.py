@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Float,
     ForeignKey,
     Index,
@@ -20,6 +21,9 @@ from sqlalchemy import (
 )
 
 from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, ref
+
+DWELL_STEP_MS = 500  # how finely the time on an item is counted
+DWELL_STEPS = 600  # beyond five minutes all count alike
 
 studies = make_table(
     "studies",
@@ -86,6 +90,15 @@ study_items = make_table(
         sqlite_where=text("status = 'waiting'"),
         postgresql_where=text("status = 'waiting'"),
     ),
+    # how many are there in which state, and have had how many answers
+    Index("ix_study_items_state", "study_id", "status", "purpose", "answered"),
+    Index(
+        "ix_study_items_tag",
+        "study_id",
+        "tag",
+        sqlite_where=text("tag <> ''"),
+        postgresql_where=text("tag <> ''"),
+    ),
     # what can still be served, in the order of serving: the next item is the first of a range, however large the study
     Index(
         "ix_study_items_free",
@@ -106,6 +119,10 @@ study_items = make_table(
     ),
 )
 
+_DWELL_STEP = (
+    f"CASE WHEN dwell_ms >= {DWELL_STEP_MS * DWELL_STEPS} THEN {DWELL_STEPS} ELSE dwell_ms / {DWELL_STEP_MS} END"
+)
+
 tasks = make_table(
     "tasks",
     ref("study_id", "studies"),
@@ -121,6 +138,7 @@ tasks = make_table(
     Column("answer_id", String(36), nullable=True),
     Column("answered_at", Microseconds, nullable=True),
     Column("dwell_ms", Integer, nullable=True),
+    Column("dwell_step", Integer, Computed(_DWELL_STEP, persisted=True), nullable=True),
     Column("matched", Boolean, nullable=True),
     Column("revealed_at", Microseconds, nullable=True),
     Column("reason", Text, nullable=False),
@@ -128,9 +146,10 @@ tasks = make_table(
     UniqueConstraint("token"),
     # nobody is given an item twice, but for the one deliberate repeat
     UniqueConstraint("item_id", "annotator_id", "purpose"),
-    Index("ix_tasks_work", "study_id", "annotator_id", "status", "purpose", "matched", "dwell_ms"),
+    # all that is told of people's work, in the order in which it is added up; `answered_at` only comes along
+    Index("ix_tasks_work", "study_id", "annotator_id", "status", "purpose", "matched", "dwell_step", "answered_at"),
     Index(None, "study_id", "answered_at"),
-    Index("ix_tasks_flagged", "study_id", sqlite_where=text("flag <> ''"), postgresql_where=text("flag <> ''")),
+    Index("ix_tasks_flagged", "study_id", "id", sqlite_where=text("flag <> ''"), postgresql_where=text("flag <> ''")),
     Index(
         "ix_tasks_leased",
         "study_id",
@@ -151,7 +170,6 @@ answers = Table(
     ref("item_id", "study_items"),
     ref("task_id", "tasks"),
     Column("said", Json, nullable=False),
-    Index(None, "study_id", "item_id"),
 )
 
 # What answers in force say about pairs of arms: worked out from `answers`, so that a million can be counted at once.
@@ -175,9 +193,9 @@ votes = Table(
     CheckConstraint("arm_a < arm_b", name="arms"),
     CheckConstraint("winner BETWEEN 1 AND 4", name="winner"),
     Index(None, "answer_id"),
-    Index("ix_votes_counting", "study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight", "side"),
+    # each holds all that its question needs, in the order in which it is added up
+    Index("ix_votes_counting", "study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag", "weight"),
     Index("ix_votes_items", "study_id", "item_id", "arm_a", "arm_b", "winner", "annotator_id"),
-    Index("ix_votes_first", "study_id", "annotator_id", "id"),
 )
 
 study_decisions = make_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from collab.checks import is_id
@@ -12,7 +13,7 @@ from collab.types import Output, Study, StudyItem, Task
 from collab.workspace import Workspace
 
 LINK_PREFIX = "?study="  # what stands before a study's link in the page's address
-_TOKEN_LIMIT = 64
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what tokens, links and ids are made of: a database takes no other words
 _ADDRESS_LIMIT = 500
 
 
@@ -28,7 +29,7 @@ def find_study(ws: Workspace, visitor: Visitor, name: object) -> Study:
     Raises NotFound, alike for unknown studies and for those that the visitor was not given the link of.
     """
     text = name.rpartition(LINK_PREFIX)[2] if isinstance(name, str) and len(name) <= _ADDRESS_LIMIT else ""
-    if text and (by_link := ws.store.find(Study, link=text)):
+    if _TOKEN.fullmatch(text) and (by_link := ws.store.find(Study, link=text)):
         return by_link[0]
     found = ws.store.find(Study, id=text) if is_id(text) else []
     if found and (found[0].access == "open" or visitor.is_owner or _takes_part(ws, visitor, found[0])):
@@ -50,8 +51,8 @@ def _takes_part(ws: Workspace, visitor: Visitor, study: Study) -> bool:
 
 def own_task(ws: Workspace, visitor: Visitor, token: object, *, connection: Any = None) -> Task:
     """The visitor's task by its token. Raises NotFound, alike for unknown tokens and for other people's."""
-    text = token if isinstance(token, str) and len(token) <= _TOKEN_LIMIT else ""
-    found = ws.store.find(Task, token=text, connection=connection) if text else []
+    known = isinstance(token, str) and _TOKEN.fullmatch(token)
+    found = ws.store.find(Task, token=token, connection=connection) if known else []
     if not found or found[0].annotator_id != visitor.annotator_id:
         raise NotFound(f"There is no task “{str(token)[:60]}” of yours: take the next one.")
     return found[0]

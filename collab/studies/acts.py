@@ -26,15 +26,18 @@ def act_of(
     dwell_ms: int | None = None,
     comment: str = "",
     blind: bool = True,
+    annotator_id: str = "",
+    **row: Any,
 ) -> Act:
     """The act, its annotator and place in the chain still to be filled in. outputs, left: in the item's order.
 
+    row: its id and moment, where they and the annotator are known already.
     Of a rating's questions the first of stars is the score, the first of thumbs the thumb, further stars are aspects,
     the choices are tags; all of it stands in the answer under its own name.
     """
     common: dict[str, Any] = {
-        "annotator_id": "", "subject": subject_of(task_id), "generation_id": outputs[0].generation_id,
-        "task_id": task_id,
+        "annotator_id": annotator_id, "subject": subject_of(task_id), "generation_id": outputs[0].generation_id,
+        "task_id": task_id, **row,
     }  # fmt: skip
     match task:
         case "compare":

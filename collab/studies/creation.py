@@ -164,15 +164,20 @@ def new_study(asked: Asked, modality: Modality, spec: StudySpec, visitor: Visito
     return replace(made, id=study_id) if study_id else made
 
 
-def in_serving_order(items: Sequence[StudyItem], gold: Sequence[StudyItem], seed: int) -> Iterator[StudyItem]:
-    """The items with their positions shuffled by `seed`, gold after them in its own order."""
+def serving_order(items: int, seed: int) -> list[int]:
+    """The position of each of so many items, shuffled by `seed`. Raises InvalidStudy for none and for too many."""
     if not items:
         raise InvalidStudy("The study has no items: give it cases, outputs or rows to judge.")
-    if len(items) > ITEMS_LIMIT:
-        raise InvalidStudy(f"The study would have {len(items):,} items: at most {ITEMS_LIMIT:,} are possible.")
-    order = list(range(len(items)))
+    if items > ITEMS_LIMIT:
+        raise InvalidStudy(f"The study would have {items:,} items: at most {ITEMS_LIMIT:,} are possible.")
+    order = list(range(items))
     Random(seed).shuffle(order)
-    for item, position in zip(items, order, strict=True):
+    return order
+
+
+def in_serving_order(items: Sequence[StudyItem], gold: Sequence[StudyItem], seed: int) -> Iterator[StudyItem]:
+    """The items with their positions shuffled by `seed`, gold after them in its own order."""
+    for item, position in zip(items, serving_order(len(items), seed), strict=True):
         yield replace(item, position=position)
     for number, item in enumerate(gold):
         yield replace(item, position=len(items) + number)

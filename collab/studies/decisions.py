@@ -66,7 +66,7 @@ def check_excluded(ws: Workspace, annotator_ids: object, reason: object) -> tupl
         raise InvalidStudy("Whom to leave out must be a list of annotators.")
     known = {a.id for a in ws.store.find(Annotator, id=[i for i in annotator_ids if is_id(i)])}
     for annotator_id in annotator_ids:
-        if annotator_id not in known:
+        if not is_id(annotator_id) or annotator_id not in known:
             raise InvalidStudy(f"There is no annotator “{str(annotator_id)[:60]}”: choose from the list.")
     said = clean_text(reason, "reason", limit=REASON_LIMIT, error=InvalidStudy).strip()
     if known and not said:

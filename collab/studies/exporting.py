@@ -7,19 +7,25 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from collab.collector import paused_collector
 from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
-from collab.store.export_queries import GivenAnswer, Origin, given_answers, origins_of
+from collab.store.export_queries import GivenAnswer, Origin, ReadyItem, given_answers, origins_of, ready_items
 from collab.studies.decisions import filter_in_force
 from collab.studies.names import pseudonym
 from collab.studies.presenting import questions_json
 from collab.studies.said import as_shown
 from collab.studies.spec import read_spec
-from collab.types import ModelVersion, PromptVersion, Study, StudyArm, StudyItem
+from collab.types import ModelVersion, PromptVersion, Study, StudyArm
 from collab.workspace import Workspace
 
 
 def export_study(ws: Workspace, study: Study) -> JudgedSet:
     """Everything that was judged and answered, people the owner left out aside. Annotators are pseudonyms."""
+    with paused_collector():
+        return _export(ws, study)
+
+
+def _export(ws: Workspace, study: Study) -> JudgedSet:
     spec = read_spec(study.spec)
     with ws.store.reading() as connection:
         without = filter_in_force(ws, study, connection=connection).excluded
@@ -27,7 +33,7 @@ def export_study(ws: Workspace, study: Study) -> JudgedSet:
         for answer in given_answers(connection, study.id):
             if answer.annotator_id not in without:
                 answers.setdefault(answer.item_id, []).append(answer)
-        items = ws.store.find(StudyItem, study_id=study.id, purpose="item", status="ready", connection=connection)
+        items = ready_items(connection, study.id)
         origins = origins_of(connection, list({output for item in items for output in item.outputs}))
         arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
         revisions = _revisions(ws, origins, connection)
@@ -42,7 +48,7 @@ def export_study(ws: Workspace, study: Study) -> JudgedSet:
         question=spec.question,
         guidelines=spec.guidelines,
         questions=tuple(questions_json(spec)),
-        items=[reader.item(item, answers.get(item.id, ())) for item in sorted(items, key=lambda i: i.cells[0][1:])],
+        items=[reader.item(item, answers.get(item.id, ())) for item in items],
         notes=notes,
     )
 
@@ -58,7 +64,7 @@ class _Reader:
         self.revisions, self.imported = revisions, imported
         self._pseudonyms: dict[str, str] = {}
 
-    def item(self, item: StudyItem, answers: Sequence[GivenAnswer]) -> JudgedItem:
+    def item(self, item: ReadyItem, answers: Sequence[GivenAnswer]) -> JudgedItem:
         origins = [self.origins[output_id] for output_id in item.outputs]
         came_from_file = origins[0].prompt_version_id in self.imported
         messages = tuple(origins[0].inputs.get("messages", ())) if came_from_file else ()

@@ -6,23 +6,26 @@ its own; each output a finished generation. Rows are written in bulk. Reads no f
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from collab.collector import paused_collector
 from collab.errors import InvalidImport
 from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
 from collab.generation import ensure_annotator, own_outputs
 from collab.identity import Visitor
 from collab.prompts import Wording
-from collab.store import Conflict
+from collab.store import Conflict, schema
+from collab.store.records import insert_copies, insert_values
 from collab.studies.acts import act_of
 from collab.studies.arms import stratum_of
-from collab.studies.said import read_answer, vote_rows
+from collab.studies.said import WINNER_CODES, arm_votes, read_answer
 from collab.studies.spec import StudySpec
 from collab.types import (
     Act,
@@ -38,12 +41,21 @@ from collab.types import (
     StudyArm,
     StudyItem,
     Task,
+    new_id,
     now,
 )
 from collab.workspace import Workspace
 
 _PEOPLE = uuid.UUID("0c3c7c3e-64b5-5b7a-9a5e-3f3e0f6a1b44")  # namespace of annotators known only from files
 _WORDING = "{prompt}"
+_AT_ONCE = 2_000  # items whose rows are made and written together: few enough to stay in the processor's cache
+# what rows of an import do not share
+_GENERATION = ("id", "model_version_id", "variables", "inputs", "rendered", "settings", "seed")
+_ITEM = ("id", "position", "cells", "outputs", "context", "stratum", "tag", "room", "answered")
+_TASK = ("id", "created_at", "item_id", "annotator_id", "token", "arrangement", "lease_until", "answer_id",
+         "answered_at", "dwell_ms")  # fmt: skip
+_ANSWER = ("id", "created_at", "item_id", "task_id", "said")
+_VOTE = ("answer_id", "item_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "voted_at")
 
 
 def store_set(ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, judged: JudgedSet,
@@ -52,61 +64,86 @@ def store_set(ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, ju
 
     Raises InvalidImport for an answer that its item does not take, naming the item.
     """
-    from collab.studies.creation import in_serving_order
+    from collab.studies.creation import serving_order
 
-    has_answers = any(item.answers for item in judged.items)
-    study = replace(study, status="closed" if has_answers else "open")
-    builder = _Builder(ws, visitor, study, spec, judged.title)
+    positions = serving_order(len(judged.items), spec.seed)
+    answered = sum(len(item.answers) for item in judged.items)
+    study = replace(study, status="closed" if answered else "open", items=len(positions), answered=answered)
     for attempt in range(3):
+        builder = _Builder(ws, visitor, study, spec, judged.title)
         try:
-            with ws.store.writing() as connection:
+            with ws.store.writing() as connection, paused_collector():
                 ensure_annotator(ws, visitor, connection)
+                ws.store.add(study, connection=connection)
+                builder.people(judged, connection)
                 builder.arms(judged, connection)
-                items = [builder.item(number, item) for number, item in enumerate(judged.items, 1)]
-                kept = list(in_serving_order(items, builder.gold_items(gold, connection), spec.seed))
-                for number, (item, source) in enumerate(zip(kept, judged.items, strict=False), 1):
-                    for answer in source.answers:
-                        builder.answer(number, item, answer)
-                answered = {item_id: 0 for item_id in {task.item_id for task in builder.tasks}}
-                for task in builder.tasks:
-                    answered[task.item_id] += 1
-                kept = [_with_answers(item, answered.get(item.id, 0)) for item in kept]
-                builder.people(connection)
-                study = replace(study, items=len(items), answered=len(builder.tasks))
-                ws.store.add(study, *builder.parents, *builder.generations, *builder.outputs,
-                             *builder.study_arms, *kept, *builder.tasks, *builder.acts, *builder.answers,
-                             connection=connection)  # fmt: skip
-                ws.store.add_votes(builder.votes, connection=connection)
+                gold_rows = builder.gold(gold, connection, at=len(positions))
+                for start in range(0, len(positions), _AT_ONCE):
+                    for at, item in enumerate(judged.items[start : start + _AT_ONCE], start):
+                        builder.item(at + 1, item, positions[at])
+                    builder.write(connection)
+                ws.store.add(*gold_rows, connection=connection)
             return study
         except Conflict:
             if attempt == 2:
                 raise
-            builder = _Builder(ws, visitor, study, spec, judged.title)
     raise AssertionError("unreachable")
 
 
-def _with_answers(item: StudyItem, answered: int) -> StudyItem:
-    return replace(item, room=max(0, item.room - answered), answered=answered) if answered else item
-
-
 class _Builder:
-    """Gathers the rows of one import, in the order in which they refer to each other."""
+    """Gathers the rows of one import, and writes them in the order in which they refer to each other."""
 
     def __init__(self, ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, title: str) -> None:
         self.ws, self.visitor, self.study, self.spec, self.title = ws, visitor, study, spec, title
-        self.parents: list[Row] = []
-        self.generations: list[Generation] = []
-        self.outputs: list[Output] = []
-        self.study_arms: list[StudyArm] = []
-        self.tasks: list[Task] = []
-        self.acts: list[Act] = []
-        self.answers: list[Answer] = []
-        self.votes: list[dict[str, Any]] = []
+        self._moment, self._ids = now(), _ids()
         self._version_id = ""
         self._models: dict[str, ModelVersion] = {}
         self._arm_of: dict[str, int] = {}
-        self._outputs_of: dict[str, list[Output]] = {}
         self._annotators: dict[str, str] = {}
+        self._parents: list[Row] = []
+        self._generations: list[Any] = []
+        self._outputs: list[Output] = []
+        self._items: list[Any] = []
+        self._tasks: list[Any] = []
+        self._acts: list[Act] = []
+        self._answers: list[Any] = []
+        self._votes: list[Any] = []
+
+    def write(self, connection: Connection) -> None:
+        """Write what has been gathered since the last time, what others refer to first."""
+        common: dict[str, Any] = {"created_at": self._moment, "study_id": self.study.id}
+        generation = Generation(
+            created_at=self._moment, prompt_version_id=self._version_id, model_version_id="", settings={}, seed=0,
+            count=1, status="done", requested_by=self.visitor.annotator_id, origin="imported",
+        )  # fmt: skip
+        item = StudyItem(**common, position=0, status="ready", cells=(), room=0)
+        task = Task(**common, item_id="", annotator_id="", token="", arrangement=(), status="answered",
+                    lease_until=self._moment)  # fmt: skip
+        answer = Answer(**common, item_id="", task_id="", said={})
+        self.ws.store.add(*self._parents, connection=connection)
+        insert_copies(connection, generation, _GENERATION, self._generations)
+        self.ws.store.add(*self._outputs, connection=connection)
+        insert_copies(connection, item, _ITEM, self._items)
+        insert_copies(connection, task, _TASK, self._tasks)
+        self.ws.store.add(*self._acts, connection=connection)
+        insert_copies(connection, answer, _ANSWER, self._answers)
+        same = {"study_id": self.study.id, "side": 0, "weight": 1.0}
+        insert_values(connection, schema.votes, same, _VOTE, self._votes)
+        for written in (self._parents, self._generations, self._outputs, self._items, self._tasks, self._acts,
+                        self._answers, self._votes):  # fmt: skip
+            written.clear()
+
+    def people(self, judged: JudgedSet, connection: Connection) -> None:
+        """The annotators, known only by the name in a file: the same name is the same person in every import."""
+        names = dict.fromkeys(answer.annotator for item in judged.items for answer in item.answers)
+        self._annotators = {name: str(uuid.uuid5(_PEOPLE, name)) for name in names}
+        ids, known = list(self._annotators.values()), set[str]()
+        for start in range(0, len(ids), _AT_ONCE):
+            some = self.ws.store.find(Annotator, id=ids[start : start + _AT_ONCE], connection=connection)
+            known.update(annotator.id for annotator in some)
+        for name, annotator_id in self._annotators.items():
+            if annotator_id not in known:
+                self._parents.append(Annotator(id=annotator_id, display_name=name[:80]))
 
     def arms(self, judged: JudgedSet, connection: Connection) -> None:
         """An arm for each system, in the order of first mention."""
@@ -114,7 +151,7 @@ class _Builder:
         for position, name in enumerate(names):
             self._arm_of[name] = position
             model = self._model(name, connection)
-            self.study_arms.append(
+            self._parents.append(
                 StudyArm(study_id=self.study.id, position=position, name=name[:80] or "unnamed",
                          prompt_version_id=self._version(), model_version_id=model.id)
             )  # fmt: skip
@@ -127,7 +164,7 @@ class _Builder:
                 prompt_id=prompt.id, text=_WORDING, origin="imported", content_sha256=wording.sha256,
                 created_by=self.visitor.annotator_id,
             )  # fmt: skip
-            self.parents += [prompt, version]
+            self._parents += [prompt, version]
             self._version_id = version.id
         return self._version_id
 
@@ -146,48 +183,39 @@ class _Builder:
                 self._models[name] = found[0]
             else:
                 self._models[name] = ModelVersion(name=name or "unnamed", **identity)
-                self.parents.append(self._models[name])
+                self._parents.append(self._models[name])
         return self._models[name]
 
-    def item(self, number: int, item: JudgedItem) -> StudyItem:
-        outputs = [self.output(number, item.prompt, item.messages, output) for output in item.outputs]
+    def item(self, number: int, item: JudgedItem, position: int) -> None:
+        """An item with its outputs and what was answered about it. number: its place in the file, from 1."""
+        outputs = [self._output(item.prompt, item.messages, output) for output in item.outputs]
         arms = [self._arm_of[output.arm] for output in item.outputs]
         turns = [(str(m.get("role", "")), str(m.get("content", ""))) for m in item.messages]
-        made = StudyItem(
-            study_id=self.study.id,
-            position=0,
-            status="ready",
-            cells=tuple((arm, number - 1, sample) for sample, arm in enumerate(arms)),
-            outputs=tuple(output.id for output in outputs),
-            context=(*turns, *((("prompt", item.prompt),) if item.prompt else ())),
-            stratum=stratum_of(self.study.task, arms) if len(self._arm_of) <= 99 else "",
-            tag=item.tag[:80],
-            room=self.spec.overlap,
+        item_id = next(self._ids)
+        cells = [(arm, number - 1, sample) for sample, arm in enumerate(arms)]
+        context = [*turns, ("prompt", item.prompt)] if item.prompt else turns
+        stratum = stratum_of(self.study.task, arms) if len(self._arm_of) <= 99 else ""
+        tag, answered = item.tag[:80], len(item.answers)
+        room = max(0, self.spec.overlap - answered)
+        self._items.append(
+            (item_id, position, cells, [output.id for output in outputs], context, stratum, tag, room, answered)
         )
-        self._outputs_of[made.id] = outputs
-        return made
+        for answer in item.answers:
+            self._answer(number, item_id, arms, tag, outputs, answer)
 
-    def output(self, number: int, prompt: str, messages: Sequence[Mapping[str, Any]], given: JudgedOutput) -> Output:
+    def _output(self, prompt: str, messages: Sequence[Mapping[str, Any]], given: JudgedOutput) -> Output:
         """The output with a finished generation that it came from."""
-        seed = given.seed or 0
+        seed, generation_id = given.seed or 0, next(self._ids)
         inputs: dict[str, Any] = {"messages": [dict(m) for m in messages]} if messages else {}
         if given.turns:
             inputs["turns"] = [dict(turn) for turn in given.turns]
-        generation = Generation(
-            prompt_version_id=self._version(),
-            model_version_id=self._models[given.arm].id,
-            variables={"prompt": prompt},
-            inputs=inputs,
-            rendered=prompt,
-            settings=dict(given.settings),
-            seed=seed,
-            count=1,
-            status="done",
-            requested_by=self.visitor.annotator_id,
-            origin="imported",
+        self._generations.append(
+            (generation_id, self._models[given.arm].id, {"prompt": prompt}, inputs, prompt, given.settings, seed)
         )
         output = Output(
-            generation_id=generation.id,
+            id=next(self._ids),
+            created_at=self._moment,
+            generation_id=generation_id,
             position=0,
             seed=seed,
             text=given.text if given.image is None else None,
@@ -195,68 +223,48 @@ class _Builder:
             media_type="image/png" if given.image is not None else "text/plain",
             finish_reason="stop",
         )
-        self.generations.append(generation)
-        self.outputs.append(output)
+        self._outputs.append(output)
         return output
 
-    def answer(self, number: int, item: StudyItem, given: JudgedAnswer) -> None:
+    def _answer(
+        self, number: int, item_id: str, arms: Sequence[int], tag: str, outputs: Sequence[Output], given: JudgedAnswer
+    ) -> None:
         """The task, act, answer and votes of one judgement."""
-        outputs, study = self._outputs_of[item.id], self.study
+        task, arrangement = self.study.task, range(len(outputs))
         try:
-            said = read_answer(study.task, self.spec.questions, given.answer, outputs, range(len(outputs)))
+            said = read_answer(task, self.spec.questions, given.answer, outputs, arrangement)
         except Exception as error:
             raise InvalidImport(f"Item {number}: {error}") from error
-        at = given.at or now()
-        annotator_id = self.annotator(given.annotator)
-        task = Task(
-            created_at=at, study_id=study.id, item_id=item.id, annotator_id=annotator_id,
-            token=secrets.token_urlsafe(16), arrangement=tuple(range(len(outputs))), status="answered",
-            lease_until=at, answered_at=at, dwell_ms=given.dwell_ms,
+        at, who = given.at or self._moment, self._annotators[given.annotator]
+        task_id, act_id, token = next(self._ids), next(self._ids), secrets.token_urlsafe(16)
+        self._tasks.append((task_id, at, item_id, who, token, [*arrangement], at, act_id, at, given.dwell_ms))
+        self._acts.append(
+            act_of(task, self.spec.questions, said, outputs, task_id=task_id, dwell_ms=given.dwell_ms,
+                   comment=given.comment, blind=given.blind, annotator_id=who, id=act_id, created_at=at)
         )  # fmt: skip
-        act = act_of(study.task, self.spec.questions, said, outputs, task_id=task.id, dwell_ms=given.dwell_ms,
-                     comment=given.comment, blind=given.blind)  # fmt: skip
-        act = replace(act, annotator_id=annotator_id, created_at=at)
-        self.tasks.append(replace(task, answer_id=act.id))
-        self.acts.append(act)
-        self.answers.append(
-            Answer(id=act.id, created_at=at, study_id=study.id, item_id=item.id, task_id=task.id, said=said)
-        )
-        self.votes += vote_rows(study, item, task, said, act.id, side_known=False)
+        self._answers.append((act_id, at, item_id, task_id, said))
+        for vote in arm_votes(task, said, arms):
+            winner = WINNER_CODES[vote.winner]
+            self._votes.append((act_id, item_id, who, vote.arm_a, vote.arm_b, winner, tag, at))
 
-    def annotator(self, name: str) -> str:
-        """The id of somebody known only by the name in a file: the same for the same name."""
-        if name not in self._annotators:
-            self._annotators[name] = str(uuid.uuid5(_PEOPLE, name))
-        return self._annotators[name]
+    def gold(self, gold: Sequence[Mapping[str, Any]], connection: Connection, *, at: int = 0) -> list[StudyItem]:
+        """The gold items, to be written after all else; their positions are counted from `at`."""
+        return [self._gold(number, entry, connection, at) for number, entry in enumerate(gold, 1)]
 
-    def people(self, connection: Connection) -> None:
-        """The annotators that are not there yet, before everything that names them."""
-        known = {a.id for a in self.ws.store.find(Annotator, id=list(self._annotators.values()), connection=connection)}
-        fresh = [
-            Annotator(id=annotator_id, display_name=name[:80])
-            for name, annotator_id in self._annotators.items()
-            if annotator_id not in known
-        ]
-        self.parents = [*fresh, *self.parents]
-
-    def gold_items(self, gold: Sequence[Mapping[str, Any]], connection: Connection) -> list[StudyItem]:
-        return [self._gold(number, entry, connection) for number, entry in enumerate(gold, 1)]
-
-    def _gold(self, number: int, entry: Mapping[str, Any], connection: Connection) -> StudyItem:
+    def _gold(self, number: int, entry: Mapping[str, Any], connection: Connection, at: int) -> StudyItem:
         from collab.studies.gold import check_expected, gold_prompt, gold_texts
 
         prompt = gold_prompt(entry, number)
         if ids := entry.get("output_ids"):
             outputs = own_outputs(self.ws, self.visitor, ids)
         else:
+            self._version()
             self._model("gold", connection)
-            outputs = [
-                self.output(number, prompt, (), JudgedOutput(arm="gold", text=text))
-                for text in gold_texts(entry, number)
-            ]
+            texts = gold_texts(entry, number)
+            outputs = [self._output(prompt, (), JudgedOutput(arm="gold", text=text)) for text in texts]
         return StudyItem(
             study_id=self.study.id,
-            position=0,
+            position=at + number - 1,
             purpose="gold",
             status="ready",
             cells=tuple((-1, number - 1, sample) for sample in range(len(outputs))),
@@ -273,6 +281,17 @@ def gold_items(
 ) -> list[StudyItem]:  # fmt: skip
     """The gold items of a study, their inline texts stored as outputs of a model called “gold”."""
     builder = _Builder(ws, visitor, study, spec, f"Gold of {study.title}")
-    items = builder.gold_items(gold, connection)
-    ws.store.add(*builder.parents, *builder.generations, *builder.outputs, connection=connection)
+    items = builder.gold(gold, connection)
+    builder.write(connection)
     return items
+
+
+def _ids() -> Iterator[str]:
+    """Fresh UUIDv7s of one moment, each one more than the one before (RFC 9562, section 6.2, method 2).
+
+    Half a million drawn one by one would take seconds; the last 48 bits leave room for 2**47 of them.
+    """
+    first = new_id()
+    head = first[:24]
+    for tail in itertools.count(int(first[24:], 16) >> 1):
+        yield f"{head}{tail:012x}"

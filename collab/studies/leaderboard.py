@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from collab.errors import InvalidStudy
+from collab.store.study_queries import CountedVotes
 from collab.studies.pairs import counted
 from collab.types import ModelVersion, PromptVersion, Study, StudyArm
 from collab.workspace import Workspace
@@ -58,11 +59,12 @@ def _grouped(ids: Sequence[str], names: dict[str, str]) -> Grouping:
 
 def leaderboard(
     ws: Workspace, study: Study, arms: Sequence[StudyArm], *, by: str = "arm", tag: str = "",
-    without: Collection[str] = (), connection: Connection,
+    without: Collection[str] = (), rows: Sequence[CountedVotes] | None = None, connection: Connection,
 ) -> tuple[Json, Json]:  # fmt: skip
-    """The leaderboard and the win matrix as the page draws them."""
+    """The leaderboard and the win matrix as the page draws them. rows: all votes, where they are counted already."""
     groups = grouping(ws, arms, by, connection)
-    counts = counted(ws, study, groups.names, group_of=groups.group_of, tag=tag, without=without, connection=connection)
+    counts = counted(ws, study, groups.names, group_of=groups.group_of, tag=tag, without=without, rows=rows,
+                     connection=connection)  # fmt: skip
     return _board(counts, by, tag), _matrix(counts)
 
 

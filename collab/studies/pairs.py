@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
 
-from collab.store.study_queries import counted_votes
+from collab.store.study_queries import CountedVotes, counted_votes
 from collab.studies.arms import stratum_of
 from collab.types import Study, StudyArm
 from collab.workspace import Workspace
@@ -20,15 +20,20 @@ OUTCOMES = {1: 1.0, 2: 0.0, 3: 0.5, 4: 0.5}  # of arm_a, by schema.votes' winner
 
 def counted(
     ws: Workspace, study: Study, names: Sequence[str], *, group_of: Sequence[int] | None = None, tag: str = "",
-    without: Collection[str] = (), connection: Connection | None = None,
+    without: Collection[str] = (), rows: Sequence[CountedVotes] | None = None, connection: Connection | None = None,
 ) -> PairCounts:  # fmt: skip
     """The study's votes added up per annotator, without those of `without`.
 
-    names: of what is told apart; group_of: which of them each arm belongs to (default: the arms themselves).
+    names: of what is told apart; group_of: which of them each arm belongs to (default: the arms themselves); rows: all
+    votes of the study, where they have been counted before.
     """
     from collab.pair_counts import from_votes
 
-    rows = counted_votes(ws.store, study.id, tag=tag, without=without, connection=connection)
+    if rows is None or tag:
+        weighted = bool(study.spec["adaptive"])
+        rows = counted_votes(ws.store, study.id, tag=tag, without=without, weighted=weighted, connection=connection)
+    elif without:
+        rows = [row for row in rows if row.annotator_id not in without]
     place = group_of if group_of is not None else range(len(names))
     return from_votes(
         [place[row.arm_a] for row in rows],

@@ -8,14 +8,13 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from collab.store.result_queries import (
-    DWELL_STEP_MS,
     Work,
     agreement_with_others,
-    last_answers,
-    sides_of,
     vote_patterns,
     work_of,
 )
+from collab.store.study_queries import CountedVotes
+from collab.store.study_schema import DWELL_STEP_MS
 from collab.studies.names import names_of
 from collab.types import Study
 from collab.workspace import Workspace
@@ -28,14 +27,14 @@ _SIGNALS = {"gold": 0.7, "repeat": 0.7, "fast": 0.3, "side": 0.8}
 
 
 def annotators(
-    ws: Workspace, study: Study, work: Sequence[Work], excluded: Collection[str], connection: Connection
-) -> list[Json]:
+    ws: Workspace, study: Study, work: Sequence[Work], votes: Sequence[CountedVotes], excluded: Collection[str],
+    connection: Connection,
+) -> list[Json]:  # fmt: skip
     """One row a person, the busiest first, with what may be wrong in words."""
     by_person: dict[str, list[Work]] = {}
     for each in work:
         by_person.setdefault(each.annotator_id, []).append(each)
-    sides = sides_of(connection, study.id)
-    last = last_answers(connection, study.id)
+    sides = _sides(votes)
     like_others = agreement_with_others(connection, study.id, AGREEMENT_ITEMS)
     overall_s = median_s(answered_dwell(work))
     names = names_of(ws, list(by_person), connection=connection)
@@ -43,12 +42,20 @@ def annotators(
     for annotator_id, mine in by_person.items():
         row = _person(mine, sides.get(annotator_id, (0, 0)), like_others.get(annotator_id, (0, 0)), overall_s)
         if row["answers"] or annotator_id in excluded:
-            at = last.get(annotator_id)
+            at = max((each.last_at for each in mine if each.last_at), default=None)
             rows.append({
                 "annotator_id": annotator_id, "name": names[annotator_id], **row,
                 "last_at": at.isoformat(timespec="seconds") if at else None, "excluded": annotator_id in excluded,
             })  # fmt: skip
     return sorted(rows, key=lambda row: -row["answers"])
+
+
+def _sides(votes: Sequence[CountedVotes]) -> dict[str, tuple[int, int]]:
+    """How often each person chose the left and the right one."""
+    found: dict[str, list[int]] = {}
+    for row in votes:
+        found.setdefault(row.annotator_id, [0, 0, 0])[row.side] += row.votes
+    return {annotator_id: (left, right) for annotator_id, (_, left, right) in found.items()}
 
 
 def _person(

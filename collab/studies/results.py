@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from collab.store.result_queries import (
     items_complete,
     tags_of,
 )
-from collab.store.study_queries import item_states
+from collab.store.study_queries import CountedVotes, counted_votes, item_states
 from collab.studies.access import address_of
 from collab.studies.claims import claim
 from collab.studies.decisions import Filter, adjudicated, filter_in_force, queue_arrangement
@@ -36,6 +37,7 @@ from collab.views import Link
 from collab.workspace import Workspace
 
 Json = dict[str, Any]
+PAIRED = ("compare", "rank")  # tasks whose answers are votes
 QUEUE = 12  # items on which people disagree, shown at once
 
 
@@ -49,32 +51,50 @@ def study_results(
     Raises InvalidStudy for an unknown tag or grouping.
     """
     spec = read_spec(study.spec)
-    with ws.store.reading() as connection:
+    with ThreadPoolExecutor(1, "collab-results") as beside, ws.store.reading() as connection:
         chosen = filter_in_force(ws, study, connection=connection)
         without = frozenset() if all_people else chosen.excluded if without is None else without
         arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
         tags = tags_of(connection, study.id)
         if tag and tag not in tags:
             raise InvalidStudy(f"No item has the tag “{str(tag)[:40]}”: choose from the list.")
-        work = all_work(connection, study)
+        people = beside.submit(_work_and_agreement, ws, study, spec, without)
+        votes = counted_votes(ws.store, study.id, weighted=spec.adaptive, connection=connection)
         found: Json = {
             "study": _about(ws, study, spec, arms, tags, connection),
-            "annotators": annotators(ws, study, work, without, connection),
-            "time": {**_over_time(connection, study), "per_item_s": time_per_item(work)},
             "filter": _filter_json(chosen) if without else None,
             "leaderboard": None, "matrix": None, "evidence": None, "agreement": [], "questions": [], "edits": [],
             "adjudication": [],
         }  # fmt: skip
-        if study.task in ("compare", "rank"):
-            found |= _votes(ws, study, spec, arms, by, tag, without, connection)
+        if study.task in PAIRED:
+            found |= _votes(ws, study, spec, arms, votes, by, tag, without, connection)
             disputes = disputed_items(connection, study.id, limit=200) if study.task == "compare" else []
         else:
             judgements = read_judgements(ws, study, connection, without=without, tag=tag)
             found |= _judgements(study, spec, arms, judgements)
             disputes = disputed(spec.questions, judgements, limit=200) if study.task == "rate" else []
         found["adjudication"] = _queue(ws, study, spec, disputes, link, connection)
+        over_time = _over_time(connection, study)
+        work, agreement = people.result()
+        found["annotators"] = annotators(ws, study, work, votes, without, connection)
+        found["time"] = {**over_time, "per_item_s": time_per_item(work)}
+        found["agreement"] = agreement or found["agreement"]
         found["counts"] = _counts(study, spec, work, found, connection)
     return found
+
+
+def _work_and_agreement(
+    ws: Workspace, study: Study, spec: StudySpec, without: frozenset[str]
+) -> tuple[list[Work], list[Json]]:
+    """What people did and how far their votes agree: half of all reading, done beside the other half.
+
+    It reads a moment of its own, later than the others by less than a hundredth of a second. That may show an answer
+    here which is not in the leaderboard yet; nothing is worked out from both.
+    """
+    with ws.store.reading() as connection:
+        work = all_work(connection, study)
+        agreement = [vote_agreement(study, without, spec.question, connection)] if study.task in PAIRED else []
+        return work, agreement
 
 
 def _about(
@@ -107,10 +127,10 @@ def _distinct(failed: Sequence[StudyItem]) -> list[str]:
 
 
 def _votes(
-    ws: Workspace, study: Study, spec: StudySpec, arms: Sequence[StudyArm], by: str, tag: str,
-    without: Collection[str], connection: Connection,
+    ws: Workspace, study: Study, spec: StudySpec, arms: Sequence[StudyArm], votes: Sequence[CountedVotes], by: str,
+    tag: str, without: Collection[str], connection: Connection,
 ) -> Json:  # fmt: skip
-    board, matrix = leaderboard(ws, study, arms, by=by, tag=tag, without=without, connection=connection)
+    board, matrix = leaderboard(ws, study, arms, by=by, tag=tag, without=without, rows=votes, connection=connection)
     evidence = None
     if study.task == "compare" and len(arms) >= 2 and board["rows"]:
         challenger = _challenger(arms, board)
@@ -119,8 +139,7 @@ def _votes(
             evidence["sentence"] += (
                 " This arm was picked because it leads, so confirm it on fresh votes before acting on it."
             )
-    agreement = [vote_agreement(study, without, spec.question, connection)]
-    return {"leaderboard": board, "matrix": matrix, "evidence": evidence, "agreement": agreement}
+    return {"leaderboard": board, "matrix": matrix, "evidence": evidence}
 
 
 def _challenger(arms: Sequence[StudyArm], board: Json) -> int:
@@ -168,7 +187,7 @@ def _over_time(connection: Connection, study: Study) -> Json:
         return {"every": "hour", "votes": []}
     hourly = ends[1] - ends[0] <= timedelta(days=4)
     every = timedelta(hours=1) if hourly else timedelta(days=1)
-    counted = answers_over_time(connection, study.id, every)
+    counted = answers_over_time(connection, study.id, every, *ends)
     return {
         "every": "hour" if hourly else "day",
         "votes": [{"at": at.isoformat(timespec="minutes"), "n": number} for at, number in counted[-400:]],
@@ -187,7 +206,7 @@ def _queue(
     )}  # fmt: skip
     said: dict[str, list[tuple[str, Json]]] = {item_id: [] for item_id in open_ones}
     if open_ones:
-        for item_id, annotator_id, _, answer in answers_on_items(connection, study.id, open_ones):
+        for item_id, annotator_id, _, answer in answers_on_items(connection, open_ones):
             said[item_id].append((annotator_id, answer))
     names = names_of(ws, [who for answers in said.values() for who, _ in answers], connection=connection)
     return [

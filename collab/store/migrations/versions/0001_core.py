@@ -21,7 +21,9 @@ def upgrade() -> None:
         sa.Column("display_name", sa.String(length=80), nullable=False),
         sa.Column("origin", sa.String(length=16), nullable=False),
         sa.Column("consent_version", sa.String(length=32), nullable=False),
-        sa.CheckConstraint("origin IN ('local', 'anonymous', 'huggingface')", name=op.f("ck_annotators_origin")),
+        sa.CheckConstraint(
+            "origin = 'local' OR origin = 'anonymous' OR origin = 'huggingface'", name=op.f("ck_annotators_origin")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_annotators")),
     )
     op.create_table(
@@ -38,7 +40,7 @@ def upgrade() -> None:
         sa.Column("snapshot_id", sa.String(length=36), nullable=True),
         sa.Column("recipe", Json(), nullable=False),
         sa.Column("metrics", Json(), nullable=False),
-        sa.CheckConstraint("modality IN ('text', 'image')", name=op.f("ck_model_versions_modality")),
+        sa.CheckConstraint("modality = 'text' OR modality = 'image'", name=op.f("ck_model_versions_modality")),
         sa.ForeignKeyConstraint(["parent_id"], ["model_versions.id"], name=op.f("fk_model_versions_parent_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_versions")),
         sa.UniqueConstraint(
@@ -65,7 +67,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("modality", sa.String(length=8), nullable=False),
         sa.Column("created_by", sa.String(length=36), nullable=False),
-        sa.CheckConstraint("modality IN ('text', 'image')", name=op.f("ck_prompts_modality")),
+        sa.CheckConstraint("modality = 'text' OR modality = 'image'", name=op.f("ck_prompts_modality")),
         sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_prompts_created_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prompts")),
     )
@@ -84,7 +86,9 @@ def upgrade() -> None:
         sa.Column("rationale", sa.Text(), nullable=False),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
         sa.Column("created_by", sa.String(length=36), nullable=False),
-        sa.CheckConstraint("origin IN ('human', 'refiner', 'imported')", name=op.f("ck_prompt_versions_origin")),
+        sa.CheckConstraint(
+            "origin = 'human' OR origin = 'refiner' OR origin = 'imported'", name=op.f("ck_prompt_versions_origin")
+        ),
         sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_prompt_versions_created_by")),
         sa.ForeignKeyConstraint(["parent_id"], ["prompt_versions.id"], name=op.f("fk_prompt_versions_parent_id")),
         sa.ForeignKeyConstraint(["prompt_id"], ["prompts.id"], name=op.f("fk_prompt_versions_prompt_id")),
@@ -121,7 +125,8 @@ def upgrade() -> None:
         sa.Column("worker", sa.Text(), nullable=False),
         sa.Column("timings", Json(), nullable=False),
         sa.CheckConstraint(
-            "status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_generations_status")
+            "status = 'queued' OR status = 'running' OR status = 'done' OR status = 'failed' OR status = 'cancelled'",
+            name=op.f("ck_generations_status"),
         ),
         sa.ForeignKeyConstraint(
             ["model_version_id"], ["model_versions.id"], name=op.f("fk_generations_model_version_id")
@@ -155,7 +160,8 @@ def upgrade() -> None:
         sa.Column("supersedes_id", sa.String(length=36), nullable=True),
         sa.Column("request_id", sa.String(length=80), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('rating', 'preference', 'ranking', 'edit', 'retraction')", name=op.f("ck_feedback_kind")
+            "kind = 'rating' OR kind = 'preference' OR kind = 'ranking' OR kind = 'edit' OR kind = 'retraction'",
+            name=op.f("ck_feedback_kind"),
         ),
         sa.ForeignKeyConstraint(["annotator_id"], ["annotators.id"], name=op.f("fk_feedback_annotator_id")),
         sa.ForeignKeyConstraint(["generation_id"], ["generations.id"], name=op.f("fk_feedback_generation_id")),
@@ -230,7 +236,9 @@ def upgrade() -> None:
         sa.Column("dwell_ms", sa.Integer(), nullable=True),
         sa.Column("propensity", sa.Float(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=False),
-        sa.CheckConstraint("winner IN ('a', 'b', 'tie', 'both_bad')", name=op.f("ck_preferences_winner")),
+        sa.CheckConstraint(
+            "winner = 'a' OR winner = 'b' OR winner = 'tie' OR winner = 'both_bad'", name=op.f("ck_preferences_winner")
+        ),
         sa.ForeignKeyConstraint(["id"], ["feedback.id"], name=op.f("fk_preferences_id")),
         sa.ForeignKeyConstraint(["output_a_id"], ["outputs.id"], name=op.f("fk_preferences_output_a_id")),
         sa.ForeignKeyConstraint(["output_b_id"], ["outputs.id"], name=op.f("fk_preferences_output_b_id")),

@@ -27,10 +27,12 @@ def upgrade() -> None:
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.String(length=36), nullable=False),
-        sa.CheckConstraint("access IN ('open', 'link')", name=op.f("ck_studies_access")),
-        sa.CheckConstraint("modality IN ('text', 'image')", name=op.f("ck_studies_modality")),
-        sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_studies_status")),
-        sa.CheckConstraint("task IN ('compare', 'rank', 'rate', 'edit')", name=op.f("ck_studies_task")),
+        sa.CheckConstraint("access = 'open' OR access = 'link'", name=op.f("ck_studies_access")),
+        sa.CheckConstraint("modality = 'text' OR modality = 'image'", name=op.f("ck_studies_modality")),
+        sa.CheckConstraint("status = 'open' OR status = 'closed'", name=op.f("ck_studies_status")),
+        sa.CheckConstraint(
+            "task = 'compare' OR task = 'rank' OR task = 'rate' OR task = 'edit'", name=op.f("ck_studies_task")
+        ),
         sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_studies_created_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
         sa.UniqueConstraint("link", name=op.f("uq_studies_link")),
@@ -56,7 +58,8 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=36), nullable=False),
         sa.Column("content", Json(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('close', 'reopen', 'filter', 'adjudicate', 'target')", name=op.f("ck_study_decisions_kind")
+            "kind = 'close' OR kind = 'reopen' OR kind = 'filter' OR kind = 'adjudicate' OR kind = 'target'",
+            name=op.f("ck_study_decisions_kind"),
         ),
         sa.ForeignKeyConstraint(["created_by"], ["annotators.id"], name=op.f("fk_study_decisions_created_by")),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_study_decisions_study_id")),
@@ -83,8 +86,10 @@ def upgrade() -> None:
         sa.Column("room", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
         sa.Column("expected", Json(), nullable=True),
-        sa.CheckConstraint("purpose IN ('item', 'gold')", name=op.f("ck_study_items_purpose")),
-        sa.CheckConstraint("status IN ('waiting', 'ready', 'failed')", name=op.f("ck_study_items_status")),
+        sa.CheckConstraint("purpose = 'item' OR purpose = 'gold'", name=op.f("ck_study_items_purpose")),
+        sa.CheckConstraint(
+            "status = 'waiting' OR status = 'ready' OR status = 'failed'", name=op.f("ck_study_items_status")
+        ),
         sa.CheckConstraint("room >= 0", name=op.f("ck_study_items_room")),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_study_items_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study_items")),
@@ -104,6 +109,14 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("room > 0 AND status = 'ready'"),
             postgresql_where=sa.text("room > 0 AND status = 'ready'"),
+        )
+        batch_op.create_index("ix_study_items_state", ["study_id", "status", "purpose", "answered"], unique=False)
+        batch_op.create_index(
+            "ix_study_items_tag",
+            ["study_id", "tag"],
+            unique=False,
+            sqlite_where=sa.text("tag <> ''"),
+            postgresql_where=sa.text("tag <> ''"),
         )
         batch_op.create_index(
             "ix_study_items_waiting",
@@ -149,12 +162,24 @@ def upgrade() -> None:
         sa.Column("answer_id", sa.String(length=36), nullable=True),
         sa.Column("answered_at", Microseconds(), nullable=True),
         sa.Column("dwell_ms", sa.Integer(), nullable=True),
+        sa.Column(
+            "dwell_step",
+            sa.Integer(),
+            sa.Computed("CASE WHEN dwell_ms >= 300000 THEN 600 ELSE dwell_ms / 500 END", persisted=True),
+            nullable=True,
+        ),
         sa.Column("matched", sa.Boolean(), nullable=True),
         sa.Column("revealed_at", Microseconds(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("flag", sa.Text(), nullable=False),
-        sa.CheckConstraint("purpose IN ('item', 'gold', 'repeat', 'adjudication')", name=op.f("ck_tasks_purpose")),
-        sa.CheckConstraint("status IN ('leased', 'answered', 'skipped', 'expired')", name=op.f("ck_tasks_status")),
+        sa.CheckConstraint(
+            "purpose = 'item' OR purpose = 'gold' OR purpose = 'repeat' OR purpose = 'adjudication'",
+            name=op.f("ck_tasks_purpose"),
+        ),
+        sa.CheckConstraint(
+            "status = 'leased' OR status = 'answered' OR status = 'skipped' OR status = 'expired'",
+            name=op.f("ck_tasks_status"),
+        ),
         sa.ForeignKeyConstraint(["annotator_id"], ["annotators.id"], name=op.f("fk_tasks_annotator_id")),
         sa.ForeignKeyConstraint(["item_id"], ["study_items.id"], name=op.f("fk_tasks_item_id")),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_tasks_study_id")),
@@ -165,7 +190,7 @@ def upgrade() -> None:
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.create_index(
             "ix_tasks_flagged",
-            ["study_id"],
+            ["study_id", "id"],
             unique=False,
             sqlite_where=sa.text("flag <> ''"),
             postgresql_where=sa.text("flag <> ''"),
@@ -179,7 +204,9 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_tasks_study_id_answered_at"), ["study_id", "answered_at"], unique=False)
         batch_op.create_index(
-            "ix_tasks_work", ["study_id", "annotator_id", "status", "purpose", "matched", "dwell_ms"], unique=False
+            "ix_tasks_work",
+            ["study_id", "annotator_id", "status", "purpose", "matched", "dwell_step", "answered_at"],
+            unique=False,
         )
 
     op.create_table(
@@ -196,9 +223,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_answers_task_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answers")),
     )
-    with op.batch_alter_table("answers", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_answers_study_id_item_id"), ["study_id", "item_id"], unique=False)
-
     op.create_table(
         "votes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -223,10 +247,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_votes_answer_id"), ["answer_id"], unique=False)
         batch_op.create_index(
             "ix_votes_counting",
-            ["study_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "weight", "side"],
+            ["study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag", "weight"],
             unique=False,
         )
-        batch_op.create_index("ix_votes_first", ["study_id", "annotator_id", "id"], unique=False)
         batch_op.create_index(
             "ix_votes_items", ["study_id", "item_id", "arm_a", "arm_b", "winner", "annotator_id"], unique=False
         )

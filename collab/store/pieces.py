@@ -1,0 +1,23 @@
+"""Many small rows of one query in one piece. Knows JSON and the two databases, no table."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+
+def all_rows(connection: Connection, query: sa.Select[Any]) -> list[list[Any]]:
+    """The rows of a query of text and numbers, put together by the database, their order left open.
+
+    Tens of thousands come in half the time, and until they are there the interpreter is free for another thread, which
+    would otherwise be asked for it again at every row. Floats keep 15 digits.
+    """
+    rows = query.subquery()
+    if connection.dialect.name == "sqlite":
+        whole = sa.func.json_group_array(sa.func.json_array(*rows.c))
+    else:
+        whole = sa.func.json_agg(sa.func.json_build_array(*rows.c))
+    return json.loads(connection.execute(sa.select(sa.cast(whole, sa.Text))).scalar_one() or "[]")
