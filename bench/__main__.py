@@ -1,8 +1,9 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import evidence, first_token, ranking, startup
+from bench import evidence, first_token, ranking, startup, studies
 
 startup.main()
 first_token.main()
 ranking.main()
 evidence.main()
+studies.main()

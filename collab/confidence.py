@@ -60,15 +60,13 @@ def interval_path(counts: NDArray[np.float64], ends: Sequence[int], alpha: float
     mean fits all looks, the interval is that of the last look alone. Costs O(n V J) and little more, J = 12 bets.
     """
     path, lower, lower_flipped, start = [], 0.0, 0.0, 0
-    for end in ends:
-        rows = counts[start:end]
-        lower = _raise_bound(rows, alpha, lower)
-        lower_flipped = _raise_bound(rows[:, ::-1], alpha, lower_flipped)
-        if lower < 1 - lower_flipped:
-            path.append((lower, 1 - lower_flipped))
-        else:
-            row = counts[end - 1 : end]
-            path.append((_raise_bound(row, alpha), 1 - _raise_bound(row[:, ::-1], alpha)))
+    looks = counts[np.asarray(ends) - 1]
+    alone, alone_flipped = _bounds_alone(looks, alpha).tolist(), _bounds_alone(looks[:, ::-1], alpha).tolist()
+    for end, last, last_flipped in zip(ends, alone, alone_flipped, strict=True):
+        rows = counts[start : end - 1]
+        lower = _raise_bound(rows, alpha, max(lower, last))
+        lower_flipped = _raise_bound(rows[:, ::-1], alpha, max(lower_flipped, last_flipped))
+        path.append((lower, 1 - lower_flipped) if lower < 1 - lower_flipped else (last, 1 - last_flipped))
         start = end
     return path
 
@@ -152,20 +150,20 @@ def _log_mix(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.log(np.exp(logs, out=logs).sum(axis=-1)) + top[..., 0]
 
 
-def _raise_bound(counts: NDArray[np.float64], alpha: float, bound: float = 0.0) -> float:
+def _bounds_alone(counts: NDArray[np.float64], alpha: float) -> NDArray[np.float64]:
+    """The highest mean that each row (n, V) rejects as an upper limit of the mean, 0 where it rejects none: (n,)."""
+    low, high = np.zeros(len(counts)), np.ones(len(counts))
+    values = np.arange(counts.shape[-1]) / (counts.shape[-1] - 1)
+    while (high - low).max(initial=0) > _PRECISION:
+        middle = (low + high) / 2  # at first ½: so a bound stands at ½ or above exactly when ½ is rejected
+        factors = np.log1p(BETS * (values[:, None] / middle[:, None, None] - 1))  # (n, V, J)
+        rejected = _log_mix(np.einsum("nv,nvj->nj", counts, factors)) >= -math.log(alpha)
+        low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
+    return low
+
+
+def _raise_bound(counts: NDArray[np.float64], alpha: float, bound: float) -> float:
     """The highest mean that any row (n, V) rejects as an upper limit of the mean, or `bound` where that is higher."""
-    needed = -math.log(alpha)
-    for rows in (counts[-1:], counts):  # the last row mostly decides, and then one look at the others is enough
-        if bound > 0:
-            rows = rows[log_capital(rows, bound) >= needed]
-        low, high = bound, 1.0
-        while len(rows) and high - low > _PRECISION:
-            # ½ is asked for by itself, so that a bound stands at ½ or above exactly when ½ is rejected
-            middle = 0.5 if high == 1 and low < 0.5 else (low + high) / 2
-            still = rows[log_capital(rows, middle) >= needed]
-            if len(still):  # rows that do not reject this mean reject no higher one
-                low, rows = middle, still
-            else:
-                high = middle
-        bound = low
-    return bound
+    above = bound + _PRECISION if bound >= 0.5 else min(bound + _PRECISION, 0.5)
+    rows = counts[log_capital(counts, above) >= -math.log(alpha)]
+    return max(bound, float(_bounds_alone(rows, alpha).max(initial=0)))

@@ -78,9 +78,10 @@ def _say(answer: dict[str, Any], as_json: bool, server: str) -> None:
 
 
 def _read_spec(path: Path) -> Any:
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
-        return json.loads(text)
+        return json.loads(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidStudy(f"{path} is not text in UTF-8 ({error.reason}): save it as UTF-8.") from error
     except ValueError as error:
         raise InvalidStudy(f"{path} is not JSON ({error}): write the study's spec as one object.") from error
 
@@ -141,7 +142,11 @@ def show(study_id: str, as_json: Json = False) -> None:
 
 
 @study.command("close")
-def close(study_id: str, reopen: Annotated[bool, typer.Option(help="open it again instead")] = False) -> None:
+def close(
+    study_id: str,
+    reopen: Annotated[bool, typer.Option(help="open it again instead")] = False,
+    as_json: Json = False,
+) -> None:
     """Close a study: nobody can answer any more."""
     with _workspace() as ws:
         from collab import study_api
@@ -149,6 +154,8 @@ def close(study_id: str, reopen: Annotated[bool, typer.Option(help="open it agai
 
         answer = study_api.set_status(ws, LOCAL, study_id, "open" if reopen else "closed")
         typer.echo(f"Study {answer['study_id']} is {answer['status']}.")
+        if as_json:
+            typer.echo(json.dumps(answer))
 
 
 def leaderboard(

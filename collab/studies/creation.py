@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
@@ -71,13 +72,19 @@ def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: 
                     for n, case in enumerate(asked.cases)
                 ]
                 ws.store.add(study, *cases, connection=connection)
-                gold = gold_items(ws, visitor, study, spec, asked.gold, connection)
+                gold = gold_items(ws, visitor, study, spec, asked.gold, _labels(items), connection)
                 ws.store.add(*stored_arms, *in_serving_order(items, gold, spec.seed), connection=connection)
             return study
         except Conflict:  # the owner's other tab stored the same prompt, model or study at this moment
             if study_id and (earlier := ws.store.find(Study, id=study_id)):
                 return earlier[0]
     raise Unavailable("The store is very busy with the same study: try again in a moment.")
+
+
+def _labels(items: Sequence[StudyItem]) -> tuple[str, ...]:
+    """What most of the items show beside their outputs."""
+    shown = Counter(tuple(label for label, _ in item.context) for item in items)
+    return shown.most_common(1)[0][0] if shown else ()
 
 
 def preview(ws: Workspace, visitor: Visitor, given: object) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from collab.checks import clean_text
 from collab.errors import CollabError, InvalidStudy
+from collab.studies.plain import an_object
 from collab.studies.said import read_answer
 from collab.studies.spec import TEXT_LIMIT, StudySpec
 from collab.types import Output, Study, StudyTask
@@ -17,6 +18,30 @@ _OUTPUTS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 2), "rank": (3, 
 def gold_prompt(entry: Mapping[str, Any], number: int) -> str:
     """What is shown beside a gold item's outputs. Raises InvalidStudy."""
     return clean_text(entry.get("prompt"), f"prompt of gold item {number}", limit=TEXT_LIMIT, error=InvalidStudy)
+
+
+def gold_context(entry: Mapping[str, Any], number: int, labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """What is shown beside a gold item's outputs. Raises InvalidStudy.
+
+    labels: what the study's other items show, so that nobody knows gold by its looks: a prompt takes the name of their
+    only variable; where they show several, gold has `variables` of the same names.
+    """
+    if given := entry.get("variables"):
+        variables = an_object(given, f"variables of gold item {number}")
+        if set(variables) != set(labels):
+            raise InvalidStudy(f"Gold item {number} would stand out: give it {', '.join(labels) or 'no variables'}.")
+        what = f"variable of gold item {number}"
+        texts = {n: clean_text(variables[n], what, limit=TEXT_LIMIT, error=InvalidStudy) for n in labels}
+        return tuple(texts.items())
+    prompt = gold_prompt(entry, number)
+    return ((labels[0] if len(labels) == 1 else "prompt", prompt),) if prompt else ()
+
+
+def check_kind(study: Study, number: int, outputs: Sequence[Output]) -> None:
+    """Whether a gold item shows what the study's other items do, texts or pictures. Raises InvalidStudy."""
+    if any((output.blob_sha256 is not None) != (study.modality == "image") for output in outputs):
+        held, wanted = ("texts", "pictures") if study.modality == "image" else ("pictures", "texts")
+        raise InvalidStudy(f"Gold item {number} holds {held} in a study of {wanted}: choose outputs of its kind.")
 
 
 def gold_texts(entry: Mapping[str, Any], number: int) -> list[str]:

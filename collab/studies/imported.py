@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from collab.collector import paused_collector
-from collab.errors import InvalidImport
+from collab.errors import CollabError, InvalidImport, Unavailable
 from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
 from collab.generation import ensure_annotator, own_outputs
 from collab.identity import Visitor
@@ -68,7 +68,10 @@ def store_set(ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, ju
 
     positions = serving_order(len(judged.items), spec.seed)
     answered = sum(len(item.answers) for item in judged.items)
-    study = replace(study, status="closed" if answered else "open", items=len(positions), answered=answered)
+    blind = all(answer.blind for item in judged.items for answer in item.answers)
+    spec = replace(spec, blind=blind)
+    study = replace(study, status="closed" if answered else "open", items=len(positions), answered=answered,
+                    spec=spec.as_json())  # fmt: skip
     for attempt in range(3):
         builder = _Builder(ws, visitor, study, spec, judged.title)
         try:
@@ -77,16 +80,16 @@ def store_set(ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, ju
                 ws.store.add(study, connection=connection)
                 builder.people(judged, connection)
                 builder.arms(judged, connection)
-                gold_rows = builder.gold(gold, connection, at=len(positions))
+                gold_rows = builder.gold(gold, ["prompt"], connection, at=len(positions))
                 for start in range(0, len(positions), _AT_ONCE):
                     for at, item in enumerate(judged.items[start : start + _AT_ONCE], start):
                         builder.item(at + 1, item, positions[at])
                     builder.write(connection)
                 ws.store.add(*gold_rows, connection=connection)
             return study
-        except Conflict:
+        except Conflict as conflict:
             if attempt == 2:
-                raise
+                raise Unavailable("The store is very busy with the same import: try again in a moment.") from conflict
     raise AssertionError("unreachable")
 
 
@@ -135,7 +138,7 @@ class _Builder:
 
     def people(self, judged: JudgedSet, connection: Connection) -> None:
         """The annotators, known only by the name in a file: the same name is the same person in every import."""
-        names = dict.fromkeys(answer.annotator for item in judged.items for answer in item.answers)
+        names = dict.fromkeys(name for item in judged.items for name in _who_answered(item))
         self._annotators = {name: str(uuid.uuid5(_PEOPLE, name)) for name in names}
         ids, known = list(self._annotators.values()), set[str]()
         for start in range(0, len(ids), _AT_ONCE):
@@ -200,8 +203,8 @@ class _Builder:
         self._items.append(
             (item_id, position, cells, [output.id for output in outputs], context, stratum, tag, room, answered)
         )
-        for answer in item.answers:
-            self._answer(number, item_id, arms, tag, outputs, answer)
+        for answer, name in zip(item.answers, _who_answered(item), strict=True):
+            self._answer(number, item_id, arms, tag, outputs, answer, self._annotators[name])
 
     def _output(self, prompt: str, messages: Sequence[Mapping[str, Any]], given: JudgedOutput) -> Output:
         """The output with a finished generation that it came from."""
@@ -227,32 +230,40 @@ class _Builder:
         return output
 
     def _answer(
-        self, number: int, item_id: str, arms: Sequence[int], tag: str, outputs: Sequence[Output], given: JudgedAnswer
-    ) -> None:
+        self, number: int, item_id: str, arms: Sequence[int], tag: str, outputs: Sequence[Output], given: JudgedAnswer,
+        who: str,
+    ) -> None:  # fmt: skip
         """The task, act, answer and votes of one judgement."""
         task, arrangement = self.study.task, range(len(outputs))
         try:
             said = read_answer(task, self.spec.questions, given.answer, outputs, arrangement)
-        except Exception as error:
+        except CollabError as error:
             raise InvalidImport(f"Item {number}: {error}") from error
-        at, who = given.at or self._moment, self._annotators[given.annotator]
+        at = given.at or self._moment
         task_id, act_id, token = next(self._ids), next(self._ids), secrets.token_urlsafe(16)
         self._tasks.append((task_id, at, item_id, who, token, [*arrangement], at, act_id, at, given.dwell_ms))
         self._acts.append(
             act_of(task, self.spec.questions, said, outputs, task_id=task_id, dwell_ms=given.dwell_ms,
                    comment=given.comment, blind=given.blind, annotator_id=who, id=act_id, created_at=at)
         )  # fmt: skip
-        self._answers.append((act_id, at, item_id, task_id, said))
+        kept = {**said, "comment": given.comment} if given.comment else said
+        if not given.blind:
+            kept = {**kept, "blind": False}
+        self._answers.append((act_id, at, item_id, task_id, kept))
         for vote in arm_votes(task, said, arms):
             winner = WINNER_CODES[vote.winner]
             self._votes.append((act_id, item_id, who, vote.arm_a, vote.arm_b, winner, tag, at))
 
-    def gold(self, gold: Sequence[Mapping[str, Any]], connection: Connection, *, at: int = 0) -> list[StudyItem]:
+    def gold(
+        self, gold: Sequence[Mapping[str, Any]], labels: Sequence[str], connection: Connection, *, at: int = 0
+    ) -> list[StudyItem]:
         """The gold items, to be written after all else; their positions are counted from `at`."""
-        return [self._gold(number, entry, connection, at) for number, entry in enumerate(gold, 1)]
+        return [self._gold(number, entry, labels, connection, at) for number, entry in enumerate(gold, 1)]
 
-    def _gold(self, number: int, entry: Mapping[str, Any], connection: Connection, at: int) -> StudyItem:
-        from collab.studies.gold import check_expected, gold_prompt, gold_texts
+    def _gold(
+        self, number: int, entry: Mapping[str, Any], labels: Sequence[str], connection: Connection, at: int
+    ) -> StudyItem:
+        from collab.studies.gold import check_expected, check_kind, gold_context, gold_prompt, gold_texts
 
         prompt = gold_prompt(entry, number)
         if ids := entry.get("output_ids"):
@@ -262,6 +273,7 @@ class _Builder:
             self._model("gold", connection)
             texts = gold_texts(entry, number)
             outputs = [self._output(prompt, (), JudgedOutput(arm="gold", text=text)) for text in texts]
+        check_kind(self.study, number, outputs)
         return StudyItem(
             study_id=self.study.id,
             position=at + number - 1,
@@ -269,7 +281,7 @@ class _Builder:
             status="ready",
             cells=tuple((-1, number - 1, sample) for sample in range(len(outputs))),
             outputs=tuple(output.id for output in outputs),
-            context=(("prompt", prompt),) if prompt else (),
+            context=gold_context(entry, number, labels),
             room=1_000_000,
             expected=check_expected(self.study, self.spec, number, entry.get("expected"), outputs),
         )
@@ -277,13 +289,26 @@ class _Builder:
 
 def gold_items(
     ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, gold: Sequence[Mapping[str, Any]],
-    connection: Connection,
+    labels: Sequence[str], connection: Connection,
 ) -> list[StudyItem]:  # fmt: skip
-    """The gold items of a study, their inline texts stored as outputs of a model called “gold”."""
+    """The gold items of a study, their inline texts stored as outputs of a model called “gold”.
+
+    labels: what its other items show beside their outputs.
+    """
     builder = _Builder(ws, visitor, study, spec, f"Gold of {study.title}")
-    items = builder.gold(gold, connection)
+    items = builder.gold(gold, labels, connection)
     builder.write(connection)
     return items
+
+
+def _who_answered(item: JudgedItem) -> list[str]:
+    """Who gave each answer. One person answers an item once: whoever did it again counts as another, "name (2)"."""
+    names = [answer.annotator for answer in item.answers]
+    if len(set(names)) < len(names):
+        for at in range(len(names) - 1, 0, -1):
+            if before := names[:at].count(names[at]):
+                names[at] = f"{names[at]} ({before + 1})"
+    return names
 
 
 def _ids() -> Iterator[str]:

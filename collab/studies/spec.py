@@ -36,6 +36,7 @@ class StudySpec:
 
     target: {"votes": n}, {"interval_width": w in win-rate units} or {}. quota: answers per person, 0 for no end.
     evidence: which claim the votes are to support, fixed before the first of them (evidence.py).
+    blind: whether nobody who answered knew who made what; an import may say that somebody did.
     """
 
     question: str
@@ -53,6 +54,7 @@ class StudySpec:
     lease_minutes: float = 15.0
     seed: int = 0
     evidence: Mapping[str, Any] = field(default_factory=lambda: dict(_EVIDENCE))
+    blind: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """What `Study.spec` keeps."""
@@ -258,8 +260,10 @@ def _check_gold(gold: object) -> tuple[Mapping[str, Any], ...]:
     checked = []
     for number, entry in enumerate(a_list(gold, "gold items", GOLD_LIMIT), 1):
         item = an_object(entry, f"gold item {number}")
-        if not set(item) <= {"prompt", "outputs", "output_ids", "expected", "tag"}:
-            raise InvalidStudy(f"Gold item {number} may hold prompt, outputs or output_ids, expected and tag.")
+        if not set(item) <= {"prompt", "variables", "outputs", "output_ids", "expected", "tag"}:
+            raise InvalidStudy(
+                f"Gold item {number} may hold prompt or variables, outputs or output_ids, expected and tag."
+            )
         if bool(item.get("outputs")) == bool(item.get("output_ids")):
             raise InvalidStudy(f"Gold item {number} needs outputs or output_ids, one of them.")
         checked.append(item)
