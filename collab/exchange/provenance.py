@@ -64,19 +64,26 @@ def split_groups(items: Sequence[JudgedItem]) -> list[str]:
 
     These are the connected components of items, prompts and annotators: annotators who saw everything leave only one.
     """
-    parent: dict[tuple[str, object], tuple[str, object]] = {}
+    parent: list[int] = []  # of each annotator and prompt, by number
+    numbers: dict[tuple[object, ...], int] = {}
 
-    def root(node: tuple[str, object]) -> tuple[str, object]:
-        while (above := parent.setdefault(node, node)) != node:
-            parent[node] = parent[above]  # path halving
-            node = parent[node]
-        return node
+    def node(*name: object) -> int:
+        number = numbers.setdefault(name, len(parent))
+        if number == len(parent):
+            parent.append(number)
+        return number
 
-    prompts = [("prompt", (item.prompt, *((m["role"], m["content"]) for m in item.messages))) for item in items]
+    def root(number: int) -> int:
+        while (above := parent[number]) != number:
+            parent[number] = parent[above]  # path halving
+            number = parent[number]
+        return number
+
+    prompts = [node("prompt", item.prompt, *((m["role"], m["content"]) for m in item.messages)) for item in items]
     for item, prompt in zip(items, prompts, strict=True):
         for annotator in {answer.annotator for answer in item.answers}:
-            parent[root(("annotator", annotator))] = root(prompt)
-    names: dict[tuple[str, object], str] = {}
+            parent[root(node("annotator", annotator))] = root(prompt)
+    names: dict[int, str] = {}
     return [names.setdefault(root(prompt), f"g{len(names) + 1}") for prompt in prompts]
 
 

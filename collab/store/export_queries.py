@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,16 +16,15 @@ from collab.store import schema
 _CHUNK = 5_000  # ids asked for at once: every database takes so many
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """An output with what it came from."""
+class Origin(NamedTuple):
+    """An output with what it came from. settings, inputs: its generation's, as JSON (`parsed`)."""
 
     output_id: str
     text: str | None
     blob_sha256: str | None
     seed: int
-    settings: Mapping[str, Any]
-    inputs: Mapping[str, Any]
+    settings: str
+    inputs: str
     prompt_version_id: str
     model_version_id: str
 
@@ -42,13 +40,12 @@ def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, O
             .join(g, g.c.id == o.c.generation_id)
             .where(o.c.id.in_(output_ids[at : at + _CHUNK]))
         )
-        for row in connection.execute(query).all():
-            found[row[0]] = Origin(row[0], row[1], row[2], row[3], _parsed(row[4]), _parsed(row[5]), row[6], row[7])
+        found |= {row[0]: Origin._make(row) for row in connection.execute(query).all()}
     return found
 
 
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> Mapping[str, Any]:
+def parsed(text: str) -> Mapping[str, Any]:
     """A JSON object that thousands of rows spell alike."""
     return dict(json.loads(text))
 
@@ -58,8 +55,7 @@ def _raw(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.type_coerce(column, sa.Text)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyItem:
+class ReadyItem(NamedTuple):
     """What an export tells of an item (types.StudyItem)."""
 
     id: str
@@ -83,8 +79,7 @@ def ready_items(connection: Connection, study_id: str) -> list[ReadyItem]:
     return sorted(found, key=lambda item: (item.cells[0][1:], item.id))
 
 
-@dataclass(frozen=True, slots=True)
-class GivenAnswer:
+class GivenAnswer(NamedTuple):
     """One answer in force. said: in the item's own order. blind: None where that was not asked."""
 
     item_id: str
@@ -110,4 +105,4 @@ def given_answers(connection: Connection, study_id: str) -> Iterator[GivenAnswer
         .order_by(a.c.id)
     )
     for item_id, who, answer_id, said, at, dwell_ms, propensity, blind in connection.execute(query).all():
-        yield GivenAnswer(item_id, who, answer_id, _parsed(said), at, dwell_ms, propensity, blind)
+        yield GivenAnswer(item_id, who, answer_id, parsed(said), at, dwell_ms, propensity, blind)

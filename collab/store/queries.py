@@ -68,7 +68,9 @@ def history_page(
     query: what the prompt or an output must contain, in any script.
     """
     g, v, o = schema.generations, schema.prompt_versions, schema.outputs
-    statement = sa.select(g).where(g.c.requested_by == annotator_id, g.c.origin.not_in(("study", "imported")))
+    # written into the SQL, as in the partial index that was made for this
+    own = [g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported")]
+    statement = sa.select(g).where(g.c.requested_by == annotator_id, *own)
     if before_id:
         statement = statement.where(g.c.id < before_id)
     if query:

@@ -34,6 +34,11 @@ TABLES: Mapping[type[types.Row], sa.Table] = {
     types.Task: schema.tasks,
     types.Answer: schema.answers,
     types.StudyDecision: schema.study_decisions,
+    types.Refinement: schema.refinements,
+    types.Trial: schema.trials,
+    types.Alias: schema.aliases,
+    types.Decision: schema.decisions,
+    types.Job: schema.jobs,
 }
 ACTS: Mapping[type[types.Feedback], tuple[types.FeedbackKind, sa.Table]] = {
     types.Rating: ("rating", schema.ratings),
@@ -173,7 +178,8 @@ def select_rows(cls: type[types.Row]) -> sa.Select[Any]:
     return sa.select(schema.feedback, *columns).join(detail, detail.c.id == schema.feedback.c.id)
 
 
-_TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context"}
+_TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context",
+           "evidence_ids", "candidate_ids"}  # fmt: skip
 _NESTED_TUPLES = {"groups", "cells", "context"}
 
 

@@ -23,7 +23,8 @@ from sqlalchemy import (
     text,
 )
 
-from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, ref
+from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, partial, ref
+from collab.store.loop_schema import aliases, decisions, jobs, refinements, trials
 from collab.store.study_schema import (
     answers,
     studies,
@@ -38,11 +39,14 @@ from collab.store.study_schema import (
 __all__ = [
     "Json",
     "Microseconds",
+    "aliases",
     "annotators",
     "answers",
+    "decisions",
     "edits",
     "feedback",
     "generations",
+    "jobs",
     "metadata",
     "model_versions",
     "output_tokens",
@@ -52,6 +56,7 @@ __all__ = [
     "prompts",
     "rankings",
     "ratings",
+    "refinements",
     "retractions",
     "studies",
     "study_arms",
@@ -59,6 +64,7 @@ __all__ = [
     "study_decisions",
     "study_items",
     "tasks",
+    "trials",
     "votes",
 ]
 
@@ -149,8 +155,9 @@ generations = make_table(
     Column("lease_until", Microseconds, nullable=True),
     Column("worker", Text, nullable=False),
     Column("timings", Json, nullable=False),
-    UniqueConstraint("requested_by", "request_id"),
-    Index(None, "requested_by", "id"),
+    partial("uq_generations_request", "requested_by", "request_id", where="request_id IS NOT NULL", unique=True),
+    # History: what was made for studies is told by the studies, and may be a hundred thousand
+    partial("ix_generations_history", "requested_by", "id", where="origin <> 'study' AND origin <> 'imported'"),
     Index(
         "ix_generations_unfinished",
         "status",
@@ -173,7 +180,7 @@ outputs = make_table(
     Column("completion_tokens", Integer, nullable=True),
     Column("seconds", Float, nullable=True),
     UniqueConstraint("generation_id", "position"),
-    Index(None, "blob_sha256"),
+    partial("ix_outputs_blob_sha256", "blob_sha256", where="blob_sha256 IS NOT NULL"),
 )
 
 output_tokens = Table(
@@ -195,7 +202,7 @@ feedback = make_table(
     Column("request_id", String(80), nullable=True),
     # an act has at most one successor, and a subject at most one beginning: two tabs cannot fork a person's opinion
     UniqueConstraint("supersedes_id"),
-    UniqueConstraint("annotator_id", "request_id"),
+    partial("uq_feedback_request", "annotator_id", "request_id", where="request_id IS NOT NULL", unique=True),
     Index(
         "uq_feedback_first_act",
         "annotator_id",

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from collab.collector import paused_collector
 from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
-from collab.store.export_queries import GivenAnswer, Origin, ReadyItem, given_answers, origins_of, ready_items
+from collab.store.export_queries import GivenAnswer, Origin, ReadyItem, given_answers, origins_of, parsed, ready_items
 from collab.studies.decisions import filter_in_force
 from collab.studies.names import pseudonym
 from collab.studies.presenting import questions_json
@@ -67,17 +67,18 @@ class _Reader:
     def item(self, item: ReadyItem, answers: Sequence[GivenAnswer]) -> JudgedItem:
         origins = [self.origins[output_id] for output_id in item.outputs]
         came_from_file = origins[0].prompt_version_id in self.imported
-        messages = tuple(origins[0].inputs.get("messages", ())) if came_from_file else ()
+        messages = tuple(parsed(origins[0].inputs).get("messages", ())) if came_from_file else ()
         prompt = dict(item.context).get("prompt", "")
         if not prompt and not came_from_file:
             prompt = "\n".join(f"{name}: {value}" for name, value in item.context)
+        outputs = [self._output(cell[0], origin) for cell, origin in zip(item.cells, origins, strict=True)]
         return JudgedItem(
             item_id=item.id,
             prompt=prompt,
             messages=messages,
-            outputs=tuple(self._output(cell[0], origin) for cell, origin in zip(item.cells, origins, strict=True)),
+            outputs=tuple(outputs),
             tag=item.tag,
-            answers=tuple(self._answer(answer, len(origins)) for answer in answers),
+            answers=tuple([self._answer(answer, len(origins)) for answer in answers]),
         )
 
     def _output(self, arm: int, origin: Origin) -> JudgedOutput:
@@ -91,13 +92,13 @@ class _Reader:
             seed=origin.seed,
             model_revision=self.revisions[origin.model_version_id],
             prompt_version_id=origin.prompt_version_id,
-            settings=origin.settings,
-            turns=tuple(origin.inputs.get("turns", ())),
+            settings=parsed(origin.settings),
+            turns=tuple(parsed(origin.inputs).get("turns", ())),
         )
 
     def _answer(self, given: GivenAnswer, outputs: int) -> JudgedAnswer:
         said = dict(given.said)
-        comment = said.pop("comment", "")
+        comment, blind = said.pop("comment", ""), said.pop("blind", True)
         if given.annotator_id not in self._pseudonyms:
             self._pseudonyms[given.annotator_id] = pseudonym(given.annotator_id)
         return JudgedAnswer(
@@ -105,7 +106,7 @@ class _Reader:
             answer=as_shown(self.study.task, said, range(outputs)),
             at=given.at,
             event_id=given.answer_id,
-            blind=given.blind is not False,
+            blind=blind and given.blind is not False,
             comment=comment,
             dwell_ms=given.dwell_ms,
         )

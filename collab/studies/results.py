@@ -107,6 +107,8 @@ def _about(
     failed = ws.store.find(StudyItem, study_id=study.id, status="failed", limit=200, connection=connection)
     problems = [f"{sum(i.error == e for i in failed)} items could not be made: {e}" for e in _distinct(failed)]
     problems += [f"Somebody flagged an item: {note}" for _, note in flagged(connection, study.id)[:20]]
+    if not spec.blind:
+        problems.append("Not everybody was blind to who made what, so these answers are no evidence.")
     return {
         "id": study.id, "title": study.title, "task": study.task, "modality": study.modality,
         "question": spec.question, "guidelines": spec.guidelines, "status": study.status, "access": study.access,
@@ -132,7 +134,7 @@ def _votes(
 ) -> Json:  # fmt: skip
     board, matrix = leaderboard(ws, study, arms, by=by, tag=tag, without=without, rows=votes, connection=connection)
     evidence = None
-    if study.task == "compare" and len(arms) >= 2 and board["rows"]:
+    if study.task == "compare" and len(arms) >= 2 and board["rows"] and spec.blind:
         challenger = _challenger(arms, board)
         evidence = claim(ws, study, spec, arms, challenger, 0, without=without, connection=connection)
         if len(arms) > 2:

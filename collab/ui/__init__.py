@@ -52,7 +52,26 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         if ws.settings.space_id:
             gr.LoginButton()
     page.queue(default_concurrency_limit=None, max_size=500)
+    for block in page.blocks.values():
+        _remember_config(block)
     return page
+
+
+def _remember_config(block: Any) -> None:
+    """Have a component describe itself once.
+
+    Gradio asks all of them anew for each browser session, which takes a tenth of a second of the event loop that
+    everybody waits for; a component that changes in a session is another object, which describes itself.
+    """
+    describe = block.get_config
+    known: list[dict[str, Any]] = []
+
+    def get_config() -> dict[str, Any]:
+        if not known:
+            known.append(describe())
+        return dict(known[0])
+
+    block.get_config = get_config
 
 
 def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateView, past: history.HistoryView) -> None:

@@ -106,11 +106,16 @@ def test_people_are_told_with_gold_speed_and_sides_but_never_left_out_silently(w
 
     answers_all(ws, careful, study, carefully)
     answers_all(ws, third, study, carefully)
-    answers_all(ws, hasty, study, lambda task, item: {"winner": "a", "dwell_ms": 600})
+
+    def hastily(task: Task, item: StudyItem) -> Mapping[str, Any]:
+        wrong = "ab"[task.arrangement.index(1)]  # left by left would be right on half of the gold
+        return {"winner": wrong if task.purpose == "gold" else "a", "dwell_ms": 600}
+
+    answers_all(ws, hasty, study, hastily)
     found = {row["annotator_id"]: row for row in results(ws, owner, study)["annotators"]}
     good, bad = found[careful.annotator_id], found[hasty.annotator_id]
     assert good["gold_right"] == good["gold_total"] > 0 and good["signals"] == []
-    assert bad["gold_right"] < bad["gold_total"] and bad["left_share"] == 1.0 and bad["fast_share"] == 1.0
+    assert bad["gold_right"] == 0 and bad["gold_total"] >= 5 and bad["left_share"] == 1.0 and bad["fast_share"] == 1.0
     said = " ".join(bad["signals"])
     assert "gold" in said and "median" in said and "left" in said
     assert good["median_s"] == pytest.approx(20, abs=0.5) and good["agreement"] > bad["agreement"]

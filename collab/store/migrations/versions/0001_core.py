@@ -136,10 +136,22 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["requested_by"], ["annotators.id"], name=op.f("fk_generations_requested_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_generations")),
-        sa.UniqueConstraint("requested_by", "request_id", name=op.f("uq_generations_requested_by_request_id")),
     )
     with op.batch_alter_table("generations", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_generations_requested_by_id"), ["requested_by", "id"], unique=False)
+        batch_op.create_index(
+            "uq_generations_request",
+            ["requested_by", "request_id"],
+            unique=True,
+            sqlite_where=sa.text("request_id IS NOT NULL"),
+            postgresql_where=sa.text("request_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_generations_history",
+            ["requested_by", "id"],
+            unique=False,
+            sqlite_where=sa.text("origin <> 'study' AND origin <> 'imported'"),
+            postgresql_where=sa.text("origin <> 'study' AND origin <> 'imported'"),
+        )
         batch_op.create_index(
             "ix_generations_unfinished",
             ["status"],
@@ -167,10 +179,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["generation_id"], ["generations.id"], name=op.f("fk_feedback_generation_id")),
         sa.ForeignKeyConstraint(["supersedes_id"], ["feedback.id"], name=op.f("fk_feedback_supersedes_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feedback")),
-        sa.UniqueConstraint("annotator_id", "request_id", name=op.f("uq_feedback_annotator_id_request_id")),
         sa.UniqueConstraint("supersedes_id", name=op.f("uq_feedback_supersedes_id")),
     )
     with op.batch_alter_table("feedback", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_feedback_request",
+            ["annotator_id", "request_id"],
+            unique=True,
+            sqlite_where=sa.text("request_id IS NOT NULL"),
+            postgresql_where=sa.text("request_id IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_feedback_annotator_id_subject"), ["annotator_id", "subject"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_feedback_generation_id_annotator_id"), ["generation_id", "annotator_id"], unique=False
@@ -202,7 +220,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("generation_id", "position", name=op.f("uq_outputs_generation_id_position")),
     )
     with op.batch_alter_table("outputs", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_outputs_blob_sha256"), ["blob_sha256"], unique=False)
+        batch_op.create_index(
+            "ix_outputs_blob_sha256",
+            ["blob_sha256"],
+            unique=False,
+            sqlite_where=sa.text("blob_sha256 IS NOT NULL"),
+            postgresql_where=sa.text("blob_sha256 IS NOT NULL"),
+        )
 
     op.create_table(
         "edits",
