@@ -9,7 +9,7 @@ run: setup ## serve http://127.0.0.1:7860
 	$(BIN)/python app.py
 
 test: setup ## every test, the browser's included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## lint, format, types, import rule
 	$(BIN)/ruff check .

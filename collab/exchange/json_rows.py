@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+import orjson
+
 from collab.errors import InvalidImport
 from collab.exchange.cells import Limits, refuse, shown
 
@@ -37,17 +39,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
-_make_pieces = getattr(json.encoder, "c_make_encoder", None)
-# `encode` makes this anew for each value, which takes longer than what most cells hold; not every Python has it
-_pieces = _make_pieces and _make_pieces(
-    None, _ENCODER.default, json.encoder.encode_basestring, None, ": ", ", ", False, False, False
-)
-
-
 def encode_json(value: Any) -> str:
     """The value in one line, as other tools read it."""
-    return "".join(_pieces(value, 0)) if _pieces else _ENCODER.encode(value)
+    return orjson.dumps(value).decode()
 
 
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_number, object_pairs_hook=_object)

@@ -9,11 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import orjson
+
 from collab.exchange.csv_rows import write_csv
 from collab.exchange.json_rows import encode_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_LINE = orjson.OPT_APPEND_NEWLINE
 
 # picture: PNG bytes that `datasets` shows as an image; bytes: the same as a bare binary column;
 # turn: one message of a conversation; place: an output's rank; span: a marked piece of text
@@ -60,10 +64,10 @@ def write_tables(
     cells = [[row.get(column.name) for row in rows] for column in columns]
     paths = [folder / f"{name}.parquet", folder / f"{name}.jsonl"]
     _write_parquet(columns, cells, paths[0])
-    with paths[1].open("w", encoding="utf-8", newline="\n") as file:
+    with paths[1].open("wb") as file:
         names = [column.name for column in columns]
         lines = zip(*(_json_column(c, values) for c, values in zip(columns, cells, strict=True)), strict=True)
-        file.writelines(encode_json(dict(zip(names, line, strict=True))) + "\n" for line in lines)
+        file.writelines(orjson.dumps(dict(zip(names, line, strict=True)), option=_LINE) for line in lines)
     if csv:
         paths.append(folder / f"{name}.csv")
         flat = [(c, values) for c, values in zip(columns, cells, strict=True) if c.kind not in ("bytes", "picture")]

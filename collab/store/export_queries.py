@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -47,7 +47,7 @@ def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, O
 @lru_cache(maxsize=4096)
 def parsed(text: str) -> Mapping[str, Any]:
     """A JSON object that thousands of rows spell alike."""
-    return dict(json.loads(text))
+    return dict(orjson.loads(text))
 
 
 def _raw(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -71,9 +71,9 @@ def ready_items(connection: Connection, study_id: str) -> list[ReadyItem]:
     query = sa.select(i.c.id, _raw(i.c.cells), _raw(i.c.outputs), _raw(i.c.context), i.c.tag).where(
         i.c.study_id == study_id, i.c.purpose == "item", i.c.status == "ready"
     )
-    read = json.JSONDecoder().raw_decode  # what we wrote ourselves has nothing around it
+    read = orjson.loads
     found = [
-        ReadyItem(item_id, read(cells)[0], read(outputs)[0], read(context)[0], tag)
+        ReadyItem(item_id, read(cells), read(outputs), read(context), tag)
         for item_id, cells, outputs, context, tag in connection.execute(query).all()
     ]
     return sorted(found, key=lambda item: (item.cells[0][1:], item.id))

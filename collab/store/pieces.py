@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -20,4 +20,4 @@ def all_rows(connection: Connection, query: sa.Select[Any]) -> list[list[Any]]:
         whole = sa.func.json_group_array(sa.func.json_array(*rows.c))
     else:
         whole = sa.func.json_agg(sa.func.json_build_array(*rows.c))
-    return json.loads(connection.execute(sa.select(sa.cast(whole, sa.Text))).scalar_one() or "[]")
+    return orjson.loads(connection.execute(sa.select(sa.cast(whole, sa.Text))).scalar_one() or "[]")

@@ -36,10 +36,12 @@ _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
         {"text", "blob_sha256", "finish_reason", "prompt_tokens", "completion_tokens", "seconds"}
     ),
     types.Study: frozenset({"status", "answered"}),
+    types.Job: frozenset({"status", "progress", "message", "error", "result", "worker", "heartbeat"}),
     types.StudyItem: frozenset({"status", "error", "attempt", "outputs", "context", "room", "answered"}),
     types.Task: frozenset(
         {"status", "lease_until", "answer_id", "answered_at", "dwell_ms", "matched", "revealed_at", "reason", "flag"}
     ),
+    types.Trial: frozenset({"stage", "screening_id", "confirming_id", "watch_id", "leader_id", "verdict"}),
 }  # fmt: skip
 
 

@@ -178,7 +178,7 @@ def test_an_answer_to_no_option_is_refused_by_its_column(tmp_path: Path):
         (tmp_path / "out" / name).unlink()
     path = tmp_path / "out" / "table.jsonl"
     path.write_text(
-        path.read_text("utf-8").replace('"answer.Tone of it": "=cold"', '"answer.Tone of it": "hot"'), "utf-8"
+        path.read_text("utf-8").replace('"answer.Tone of it":"=cold"', '"answer.Tone of it":"hot"'), "utf-8"
     )
     with pytest.raises(InvalidImport, match=r"Row 1, column answer.Tone of it: “hot” is none of warm, =cold"):
         read_set("table", tmp_path / "out")
