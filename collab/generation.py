@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from collab import steering
+from collab.aliases import serving_id
 from collab.checks import clean_request_id, clean_text, is_id
 from collab.errors import InvalidPrompt, InvalidSetting, NotFound, Unavailable
 from collab.identity import Visitor
+from collab.inputs import check_inputs, own_generation
+from collab.inputs import own_outputs as own_outputs
 from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, check_wording, fill, typed_version
 from collab.runs import LEASE
@@ -18,7 +22,6 @@ from collab.types import (
     MODALITIES,
     UNFINISHED,
     Annotator,
-    Example,
     Generation,
     GenerationOrigin,
     Modality,
@@ -32,15 +35,14 @@ from models import base as engine_base
 from models.base import ImageRequest, Message, ModelError, ModelInfo, TextRequest
 
 MAX_COUNT = 8
-PREFIX_LIMIT = 20_000  # characters
 SEED_LIMIT = 2**32
-_INPUTS: Mapping[Modality, tuple[str, ...]] = {"text": ("prefix",), "image": ("init_output_id", "mask_output_id")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What a person asks for, unchecked. model: "" is the current default; a catalog name, hub id, folder, remote or
-    model version id else. seed None: drawn at random. settings: only those that differ from the model's defaults."""
+    model version id else. prompt_version_id: “prompt:ID” is the version of that prompt that serves. seed None: drawn
+    at random. settings: only those that differ from the model's defaults."""
 
     prompt: str = ""
     modality: str = "text"
@@ -75,7 +77,9 @@ def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
     settings = check_settings(wording.modality, {**wording.settings, **_mapping(ask.settings)}, model)
     texts = [wording.text, wording.negative_text, wording.system_text]
     filled, variables = fill(texts, ask.variables)
-    inputs, extra = _check_inputs(ws, visitor, wording.modality, ask.inputs)
+    inputs, extra = check_inputs(
+        ws, visitor, ask.inputs, modality=wording.modality, asked=filled[0], model=model, origin=ask.origin
+    )
     plan = _Plan(version, wording, model, count, seed, settings, variables, inputs, request_id, ask.origin)
     for _ in range(3):
         try:
@@ -126,26 +130,6 @@ def cancel(ws: Workspace, visitor: Visitor, generation_id: str) -> Generation:
     return generation
 
 
-def own_generation(ws: Workspace, visitor: Visitor, generation_id: str) -> Generation:
-    """The person's own generation. Raises NotFound, alike for unknown ids and for other people's."""
-    found = ws.store.find(Generation, id=generation_id) if is_id(generation_id) else []
-    if not found or found[0].requested_by != visitor.annotator_id:
-        raise NotFound(f"There is no generation “{str(generation_id)[:60]}” of yours: check the id.")
-    return found[0]
-
-
-def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> list[Output]:
-    """The person's own outputs in the order asked for. Raises NotFound naming the first that is not theirs."""
-    found = {o.id: o for o in ws.store.find(Output, id=[i for i in output_ids if is_id(i)])}
-    generations = {g.id for g in ws.store.find(
-        Generation, id=list({o.generation_id for o in found.values()}), requested_by=visitor.annotator_id
-    )}  # fmt: skip
-    for output_id in output_ids:
-        if not is_id(output_id) or output_id not in found or found[output_id].generation_id not in generations:
-            raise NotFound(f"There is no output “{str(output_id)[:60]}” of yours: check the id.")
-    return [found[output_id] for output_id in output_ids]
-
-
 # ---- checking what was asked for ------------------------------------------------------------------------------------
 
 
@@ -163,7 +147,8 @@ def version_asked_for(ws: Workspace, visitor: Visitor, ask: Ask) -> tuple[Prompt
         )
     if ask.prompt:
         raise InvalidPrompt("A prompt and a prompt version were both given: give one of them.")
-    found = ws.store.find(PromptVersion, id=ask.prompt_version_id) if is_id(ask.prompt_version_id) else []
+    asked = serving_id(ws, ask.prompt_version_id)
+    found = ws.store.find(PromptVersion, id=asked) if is_id(asked) else []
     if not found or found[0].created_by != visitor.annotator_id:
         raise NotFound(f"There is no prompt version “{str(ask.prompt_version_id)[:60]}” of yours: check the id.")
     return found[0], wording_of(ws.store, found[0])
@@ -216,36 +201,6 @@ def check_settings(modality: Modality, given: Mapping[str, Any], model: ModelInf
     for stop in settings.get("stop", ()):
         clean_text(stop, "stop string", limit=64, error=InvalidSetting)
     return settings
-
-
-def _check_inputs(
-    ws: Workspace, visitor: Visitor, modality: Modality, inputs: object
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The inputs as stored, and as the request's fields. Raises a CollabError naming the first that is wrong."""
-    if inputs is None:
-        inputs = {}
-    if not isinstance(inputs, Mapping):
-        raise InvalidPrompt("Inputs must be an object of names and values.")
-    allowed = (*_INPUTS[modality], "replay_of")
-    for key in inputs:
-        if key not in allowed:
-            raise InvalidPrompt(
-                f"Unknown input “{str(key)[:40]}” for {modality}: use {' or '.join(_INPUTS[modality])}."
-            )
-    stored: dict[str, Any] = {key: value for key, value in inputs.items() if value not in (None, "")}
-    fields: dict[str, Any] = {}
-    if "replay_of" in stored:
-        own_generation(ws, visitor, stored["replay_of"])
-    if "prefix" in stored:
-        stored["prefix"] = clean_text(stored["prefix"], "beginning", limit=PREFIX_LIMIT, error=InvalidPrompt)
-        fields["prefix"] = stored["prefix"]
-    for key, name in (("init_output_id", "init_image"), ("mask_output_id", "mask")):
-        if key in stored:
-            (output,) = own_outputs(ws, visitor, [stored[key]])
-            if output.blob_sha256 is None:
-                raise InvalidPrompt(f"The output “{output.id}” is not a picture: choose one that is.")
-            fields[name] = ws.blobs.get(output.blob_sha256)
-    return stored, fields
 
 
 # ---- storing and starting -------------------------------------------------------------------------------------------
@@ -332,11 +287,8 @@ def _request(
     }
     if wording.modality == "image":
         return ImageRequest(**common, prompt=text, negative_prompt=negative, **extra)
-    return TextRequest(**common, messages=tuple(_messages(system, wording.examples, text)), **extra)
-
-
-def _messages(system: str, examples: Sequence[Example], text: str) -> list[Message]:
+    system, shown = steering.steered(system, generation.inputs)
     messages = [Message("system", system)] if system.strip() else []
-    for example in examples:
+    for example in wording.examples:
         messages += [Message("user", example.user), Message("assistant", example.assistant)]
-    return [*messages, Message("user", text)]
+    return TextRequest(**common, messages=(*messages, *shown, Message("user", text)), **extra)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from collab.aliases import current, of_model
 from collab.checks import clean_text, is_id
 from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Unavailable
 from collab.identity import Visitor
@@ -20,18 +21,23 @@ NAME_LIMIT = 400  # characters: a path or a URL may be long
 def resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modality) -> ModelInfo:
     """The model by whatever name: "" the default, a catalog name, hub id, folder, remote or model version id.
 
-    Only an owner may have a model loaded that the operator's catalog does not list. Raises NotAllowed, NotFound or
-    Unavailable, the last also when a version's files are no longer the same.
+    The default is the version that was promoted, else the one the studio was set up with. Only an owner may have a
+    model loaded that is neither promoted nor in the operator's catalog. Raises NotAllowed, NotFound or Unavailable, the
+    last also when a version's files are no longer the same: nothing else answers in a promoted version's name.
     """
     asked = clean_text(name, "model", limit=NAME_LIMIT, error=NotFound).strip()
     earlier: ModelVersion | None = None
+    promoted = None if asked and not is_id(asked) else current(ws, of_model(modality))
+    if promoted and not asked:
+        asked = promoted.version_id
+    is_promoted = promoted is not None and asked == promoted.version_id
     if is_id(asked):
         found = ws.store.find(ModelVersion, id=asked)
         if not found:
             raise NotFound(f"There is no model version “{asked}”: choose one from the list.")
         earlier, asked = found[0], found[0].base
     known = {entry.name for entry in ws.engine.entries()} | {entry.base for entry in ws.engine.entries()}
-    if asked and asked not in known and not visitor.is_owner:
+    if asked and asked not in known and not visitor.is_owner and not is_promoted:
         raise NotAllowed(
             f"The model “{asked[:80]}” is not in this studio's list: choose one that is, or ask its owner."
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from collab import steering
 from collab.feedback import TAGS
 from collab.generation import own_generation
 from collab.identity import Visitor
@@ -107,6 +108,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         "count": generation.count,
         "width": generation.settings.get("width"),
         "height": generation.settings.get("height"),
+        "steered": steering.said(generation.inputs),
         "note": "",
         "ahead": 0,
         "ranking": ranking,
@@ -180,7 +182,7 @@ def provenance(ws: Workspace, visitor: Visitor, generation_id: str) -> list[tupl
         ("System text", version.system_text),
         *((f"Example {n}", f"{e.user}\n→ {e.assistant}") for n, e in enumerate(version.examples, 1)),
         *((f"Variable {{{name}}}", value) for name, value in generation.variables.items()),
-        *((f"Input: {name}", str(value)) for name, value in generation.inputs.items()),
+        *steering.told(generation.inputs),
         ("Sent to the model", generation.rendered),
         ("Model", model.name),
         ("Weights", f"{model.base} @ {model.revision}"),

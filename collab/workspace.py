@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from collab.errors import Misconfigured
+from collab.jobs import Jobs
 from collab.runs import Runs
 from collab.settings import Settings
 from collab.store import Blobs, Store, open_store
@@ -32,7 +33,8 @@ class Idle:
 
 @dataclass(slots=True)
 class Workspace:
-    """One studio. runs: the generations this process carries out; pregeneration: what a server makes beforehand."""
+    """One studio. runs: the generations this process carries out; jobs: its other long work; pregeneration: what a
+    server makes beforehand."""
 
     settings: Settings
     store: Store
@@ -40,10 +42,15 @@ class Workspace:
     engine: Engine
     runs: Runs
     pregeneration: Background = field(default_factory=Idle)
+    jobs: Jobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.store)
 
     def close(self) -> None:
         """Stop the engine, let what was under way be recorded as failed, and close the database."""
         self.pregeneration.close()
+        self.jobs.close()
         self.runs.close()
         self.store.close()
 

@@ -50,7 +50,7 @@ class ModelInfo:
     where: str = "here, CPU"
     can: frozenset[str] = (
         frozenset()
-    )  # image: "image-to-image", "inpaint", "negative"; text: "logprobs", "prefix", "top_k" …
+    )  # image: "image-to-image", "inpaint", "negative", "references"; text: "logprobs", "prefix", "top_k" …
     adapter: str | None = None  # folder of a LoRA adapter, used from the request on; None: the base itself
 
 
@@ -87,12 +87,16 @@ class TextRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest(Request):
-    """init_image: encoded picture for image-to-image or inpainting. mask: encoded, white where to repaint."""
+    """init_image: encoded picture for image-to-image or inpainting. mask: encoded, white where to repaint.
+    liked, disliked: encoded pictures to steer by, at most 4 each. steering: their strength, 0 (off) to 1."""
 
     prompt: str = ""
     negative_prompt: str = ""
     init_image: bytes | None = None
     mask: bytes | None = None
+    liked: tuple[bytes, ...] = ()
+    disliked: tuple[bytes, ...] = ()
+    steering: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,4 +256,6 @@ def _image_can(folder: Path | None) -> frozenset[str]:
     can = {"negative"} if not family.startswith(("Flux", "AmusedPipeline")) else set()
     if family.startswith(("StableDiffusion", "Kandinsky", "Flux", "LatentConsistency", "PixArtSigma")) or not family:
         can |= {"image-to-image", "inpaint"}
+    if family in ("StableDiffusionPipeline", "StableDiffusionXLPipeline") or not family:
+        can.add("references")
     return frozenset(can)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.base import ImageRequest
+from models.fabric import References, steer
 from models.pipelines import Kind, Pipeline, copy_with_scheduler, input_channels
 from models.preview import Previewer
 
@@ -41,6 +42,7 @@ class Plan:
     negative_prompt: str
     init: Image.Image | None = None
     mask: Image.Image | None = None  # "L", white where to repaint
+    references: References | None = None
 
 
 @dataclass
@@ -61,6 +63,8 @@ def denoise(
     settings = plan.request.settings
     blends = plan.kind == "inpaint" and blends_latents(pipelines)
     pipe = copy_with_scheduler(pipelines["image-to-image" if blends else plan.kind], settings["scheduler"])
+    if plan.references is not None:
+        steer(pipe, plan.references, len(positions))
     latest = _Latest()
     _watch_scheduler(pipe.scheduler, latest)
     generators = [seeded(plan.request.seed, position) for position in positions]
@@ -138,9 +142,9 @@ class _Blend:
         with torch.no_grad():
             latents = vae.encode(picture).latent_dist.mode()  # (1, C, h, w)
         self._original = (latents - (getattr(vae.config, "shift_factor", None) or 0.0)) * vae.config.scaling_factor
-        mask = pipe.image_processor.pil_to_numpy(plan.mask)[..., 0]  # (1, H, W) in 0…1
+        mask = torch.from_numpy(pipe.image_processor.pil_to_numpy(plan.mask)).reshape(1, 1, *plan.mask.size[::-1])
         # a latent is repainted if any of its pixels is
-        pooled = torch.nn.functional.adaptive_max_pool2d(torch.from_numpy(mask)[:, None], latents.shape[-2:])
+        pooled = torch.nn.functional.adaptive_max_pool2d(mask, latents.shape[-2:])  # mask in 0…1
         self._repaint = (pooled > 0.5).to(latents)  # (1, 1, h, w)
         noise = [torch.randn(latents.shape[1:], generator=seeded(plan.request.seed, p)) for p in positions]
         self._noise = torch.stack(noise).to(latents)

@@ -20,6 +20,7 @@ from PIL import Image
 from models.base import Ended, ImageRequest, ImageSample, InvalidRequest, ModelError, ModelInfo, Request
 from models.denoising import Plan, Progress, denoise
 from models.device import pick_device
+from models.fabric import References, takes_references
 from models.pictures import decode_mask, decode_picture, encode_png
 from models.pipelines import (
     Kind,
@@ -77,10 +78,11 @@ class ImageBackend:
 
     @property
     def can(self) -> frozenset[str]:
-        """What this family does beyond drawing from words: "image-to-image", "inpaint", "negative"."""
+        """What this family does beyond drawing from words: "image-to-image", "inpaint", "negative", "references"."""
         kinds = {str(kind) for kind in self._pipelines if kind != "text-to-image"}
         pipe = next(iter(self._pipelines.values()))
-        return frozenset(kinds | ({"negative"} if "negative_prompt" in _accepts(pipe) else set()))
+        also = {"negative": "negative_prompt" in _accepts(pipe), "references": takes_references(pipe)}
+        return frozenset(kinds | {name for name, able in also.items() if able})
 
     # ---- the Backend protocol -------------------------------------------------------------------------------------
 
@@ -159,7 +161,22 @@ class ImageBackend:
         if request.negative_prompt.strip() and "negative_prompt" not in _accepts(pipe):
             raise InvalidRequest(f"“{self.info.name}” knows no negative prompt: leave it empty.")
         copy_with_scheduler(pipe, settings["scheduler"])  # refuses before anything runs
-        return Plan(request, kind, _encodable(request.prompt), _encodable(request.negative_prompt).strip(), init, mask)
+        words, unwanted = _encodable(request.prompt), _encodable(request.negative_prompt).strip()
+        return Plan(request, kind, words, unwanted, init, mask, self._references(request, pipe, size))
+
+    def _references(self, request: ImageRequest, pipe: Pipeline, size: tuple[int, int]) -> References | None:
+        """What the request is steered by. Raises InvalidRequest for what it cannot be steered by."""
+        if request.steering == 0 or not (request.liked or request.disliked):
+            return None
+        if not takes_references(pipe):
+            raise InvalidRequest(
+                f"“{self.info.name}” cannot be steered by pictures: turn that off or choose a Stable Diffusion model."
+            )
+        liked, disliked = (
+            [decode_picture(data).resize(size, Image.Resampling.LANCZOS) for data in pictures]
+            for pictures in (request.liked, request.disliked)
+        )
+        return References(liked, disliked, request.steering)
 
     def _batch_size(self, plan: Plan) -> int:
         """How many outputs share one call. Some families draw the noise of a picture's encoding for the first output

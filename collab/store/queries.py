@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,6 +55,23 @@ def live_acts(
     )
     ids = [act_id for (act_id,) in connection.execute(query) if act_id is not None]
     return store.acts(ids, connection=connection)
+
+
+def recent_acts(store: Store, annotator_id: str, *, since: datetime, limit: int) -> list[Act]:
+    """The acts in force that this person did or restored since then, newest first, without answers to studies."""
+    live = sa.case((_f.c.kind == "retraction", schema.retractions.c.restores_id), else_=_f.c.id)
+    query = (
+        sa.select(live)
+        .select_from(_f)
+        .outerjoin(schema.retractions, schema.retractions.c.id == _f.c.id)
+        .where(_f.c.annotator_id == annotator_id, _f.c.created_at >= since, _f.c.task_id.is_(None), _is_last())
+        .order_by(_f.c.id.desc())
+        .limit(limit)
+    )
+    with store.reading() as connection:
+        ids = [act_id for (act_id,) in connection.execute(query) if act_id is not None]
+        found = {act.id: act for act in store.acts(ids, connection=connection)}
+    return [found[act_id] for act_id in ids]
 
 
 def _is_last() -> sa.ColumnElement[bool]:

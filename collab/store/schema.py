@@ -158,6 +158,7 @@ generations = make_table(
     partial("uq_generations_request", "requested_by", "request_id", where="request_id IS NOT NULL", unique=True),
     # History: what was made for studies is told by the studies, and may be a hundred thousand
     partial("ix_generations_history", "requested_by", "id", where="origin <> 'study' AND origin <> 'imported'"),
+    Index(None, "prompt_version_id"),  # what was said of a prompt is gathered by what its versions made
     Index(
         "ix_generations_unfinished",
         "status",

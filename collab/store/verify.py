@@ -14,6 +14,7 @@ from collab.store import schema
 from collab.store.blobs import Blobs
 from collab.store.records import ACTS
 from collab.store.store import Store
+from collab.store.verify_loop import loop_problems
 
 
 def problems(store: Store, blobs: Blobs, content_sha256: Callable[[str], str] | None = None) -> Iterator[str]:
@@ -28,6 +29,7 @@ def problems(store: Store, blobs: Blobs, content_sha256: Callable[[str], str] | 
         yield from _chains(connection)
         yield from _rankings(connection)
         yield from _outputs(connection)
+        yield from loop_problems(connection)
         if content_sha256:
             yield from _wordings(connection, content_sha256)
         yield from _blobs(connection, blobs)

@@ -158,7 +158,7 @@ def target_width_reached(ws: Workspace, study: Study, spec: StudySpec, connectio
 def _draw_pair(
     ws: Workspace, study: Study, me: str, rng: Random, connection: Connection
 ) -> tuple[StudyItem, Purpose, float, float] | None:
-    """A pair of arms drawn by how much a vote would narrow its interval, with the probability it was drawn with.
+    """A pair of arms drawn by how much a vote on it would tell, with the probability it was drawn with.
 
     The vote's weight, uniform ÷ drawn probability over the pairs that were open to this person, undoes the choice
     (inverse propensity; Horvitz & Thompson 1952; Chiang et al. 2024).
@@ -179,7 +179,7 @@ def _draw_pair(
 
 
 def pair_chances(ws: Workspace, study: Study, connection: Connection) -> dict[str, float]:
-    """The probability of each pair ("0:1"): uniform until there is enough to adapt on, then by interval width."""
+    """The probability of each pair ("0:1"): uniform until votes suffice, then by the study's allocation."""
 
     def count() -> dict[str, float]:
         from collab.studies.pairs import chances_of_pairs

@@ -48,11 +48,15 @@ def counted(
 
 
 def chances_of_pairs(ws: Workspace, study: Study, connection: Connection) -> dict[str, float]:
-    """The probability of each pair of the study's arms, summing to 1, none of them 0 (pair_counts.py)."""
+    """The probability of each pair of the study's arms, summing to 1, none of them 0, by the study's allocation."""
+    from collab.double_thompson import best_arm_probabilities
     from collab.pair_counts import pair_probabilities
 
     arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
     pairs = [(a, b) for a in range(len(arms)) for b in range(a + 1, len(arms))]
     counts = counted(ws, study, [arm.name for arm in arms], connection=connection)
-    chances = pair_probabilities(counts, pairs)
+    if study.spec.get("allocation") == "thompson":  # studies from before the choice was there have none
+        chances = best_arm_probabilities(counts, pairs, seed=int(study.spec["seed"]))
+    else:
+        chances = pair_probabilities(counts, pairs)
     return {stratum_of("compare", pair): float(chance) for pair, chance in zip(pairs, chances, strict=True)}

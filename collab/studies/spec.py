@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from random import Random
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from collab.checks import clean_text
 from collab.errors import InvalidStudy
@@ -27,6 +27,8 @@ QUESTIONS: Mapping[tuple[StudyTask, Modality], str] = {
 ARMS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 8), "rank": (3, 6), "rate": (1, 8), "edit": (1, 8)}
 CASES_LIMIT, GROUPS_LIMIT, GOLD_LIMIT, EXAMPLES_LIMIT = 2_000, 5_000, 500, 10
 TEXT_LIMIT, GUIDELINES_LIMIT, TAG_LIMIT = 20_000, 20_000, 80  # characters
+Allocation = Literal["widths", "thompson"]
+ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
 _EVIDENCE = {"scope": "population", "block": 5, "panel": []}
 
 
@@ -37,6 +39,8 @@ class StudySpec:
     target: {"votes": n}, {"interval_width": w in win-rate units} or {}. quota: answers per person, 0 for no end.
     evidence: which claim the votes are to support, fixed before the first of them (evidence.py).
     blind: whether nobody who answered knew who made what; an import may say that somebody did.
+    allocation: what an adaptive study chooses its pairs by: to narrow the "widths" of all intervals, or to find the
+    best arm ("thompson").
     """
 
     question: str
@@ -49,6 +53,7 @@ class StudySpec:
     quota: int = 0
     reveal: bool = False
     adaptive: bool = False
+    allocation: Allocation = "widths"
     gold_share: float = 0.1
     repeat_share: float = 0.0
     lease_minutes: float = 15.0
@@ -105,7 +110,7 @@ class Asked:
 _KNOWN = {
     "title", "task", "question", "guidelines", "worked_examples", "arms", "modality", "cases", "variables", "draws",
     "samples", "outputs", "import", "overlap", "target", "quota", "access", "reveal", "adaptive", "gold_share",
-    "repeat_share", "lease_minutes", "seed", "questions", "gold", "evidence",
+    "repeat_share", "lease_minutes", "seed", "questions", "gold", "evidence", "allocation",
 }  # fmt: skip
 
 
@@ -141,6 +146,7 @@ def check_spec(given: object) -> Asked:
         quota=a_whole(given, "quota", 0, 0, 100_000),
         reveal=yes_or_no(given, "reveal"),
         adaptive=yes_or_no(given, "adaptive"),
+        allocation=one_of(given.get("allocation") or "widths", "allocation", ALLOCATIONS),
         gold_share=gold_share if given.get("gold") else 0.0,
         repeat_share=a_number(given, "repeat_share", 0.0, 0.0, 0.3),
         lease_minutes=a_number(given, "lease_minutes", 15.0, 0.01, 240),
@@ -151,6 +157,8 @@ def check_spec(given: object) -> Asked:
         raise InvalidStudy("The width of an interval is a target for comparing: set a number of votes instead.")
     if spec.adaptive and task != "compare":
         raise InvalidStudy("Only comparing can choose its pairs adaptively: leave “adaptive” off.")
+    if spec.allocation != "widths" and not spec.adaptive:
+        raise InvalidStudy(f"The allocation “{spec.allocation}” is for an adaptive study: switch “adaptive” on.")
     return Asked(
         title=clean_text(given.get("title"), "title", limit=200, error=InvalidStudy, required=True).strip(),
         task=task,

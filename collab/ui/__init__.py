@@ -16,9 +16,11 @@ from starlette.middleware import Middleware
 
 from collab import generation
 from collab.identity import Identity, open_identity
+from collab.refinement.looking import Looking
 from collab.studies.pregeneration import Pregeneration
-from collab.ui import create, history, insights, rate
+from collab.ui import create, history, insights, rate, refine
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
+from collab.ui.refine_endpoints import add_refine_endpoints
 from collab.ui.study_endpoints import add_study_endpoints
 from collab.ui.theme import CSS, HEAD, THEME
 from collab.ui.web import VisitorCookie, routes
@@ -38,17 +40,22 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
                 desk = create.build(ws, identity)
             with gr.Tab("Rate", id="rate") as rate_tab:
                 raters = rate.build(ws, identity)
+            with gr.Tab("Refine", id="refine", visible=False) as refine_tab:
+                refining = refine.build(ws, identity)
             with gr.Tab("Insights", id="insights", visible=False) as insights_tab:
                 findings = insights.build(ws, identity)
             with gr.Tab("History", id="history") as history_tab:
                 past = history.build(ws, identity)
         _join(ws, identity, tabs, desk, past)
-        _join_studies(identity, page, tabs, insights_tab, raters, findings)
+        _join_studies(identity, page, tabs, (refine_tab, insights_tab), raters, findings)
+        _join_refining(tabs, raters, refining)
         history_tab.select(past.refresh, outputs=past.items, **PRIVATE)
         rate_tab.select(raters.refresh, outputs=raters.desk, **PRIVATE)
+        refine_tab.select(refining.refresh, outputs=refining.board, **PRIVATE)
         insights_tab.select(findings.refresh, outputs=findings.shown, **PRIVATE)
         add_endpoints(ws, identity)
         add_study_endpoints(ws, identity)
+        add_refine_endpoints(ws, identity)
         if ws.settings.space_id:
             gr.LoginButton()
     page.queue(default_concurrency_limit=None, max_size=500)
@@ -100,16 +107,16 @@ def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateV
 
 
 def _join_studies(
-    identity: Identity, page: gr.Blocks, tabs: gr.Tabs, insights_tab: gr.Tab, raters: rate.RateView,
+    identity: Identity, page: gr.Blocks, tabs: gr.Tabs, owners_tabs: tuple[gr.Tab, ...], raters: rate.RateView,
     findings: insights.InsightsView,
 ) -> None:  # fmt: skip
     """A link opens its study on Rate; a study that was just made can be tried there or watched on Insights."""
 
     def on_load(request: gr.Request) -> tuple[Any, ...]:
-        owner_only = gr.Tab(visible=identity.whoami(request).is_owner)
+        owner_only = [gr.Tab(visible=identity.whoami(request).is_owner) for _ in owners_tabs]
         if asked := rate.study_in_link(request):
-            return gr.Tabs(selected="rate"), {"study_id": asked, "open": True}, owner_only
-        return gr.skip(), gr.skip(), owner_only
+            return gr.Tabs(selected="rate"), {"study_id": asked, "open": True}, *owner_only
+        return gr.skip(), gr.skip(), *owner_only
 
     def on_compose(request: gr.Request) -> tuple[Any, ...]:
         return gr.Tabs(selected="insights"), *findings.compose(request)
@@ -121,11 +128,22 @@ def _join_studies(
     def on_watch(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
         return findings.show(request, str((event._data or {}).get("study_id", "")))
 
-    page.load(spoken(on_load), outputs=[tabs, raters.desk, insights_tab], **PRIVATE)
+    page.load(spoken(on_load), outputs=[tabs, raters.desk, *owners_tabs], **PRIVATE)
     raters.desk.compose(spoken(on_compose), outputs=[tabs, *findings.shown], **PRIVATE)
     raters.desk.refresh(raters.refresh, outputs=raters.desk, **PRIVATE)
     findings.composer.rate(spoken(on_try), outputs=[tabs, raters.desk], **PRIVATE)
     findings.composer.insights(spoken(on_watch), outputs=findings.shown, **PRIVATE)
+
+
+def _join_refining(tabs: gr.Tabs, raters: rate.RateView, refining: refine.RefineView) -> None:
+    """From Refine to Create, for the first feedback, and to Rate, to vote in a blind test."""
+
+    def on_rate(event: gr.EventData) -> tuple[Any, ...]:
+        asked = str((event._data or {}).get("study_id", ""))
+        return gr.Tabs(selected="rate"), {"study_id": asked, "open": True}
+
+    refining.board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
+    refining.board.rate(spoken(on_rate), outputs=[tabs, raters.desk], **PRIVATE)
 
 
 async def _there(updates: AsyncIterator[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:
@@ -176,10 +194,13 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
     makes_beforehand = Pregeneration(ws)
     ws.pregeneration = makes_beforehand
     makes_beforehand.start()
+    looks_after_trials = Looking(ws)
+    looks_after_trials.start()
     server_file = ws.settings.home / SERVER_FILE
     server_file.write_text(json.dumps({"url": url, "pid": os.getpid()}))
     try:
         yield Served(url, page, identity)
     finally:
         server_file.unlink(missing_ok=True)
+        looks_after_trials.close()
         page.close(verbose=False)

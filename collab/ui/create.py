@@ -13,8 +13,9 @@ import gradio as gr
 from collab import generation
 from collab.generation import SEED_LIMIT
 from collab.identity import Identity
+from collab.steering import NOTHING, said
 from collab.store.queries import history_page
-from collab.types import UNFINISHED
+from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
 from collab.ui.endpoints import PRIVATE, spoken
@@ -72,6 +73,8 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     async def on_generate(request: gr.Request, *values: Any) -> Updates:
         ask = form.ask(values)
         made = await asyncio.to_thread(generation.generate, ws, identity.whoami(request), ask)
+        if said(ws.store.get(Generation, made).inputs) == NOTHING:
+            gr.Info(NOTHING)
         async for update in show(made, request):
             yield update
 

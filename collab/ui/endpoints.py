@@ -48,6 +48,17 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
 
         return stream
 
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wait(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await function(*args, **kwargs)
+            except Exception as error:
+                raise say(error) from error
+
+        return wait
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:

@@ -16,6 +16,7 @@ from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
 from collab.ui.pickers import entry_of, model_choices
 from collab.ui.settings_panel import SettingsPanel, build_settings
+from collab.ui.steering_switch import SteeringSwitch, build_steering
 from collab.workspace import Workspace
 
 MAX_VARIABLES = 8
@@ -45,12 +46,13 @@ class PromptForm:
     names: gr.State
     boxes: list[gr.Textbox]
     panel: SettingsPanel
+    steering: SteeringSwitch
 
     @property
     def inputs(self) -> list[Any]:
         """What `ask` reads, in its order."""
         return [self.modality, self.model, self.count, self.prompt, self.negative, self.system, self.names,
-                *self.turns, *self.boxes, *self.panel.components]  # fmt: skip
+                *self.steering.components, *self.turns, *self.boxes, *self.panel.components]  # fmt: skip
 
     @property
     def modal_outputs(self) -> list[Any]:
@@ -65,7 +67,7 @@ class PromptForm:
 
     def ask(self, values: Sequence[Any]) -> Ask:
         """What the person asks for, as the values of `inputs` say. Raises InvalidSetting for a seed that is none."""
-        modality, model, count, prompt, negative, system, names, *rest = values
+        modality, model, count, prompt, negative, system, names, steers, strength, *rest = values
         turns, rest = rest[: 2 * MAX_EXAMPLES], rest[2 * MAX_EXAMPLES :]
         text = modality == "text"
         return Ask(
@@ -79,6 +81,7 @@ class PromptForm:
             system_text=system if text else "",
             examples=_examples(turns) if text else None,
             variables=dict(zip(names, rest[:MAX_VARIABLES], strict=False)),
+            inputs={"steer": strength} if steers else None,
         )
 
     def for_modality(self, ws: Workspace, modality: str, model: str = "") -> tuple[Any, ...]:
@@ -147,10 +150,11 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
                 rows.append(row)
             more = gr.Button("Add an example", size="sm", elem_id="add-example")
         panel = build_settings(ws)
+    switch = build_steering()
     draft = gr.BrowserState(None, storage_key=DRAFT_KEY, secret=identity.sign("draft", DRAFT_KEY))
     form = PromptForm(
         modality, model, count, prompt, negative, instructions, system, rows, turns, more, draft, variables, names,
-        boxes, panel,
+        boxes, panel, switch,
     )  # fmt: skip
 
     def on_modality(chosen: str) -> tuple[Any, ...]:

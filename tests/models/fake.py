@@ -52,7 +52,7 @@ FAKE_IMAGE = ModelInfo(
     revision="e" * 40,
     precision="fp32",
     defaults=dict(IMAGE_DEFAULTS, num_inference_steps=4, width=64, height=64),
-    can=frozenset({"negative", "image-to-image", "inpaint"}),
+    can=frozenset({"negative", "image-to-image", "inpaint", "references"}),
 )
 BROKEN = replace(FAKE_TEXT, name="fake-broken", base="fake-broken")
 
@@ -159,7 +159,8 @@ class FakeBackend:
         size = (int(request.settings["width"]), int(request.settings["height"]))
         samples: list[Sample] = []
         for position in range(request.count):
-            colour = random.Random(f"{_prompt(request)} {(request.seed + position) % 2**32}").randbytes(3)
+            by = (request.steering, request.liked, request.disliked) if request.steering else ""
+            colour = random.Random(f"{_prompt(request)} {(request.seed + position) % 2**32}{by}").randbytes(3)
             samples.append(
                 ImageSample(
                     request_id=request.id,

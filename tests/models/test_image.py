@@ -41,6 +41,7 @@ pytestmark = [
 
 SIZE = 64
 STEPS = 6
+PICTURES = ("init_image", "mask", "liked", "disliked", "steering")  # what a request has besides settings
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def info_of(folder: Path | str, name: str = "tiny", precision: str = "fp32") -> 
 
 
 def request(id_: str = "r", *, prompt: str = "a cat", negative: str = "", count: int = 1, seed: int = 7, **rest):
-    pictures = {key: rest.pop(key) for key in ("init_image", "mask") if key in rest}
+    pictures = {key: rest.pop(key) for key in PICTURES if key in rest}
     given = {"width": SIZE, "height": SIZE, "num_inference_steps": STEPS, "guidance_scale": 3.0, **rest}
     settings = canonical_settings("image", given, IMAGE_DEFAULTS)
     info = info_of("tiny")
@@ -123,7 +124,7 @@ def centre_mask() -> bytes:
 
 def test_the_image_backend_is_a_backend(backend):
     assert isinstance(backend, Backend)
-    assert backend.can == {"image-to-image", "inpaint", "negative"}
+    assert backend.can == {"image-to-image", "inpaint", "negative", "references"}
 
 
 def test_previews_arrive_with_the_first_step_and_long_before_the_picture(backend):
@@ -281,6 +282,9 @@ def test_inpainting_repaints_the_white_and_keeps_the_black(backend, tmp_path_fac
     )
     assert (drawn[:14] == init[:14]).all() and (drawn[:, 50:] == init[:, 50:]).all()
     assert np.abs(drawn[20:44, 20:44] - init[20:44, 20:44]).mean() > 5
+    other = request(seed=8, init_image=gradient(), mask=centre_mask(), strength=1.0, scheduler=scheduler)
+    # and what it paints there is newly drawn, not what the autoencoder makes of the original
+    assert np.abs(run(backend, other).pixels("r")[20:44, 20:44] - drawn[20:44, 20:44]).mean() > 1
 
 
 def test_a_mask_without_a_picture_is_refused(backend):

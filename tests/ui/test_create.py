@@ -271,3 +271,23 @@ def test_old_work_can_be_opened_again_and_judged(page: Page) -> None:
     page.get_by_role("tab", name="History").click()
     page.locator("#history .cb-back").click()
     expect(page.locator("#history .cb-list > li", has_text="Say first.").locator(".cb-fact").first).to_contain_text("5")
+
+
+def test_a_liked_picture_steers_the_next_ones_and_the_board_says_so(page: Page) -> None:
+    page.locator("#modality label", has_text="Image").click()
+    expect(page.locator("#negative")).to_be_visible()
+    page.locator("#steer input").check()
+    expect(page.get_by_label("number input for Strength")).to_have_value("0.5")
+    generate(page, "a star", outputs=1, tokens=None)
+    wait_done(page)
+    steered = page.locator("#board .cb-steered")
+    expect(steered).to_have_text("Nothing to steer by yet: rate, edit or compare something first.")
+    cards(page).first.locator(".cb-up").click()
+    saved(page)
+    page.click("#generate")
+    expect(steered).to_have_text("Steered by 1 liked", timeout=120_000)
+    wait_done(page)
+    page.locator("#steer input").uncheck()
+    page.click("#generate")
+    expect(steered).to_be_hidden(timeout=120_000)
+    wait_done(page)

@@ -13,6 +13,7 @@ function outputBoard() {
     hidden: true,
     onclick: () => log.retry(),
   });
+  const steered = h("span", { class: "cb-steered cb-muted", hidden: true }); // what steered it, or that nothing did
   const hint = h("span", { class: "cb-muted cb-desktop", hidden: true });
   const rankNote = h("span", { class: "cb-note" });
   const orderButton = textButton(
@@ -32,7 +33,7 @@ function outputBoard() {
   const bar = h(
     "div",
     { class: "cb-toolbar" },
-    h("div", { class: "cb-status" }, dot, statusText, unsaved),
+    h("div", { class: "cb-status" }, dot, statusText, steered, unsaved),
     h("div", { class: "cb-row cb-tools" }, hint, rankNote, againButton, orderButton, undoButton, keysButton),
   );
   const bannerText = h("p", { class: "cb-banner-text", dir: "auto" });
@@ -153,6 +154,8 @@ function outputBoard() {
       "";
     setText(statusText, words);
     setAttr(bar, "data-status", status);
+    show(steered, !!board.value.steered);
+    setText(steered, board.value.steered || "");
     show(unsaved, log.hasFailed());
     setText(unsaved, T.not_saved + " — " + T.retry);
     show(banner, status === "failed");

@@ -164,3 +164,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("supersedes_id IS NULL"),
             postgresql_where=sa.text("supersedes_id IS NULL"),
         )
+
+    with op.batch_alter_table("generations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_generations_prompt_version_id"), ["prompt_version_id"], unique=False)

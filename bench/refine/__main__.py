@@ -1,0 +1,5 @@
+import sys
+
+from bench.refine import main
+
+main(tuple(sys.argv[1:]) or ("promotions", "pictures", "text"))

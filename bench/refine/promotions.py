@@ -1,0 +1,67 @@
+"""How often a trial promotes what is no better: real votes on pictures made before, shuffled among the arms.
+
+Each person has a taste of their own and, unknown to everybody, takes the arms for one another in an order of their
+own: what they say is consistent, so that one person's votes are alike, and yet about no arm. Whatever wins the
+screening did so by chance. A fixed test looked at after every block stands beside it.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from random import Random
+
+from bench.record import Figure
+from bench.refine.painter import Painter
+from bench.refine.pictures import BASE, PICTURE_SEEDS, TASTES, VOTED, Person, open_painter
+from bench.refine.trial import hold
+
+RUNS, SCREENING, CONFIRMING, BLOCK = 1_000, 90, 200, 5
+SUBJECTS = VOTED[:8]
+
+
+def figures() -> list[Figure]:
+    """The share of trials that end in a promotion, with its 95 % interval (Wilson 1927)."""
+    from collab.prompts import Wording
+    from collab.refinement.picture_terms import ICON_TERMS, with_level
+
+    painter, base = open_painter(), Wording(modality="image", text=BASE)
+    styled = [with_level(base, slot, level).text for slot, levels in ICON_TERMS.items() for level in levels]
+    runs = [_run(painter, [BASE, *Random(seed).sample(styled, 5)], seed) for seed in range(RUNS)]
+    promoted, naive = (sum(run[n] for run in runs) for n in (0, 1))
+    low, high = wilson(promoted, RUNS)
+    said = f"goal ≤ 5 %; 95 % interval {low:.1%} to {high:.1%}; {RUNS:,} trials of 5 candidates no better"
+    return [Figure("false promotions with shuffled feedback", round(100 * promoted / RUNS, 2), "%",
+                   "z-test looked at after every block", round(100 * naive / RUNS, 2), said)]  # fmt: skip
+
+
+def _run(painter: Painter, prompts: list[str], seed: int) -> tuple[bool, bool]:
+    """Whether the trial promoted, and whether the peeked test would have."""
+    rng = Random(seed)
+    people: dict[str, tuple[Person, list[int]]] = {}
+    seen: list[float] = []
+    crossed = False
+
+    def vote(a: int, b: int, who: str, _number: int) -> float:
+        nonlocal crossed
+        if who not in people:
+            people[who] = Person(rng.choice(TASTES), rng), rng.sample(range(len(prompts)), len(prompts))
+        person, order = people[who]
+        subject, at = rng.choice(SUBJECTS), rng.randrange(PICTURE_SEEDS)
+        shown = [prompts[order[arm]].replace("{thing}", subject) for arm in (a, b)]
+        got = person.vote(*painter.look(shown, [at, at]))
+        if who.startswith("fresh"):
+            seen.append(got)
+            n, mean = len(seen), sum(seen) / len(seen)
+            crossed |= n % BLOCK == 0 and n >= 20 and (mean - 0.5) / (0.5 / sqrt(n)) > 1.96
+        return got
+
+    found = hold(len(prompts), vote, screening=SCREENING, confirming=CONFIRMING, block=BLOCK, seed=seed)
+    return found.verdict == "better", crossed
+
+
+def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share (Wilson 1927)."""
+    share = hits / of
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return middle - half, middle + half

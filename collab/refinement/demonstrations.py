@@ -1,0 +1,151 @@
+"""Few-shot examples from what people liked or made right: different from each other, within a budget of tokens.
+
+Chosen by maximal marginal relevance (Carbonell & Goldstein 1998): each next example is good, and unlike those before.
+Knows neither store nor models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from collab.prompts import Wording
+from collab.refinement.digest import Digest, JudgedOutput
+from collab.refinement.features import words_of
+from collab.refinement.guardrails import example_words_allowed
+from collab.refinement.proposal import Candidate, NothingToLearn, Tools
+from collab.types import Example, Modality
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST = 4  # examples
+LIKED = 0.5  # liking from which on an output is a model of what is wanted
+_CORRECTED = 0.9  # what a text that a person made right is worth beside likings of 0.5 … 1
+_POOL, _LOOKED_AT = 60, 300  # the best that fit are compared with each other; so many are tried for their size
+_SAME = 0.98  # cosine from which on two examples show the same
+_RELEVANCE = 0.6  # of being good, against 0.4 of being different
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A possible example, and how good it is: 0 … 1."""
+
+    example: Example
+    worth: float
+    event_ids: tuple[str, ...]
+
+
+class Demonstrations:
+    """Proposes the parent with examples of what people want. budget: tokens that all examples may take together."""
+
+    name = "demonstrations"
+    modalities: tuple[Modality, ...] = ("text",)
+
+    def __init__(self, budget: int = 600) -> None:
+        self.budget = budget
+
+    def propose(self, digest: Digest, tools: Tools, count: int) -> list[Candidate]:
+        """Candidates with different numbers of examples, the fullest first. Raises NothingToLearn."""
+        tools.tell(0.0, "Looking for outputs that people liked or corrected")
+        parent = digest.wording
+        if len(parent.examples) >= MOST:
+            raise NothingToLearn(f"The prompt has {len(parent.examples)} examples already: {MOST} are enough.")
+        taken = {(example.user, example.assistant) for example in parent.examples}
+        shots = shots_of(digest.outputs.values())
+        shots = [shot for shot in shots if (shot.example.user, shot.example.assistant) not in taken]
+        if not shots:
+            raise NothingToLearn(
+                "Nothing was liked or corrected that is no example yet: give four stars or more, or correct a text."
+            )
+        chosen = diverse(shots, tools, self._room(parent, tools), MOST - len(parent.examples), parent)
+        if not chosen:
+            raise NothingToLearn(
+                f"The texts that people liked are longer than the {self.budget} tokens that examples may take: like or "
+                "correct a shorter one."
+            )
+        sizes = dict.fromkeys([len(chosen), 2, 1, 3])
+        return [_candidate(parent, chosen[:n], self.name) for n in sizes if n <= len(chosen)][: max(count, 0)]
+
+    def _room(self, parent: Wording, tools: Tools) -> int:
+        return self.budget - sum(tools.tokens(e.user) + tools.tokens(e.assistant) for e in parent.examples)
+
+
+def shots_of(outputs: Iterable[JudgedOutput]) -> list[Shot]:
+    """What could be an example, the best first. A corrected output stands for its correction alone; where several
+    people corrected it, for the newest. The same answer to the same message counts once."""
+    found: dict[tuple[str, str], Shot] = {}
+    for output in outputs:
+        if output.text is None or not output.asked.strip():
+            continue
+        events: tuple[str, ...]
+        if output.corrections:
+            text, worth, events = output.corrections[0].text, _CORRECTED, (output.corrections[0].event_id,)
+        elif output.liking is not None and output.liking >= LIKED:
+            text, worth, events = output.text, output.liking, output.event_ids
+        else:
+            continue
+        key = (" ".join(output.asked.split()), " ".join(text.split()))
+        if key[1] and (key not in found or found[key].worth < worth * output.weight):
+            found[key] = Shot(Example(user=output.asked, assistant=text), worth * output.weight, events)
+    return sorted(found.values(), key=lambda shot: -shot.worth)
+
+
+def diverse(shots: Sequence[Shot], tools: Tools, budget: int, most: int, parent: Wording) -> list[Shot]:
+    """At most `most` of the shots within `budget` tokens, each good and unlike those before it; best first."""
+    words_left = example_words_allowed(parent) - sum(_words(example) for example in parent.examples)
+    sizes: dict[int, int] = {}
+    for at, shot in enumerate(shots[:_LOOKED_AT]):
+        size = tools.tokens(shot.example.user) + tools.tokens(shot.example.assistant)
+        if size <= budget and _words(shot.example) <= words_left:
+            sizes[at] = size
+        if len(sizes) == _POOL:
+            break
+    if not sizes:
+        return []
+    pool = list(sizes)
+    like = _likeness(pool, shots, tools)
+    chosen: list[int] = []  # places in the pool
+    while len(chosen) < most:
+        open_now = [
+            n for n, at in enumerate(pool)
+            if n not in chosen and sizes[at] <= budget and _words(shots[at].example) <= words_left
+        ]  # fmt: skip
+        if not open_now:
+            break
+        best = max(open_now, key=lambda n: _RELEVANCE * shots[pool[n]].worth
+                   - (1 - _RELEVANCE) * max((float(like[n, c]) for c in chosen), default=0.0))  # fmt: skip
+        if chosen and max(float(like[best, c]) for c in chosen) > _SAME:
+            break  # what is left only repeats what is there
+        chosen.append(best)
+        budget -= sizes[pool[best]]
+        words_left -= _words(shots[pool[best]].example)
+    return [shots[pool[n]] for n in chosen]
+
+
+def _likeness(pool: Sequence[int], shots: Sequence[Shot], tools: Tools) -> NDArray[np.float32]:
+    """(n, n) cosines between the examples of the pool."""
+    if len(pool) == 1:
+        import numpy as np
+
+        return np.ones((1, 1), dtype=np.float32)
+    vectors = tools.embed([f"{shots[at].example.user}\n{shots[at].example.assistant}" for at in pool])
+    return vectors @ vectors.T
+
+
+def _words(example: Example) -> int:
+    return len(words_of(example.user)) + len(words_of(example.assistant))
+
+
+def _candidate(parent: Wording, shots: Sequence[Shot], name: str) -> Candidate:
+    events = tuple(dict.fromkeys(event for shot in shots for event in shot.event_ids))
+    number = f"{len(shots)} examples" if len(shots) > 1 else "one example"
+    return Candidate(
+        wording=replace(parent, examples=(*parent.examples, *(shot.example for shot in shots))),
+        proposer=name,
+        rationale=f"Shows {number} of what people liked or corrected, chosen to differ from each other.",
+        evidence_ids=events,
+        details={"examples": len(shots), "worth": [round(shot.worth, 3) for shot in shots]},
+    )

@@ -1,0 +1,131 @@
+"""What a proposer reads: the acts in force about a prompt's outputs and about a person's, and what they were made from.
+
+A fixed number of queries, each in chunks of ids. Knows the tables; says nothing of what the acts mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from collab.store import schema
+from collab.store.store import Store
+from collab.types import Act, Modality, PromptVersion
+
+_f, _g, _v, _p, _o = (
+    schema.feedback, schema.generations, schema.prompt_versions, schema.prompts, schema.outputs,
+)  # fmt: skip
+_CHUNK = 5_000  # ids asked for at once: every database takes so many
+
+
+class Made(NamedTuple):
+    """An output with what it was made from."""
+
+    output_id: str
+    text: str | None
+    blob_sha256: str | None
+    prompt_version_id: str
+    prompt_id: str
+    modality: Modality
+    variables: Mapping[str, str]
+    settings: Mapping[str, Any]
+    requested_by: str
+
+
+def acts_on_prompt(store: Store, prompt_id: str, *, limit: int, connection: Connection) -> list[Act]:
+    """The acts in force, by anybody, that stand at a generation of any version of the prompt; the newest `limit`."""
+    made = sa.select(_g.c.id).where(_g.c.prompt_version_id.in_(_versions_of(prompt_id)))
+    return _in_force(store, _f.c.generation_id.in_(made), limit, connection)
+
+
+def acts_beside_prompt(
+    store: Store, prompt_id: str, annotator_id: str, modality: Modality, *, limit: int, connection: Connection
+) -> list[Act]:
+    """The acts in force that stand at the person's other generations of this modality; the newest `limit`.
+
+    Their own, and whatever compares outputs: one of those may be the prompt's, as an act that names several stands at
+    the generation of the first.
+    """
+    made = (
+        sa.select(_g.c.id)
+        .join(_v, _v.c.id == _g.c.prompt_version_id)
+        .join(_p, _p.c.id == _v.c.prompt_id)
+        .where(_g.c.requested_by == annotator_id, _p.c.id != prompt_id, _p.c.modality == modality)
+    )
+    theirs = (_f.c.annotator_id == annotator_id) | _f.c.kind.in_(("preference", "ranking", "retraction"))
+    return _in_force(store, _f.c.generation_id.in_(made) & theirs, limit, connection)
+
+
+def own_acts(store: Store, annotator_id: str, modality: Modality, *, limit: int, connection: Connection) -> list[Act]:
+    """The acts in force that the person did on what they made for themselves in this modality; the newest `limit`."""
+    # written into the SQL, as in the partial index that was made for History
+    own = [_g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported")]
+    made = (
+        sa.select(_g.c.id)
+        .join(_v, _v.c.id == _g.c.prompt_version_id)
+        .join(_p, _p.c.id == _v.c.prompt_id)
+        .where(_g.c.requested_by == annotator_id, _p.c.modality == modality, *own)
+    )
+    theirs = (_f.c.annotator_id == annotator_id) & _f.c.generation_id.in_(made)
+    return _in_force(store, theirs, limit, connection)
+
+
+def made_from(connection: Connection, output_ids: Collection[str]) -> dict[str, Made]:
+    """Each of these outputs that holds something, with what it was made from."""
+    query = (
+        sa.select(
+            _o.c.id, _o.c.text, _o.c.blob_sha256, _g.c.prompt_version_id, _v.c.prompt_id, _p.c.modality,
+            _g.c.variables, _g.c.settings, _g.c.requested_by,
+        )
+        .join(_g, _g.c.id == _o.c.generation_id)
+        .join(_v, _v.c.id == _g.c.prompt_version_id)
+        .join(_p, _p.c.id == _v.c.prompt_id)
+        .where(_o.c.text.is_not(None) | _o.c.blob_sha256.is_not(None))
+    )  # fmt: skip
+    found: dict[str, Made] = {}
+    for ids in _chunks(sorted(output_ids)):
+        found |= {row[0]: Made._make(row) for row in connection.execute(query.where(_o.c.id.in_(ids))).all()}
+    return found
+
+
+def versions(store: Store, version_ids: Collection[str], *, connection: Connection) -> dict[str, PromptVersion]:
+    """The prompt versions with these ids."""
+    return {
+        version.id: version
+        for ids in _chunks(sorted(version_ids))
+        for version in store.find(PromptVersion, id=ids, connection=connection)
+    }
+
+
+def _versions_of(prompt_id: str) -> sa.Select[Any]:
+    return sa.select(_v.c.id).where(_v.c.prompt_id == prompt_id)
+
+
+def _in_force(store: Store, which: sa.ColumnElement[bool], limit: int, connection: Connection) -> list[Act]:
+    """What the last acts of their chains put in force (see chain.py), newest first.
+
+    Answers to gold and to repeated items measure the annotator, so they are left out.
+    """
+    later, undone, task = _f.alias("later"), schema.retractions, schema.tasks
+    live = sa.case((_f.c.kind == "retraction", undone.c.restores_id), else_=_f.c.id).label("live")
+    query = (
+        sa.select(live)
+        .select_from(_f)
+        .outerjoin(undone, undone.c.id == _f.c.id)
+        .outerjoin(task, task.c.id == _f.c.task_id)
+        .where(which, ~sa.exists().where(later.c.supersedes_id == _f.c.id))
+        .where(task.c.id.is_(None) | task.c.purpose.in_(("item", "adjudication")))
+        .order_by(_f.c.id.desc())
+        .limit(limit)
+    )
+    ids = [act_id for (act_id,) in connection.execute(query).all() if act_id is not None]
+    acts = [act for some in _chunks(ids) for act in store.acts(some, connection=connection)]
+    return sorted(acts, key=lambda act: act.id, reverse=True)
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[list[str]]:
+    for at in range(0, len(ids), _CHUNK):
+        yield list(ids[at : at + _CHUNK])
