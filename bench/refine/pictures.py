@@ -24,14 +24,14 @@ from bench.refine.text import bootstrap
 from bench.refine.trial import hold
 
 SEEDS = 24
-HISTORY, SCREENING, CONFIRMING, CANDIDATES = 70, 30, 50, 3  # votes: 150 in all
+HISTORY, SCREENING, CONFIRMING, CANDIDATES = 80, 30, 40, 4  # votes: 150 in all
 BASE = "a {thing}"
 KNOWN = (
     "cat", "dog", "rabbit", "panda", "bear", "fox", "pig", "elephant", "frog", "penguin", "fish", "apple", "banana",
     "strawberry", "pineapple", "carrot", "pizza", "tree", "cactus", "mushroom", "sunflower", "car", "rocket", "house",
     "book", "key", "umbrella", "moon", "star", "heart",
 )  # fmt: skip
-VOTED, HELD_OUT = KNOWN[:20], KNOWN[20:]
+VOTED, HELD_OUT = KNOWN[:8], KNOWN[20:]
 PICTURE_SEEDS = 2  # of each subject: enough for luck to show, few enough to be painted once
 ARMS = ("no learning", "random proposal", "shuffled feedback", "refined", "oracle")
 Features = NDArray[np.float32]
@@ -142,11 +142,11 @@ def _run(painter: Painter, taste: Taste, seed: int) -> _Run:
 
 
 def _modified(base: Any, rng: Random) -> Any:
-    """The prompt with one or two modifiers at random, as people try them."""
+    """The prompt with one modifier at random, or now and then two, as people try them."""
     from collab.refinement.picture_terms import ICON_TERMS, with_level
 
     wording = base
-    for slot in rng.sample(sorted(ICON_TERMS), rng.choice((1, 1, 2))):
+    for slot in rng.sample(sorted(ICON_TERMS), rng.choice((1, 1, 1, 2))):
         wording = with_level(wording, slot, rng.choice(ICON_TERMS[slot]))
     return wording
 
@@ -158,11 +158,15 @@ def _history(painter: Painter, base: Any, person: Person, rng: Random, *, shuffl
 
     version = PromptVersion(prompt_id="p", text=base.text, content_sha256=base.sha256, created_by="o")
     outputs, pairs = {}, []
-    for number in range(HISTORY):
-        subject, at = rng.choice(VOTED), rng.randrange(PICTURE_SEEDS)
-        two = [base if rng.random() < 0.25 else _modified(base, rng), _modified(base, rng)]
-        seen = painter.look([w.text.replace("{thing}", subject) for w in two], [at, at])
-        got = rng.choice((0.0, 1.0)) if shuffled else person.vote(*seen)
+    shown = [
+        (rng.choice(VOTED), rng.randrange(PICTURE_SEEDS),
+         [base if rng.random() < 0.25 else _modified(base, rng), _modified(base, rng)])
+        for _ in range(HISTORY)
+    ]  # fmt: skip
+    seen = painter.look([w.text.replace("{thing}", subject) for subject, _, two in shown for w in two],
+                        [at for _, at, _ in shown for _ in range(2)])  # fmt: skip
+    for number, (subject, _, two) in enumerate(shown):
+        got = rng.choice((0.0, 1.0)) if shuffled else person.vote(*seen[2 * number : 2 * number + 2])
         for side, wording in enumerate(two):
             outputs[f"{number} {side}"] = JudgedOutput(
                 output_id=f"{number} {side}", prompt_version_id=f"{version.id} {wording.text}", wording=wording,
@@ -203,6 +207,8 @@ def _trial(
     if not candidates:
         return base, "nothing proposed", HISTORY
     arms = [base, *candidates]
+    every = [(w.text.replace("{thing}", x), at) for w in arms for x in VOTED for at in range(PICTURE_SEEDS)]
+    painter.look([prompt for prompt, _ in every], [at for _, at in every])
 
     def vote(a: int, b: int, _who: str, _number: int) -> float:
         if shuffled:

@@ -26,6 +26,8 @@ def figures() -> list[Figure]:
 
     painter, base = open_painter(), Wording(modality="image", text=BASE)
     styled = [with_level(base, slot, level).text for slot, levels in ICON_TERMS.items() for level in levels]
+    every = [(t.replace("{thing}", x), at) for t in (BASE, *styled) for x in SUBJECTS for at in range(PICTURE_SEEDS)]
+    painter.look([prompt for prompt, _ in every], [at for _, at in every])
     runs = [_run(painter, [BASE, *Random(seed).sample(styled, 5)], seed) for seed in range(RUNS)]
     promoted, naive = (sum(run[n] for run in runs) for n in (0, 1))
     low, high = wilson(promoted, RUNS)

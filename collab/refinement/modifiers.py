@@ -1,7 +1,8 @@
-"""Proposes changes to the words that style a picture: some learned from votes, some because nobody has tried them.
+"""Proposes changes to the words that style a picture: learned from votes, leant to, or because nobody has tried them.
 
-Votes exist only on what was tried. So besides terms that people are shown to like, it proposes a small spread of terms
-that the votes say little about, told apart from the learned ones, for a blind trial to decide. Knows the digest.
+Votes exist only on what was tried. So besides terms that people are shown to like, it proposes those that the votes
+lean to without being sure, and a small spread of terms that they say little about. Each says which it is; a blind trial
+decides about all. Knows the digest.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from collab.types import Modality
 LEVEL = 0.95
 OPTIMISM = 1.0  # standard deviations by which an untried term is given the benefit of the doubt (Auer et al. 2002, UCB)
 HINT_LOGITS = 0.5  # for a term that people asked for in words
+LEANING = 0.8  # probability that the effect is above 0 from which on a change is worth a trial
 UNTRIED_SHARE = 0.4  # of the prior's variance: what is known better than this is not worth exploring
 _EVIDENCE = 200
-Kind = Literal["learned", "exploratory"]
+Kind = Literal["learned", "leaning", "exploratory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,11 @@ class _Weighed:
         return self.mean - deviations * self.deviation
 
     @property
+    def sure(self) -> float:
+        """The probability that the effect is above 0."""
+        return 0.5 * (1 + math.erf(self.mean / (self.deviation * math.sqrt(2)))) if self.deviation else 0.5
+
+    @property
     def optimistic(self) -> float:
         return self.mean + OPTIMISM * self.deviation + (HINT_LOGITS if self.move.hints else 0.0)
 
@@ -49,8 +56,10 @@ class Modifiers:
     modalities: tuple[Modality, ...] = ("image",)
 
     def propose(self, digest: Digest, tools: Tools, count: int) -> Sequence[Candidate]:
-        """At most `count` candidates: all learned changes together, then one by one, then exploratory ones, of which at
-        least one where two or more are wanted. Raises NothingToLearn when nothing was judged or nothing is left to try.
+        """At most `count` candidates: all learned changes together, then one by one, those leant to, then exploratory
+        ones, of which at least one where two or more are wanted.
+
+        Raises NothingToLearn when nothing was judged or nothing is left to try.
         """
         if not digest.acts:
             raise NothingToLearn(
@@ -64,10 +73,12 @@ class Modifiers:
             weighed.append(_Weighed(move=move, mean=mean, deviation=deviation, tried=effects.tried(move.contrast)))
         tested = sum(each.tried for each in weighed)
         learned = _learned(weighed, tested)
-        explored = [each for each in _spread(weighed, tools) if each not in learned]
+        leaning = _leaning(weighed, learned)
+        explored = [each for each in _spread(weighed, tools) if each not in learned and each not in leaning]
         room = count - (1 if explored and count > 1 else 0)
         made = [self._together(digest, effects, learned, tested)] if len(learned) > 1 else []
         made += [self._one(digest, effects, each, "learned", tested) for each in learned]
+        made += [self._one(digest, effects, each, "leaning", tested) for each in leaning]
         made = made[:room]
         made += [self._one(digest, effects, each, "exploratory", tested) for each in explored[: count - len(made)]]
         if not made:
@@ -85,6 +96,12 @@ class Modifiers:
         }  # fmt: skip
         if kind == "learned":
             rationale = f"Learned from {_basis(effects)}: {move.words}. {_odds(each, z, tested)}"
+            evidence = effects.events(move.contrast)
+        elif kind == "leaning":
+            rationale = (
+                f"{_basis(effects)} lean to it: {move.words}. That is {each.sure:.0%} sure taken alone, and "
+                f"{tested} changes were looked at. Only a blind trial can tell."
+            )
             evidence = effects.events(move.contrast)
         else:
             asked = " People asked for it in words." if move.hints else ""
@@ -131,6 +148,20 @@ def _learned(weighed: Sequence[_Weighed], tested: int) -> list[_Weighed]:
     for each in sure:
         best.setdefault(each.move.slot, each)
     return list(best.values())
+
+
+def _leaning(weighed: Sequence[_Weighed], learned: Sequence[_Weighed]) -> list[_Weighed]:
+    """Tried changes that are likelier than LEANING to please and in no slot that is learned, the likeliest first: the
+    best of each slot, then the next."""
+    taken = {each.move.slot for each in learned}
+    likely = [each for each in weighed if each.tried and each.sure >= LEANING and each.move.slot not in taken]
+    likely.sort(key=lambda each: -each.sure)
+    nth: Counter[str] = Counter()
+    turns = []
+    for each in likely:
+        turns.append((nth[each.move.slot], each))
+        nth[each.move.slot] += 1
+    return [each for _, each in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _spread(weighed: Sequence[_Weighed], tools: Tools) -> list[_Weighed]:
