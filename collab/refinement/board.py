@@ -15,6 +15,7 @@ from collab.errors import InvalidPrompt
 from collab.identity import Visitor
 from collab.prompts import fill
 from collab.refinement.owned import only_owner, owned_prompt
+from collab.refinement.proposing import ON_REQUEST
 from collab.refinement.saying import outputs_named, said_of
 from collab.refinement.standing import standing_of
 from collab.store.refine_queries import (
@@ -39,10 +40,12 @@ PROPOSERS: Mapping[Modality, Sequence[tuple[str, str, str]]] = {
         ("reflect", "Reflect", "A text model reads what people said and rewrites the prompt."),
         ("preferences", "Preferences", "Turns what people choose and correct again and again into rules."),
         ("demonstrations", "Demonstrations", "Adds answers that people liked or made right as examples."),
+        ("search", "Search", "Rewrites many times, scored by a model of past votes, not by people. Takes minutes."),
     ),
     "image": (
         ("reflect", "Reflect", "A text model reads what people said and rewrites the prompt."),
         ("modifiers", "Modifiers", "Adds, drops and weighs words by how the pictures that had them were liked."),
+        ("search", "Search", "Rewrites many times, scored by a model of past votes, not by people. Takes minutes."),
     ),
 }  # fmt: skip
 
@@ -112,7 +115,10 @@ def board(ws: Workspace, visitor: Visitor, prompt_id: object, link: Link) -> Jso
         "acts": acts,
         "models": _models(ws, prompt.modality),
         "reflectors": _models(ws, "text"),
-        "proposers": [{"name": n, "title": t, "said": s} for n, t, s in PROPOSERS[prompt.modality]],
+        "proposers": [
+            {"name": name, "title": title, "said": said, "usual": name not in ON_REQUEST}
+            for name, title, said in PROPOSERS[prompt.modality]
+        ],
         "job": job_json(job) if job else None,
         "trial": standing.trial,
         "watch": standing.watch,

@@ -75,6 +75,18 @@ def in_order_of_promise(
     return ordered, f"The proposals stand in the order that a model of past votes foresees. {ranker.said}"
 
 
+def maker(
+    ws: Workspace, visitor: Visitor, digest: Digest, tools: Tools, stopped: Callable[[], bool]
+) -> Callable[[Wording, Mapping[str, str]], str | bytes]:
+    """A function that makes one output of a wording, its variables filled in, with a seed that stays the same."""
+    info, seed = resolve_model(ws, visitor, "", digest.modality), tools.rng.randrange(2**32)
+
+    def make(wording: Wording, case: Mapping[str, str]) -> str | bytes:
+        return whole_answers(ws, [_request(visitor, info, wording, case, seed)], stopped)[0]
+
+    return make
+
+
 def _request(visitor: Visitor, info: ModelInfo, wording: Wording, case: Mapping[str, str], seed: int) -> Request:
     """One output of this wording."""
     texts = [wording.text, wording.negative_text, wording.system_text]

@@ -18,7 +18,7 @@ from collab.identity import Visitor
 from collab.jobs import JobControl
 from collab.model_versions import resolve_model
 from collab.refinement.asking import ANSWER_TOKENS, about_tokens, asker
-from collab.refinement.foreseeing import in_order_of_promise
+from collab.refinement.foreseeing import in_order_of_promise, maker
 from collab.refinement.keeping import Proposals, keep_proposals
 from collab.refinement.owned import owned_prompt, owned_version
 from collab.refinement.proposal import Candidate, NothingToLearn, Proposer, Stopped, Tools
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COUNT_LIMIT = 12
+ON_REQUEST = ("search",)  # proposers that take minutes, asked only by name
 NO_FEEDBACK = "Nobody has said anything about this prompt's outputs yet: rate, compare or edit a few of them first."
 
 
@@ -39,9 +40,9 @@ def known_proposers(reflector: str = "") -> list[Proposer]:
     from collab.refinement.demonstrations import Demonstrations
     from collab.refinement.modifiers import Modifiers
     from collab.refinement.preferences import Preferences
-    from collab.refinement.reflect import Reflect
+    from collab.refinement.reflect import Reflect, Search
 
-    return [Reflect(reflector), Preferences(), Demonstrations(), Modifiers()]
+    return [Reflect(reflector), Preferences(), Demonstrations(), Modifiers(), Search(reflector)]
 
 
 def check_asked(
@@ -68,7 +69,7 @@ def check_asked(
 def _choose(modality: Modality, names: object, reflector: str) -> list[Proposer]:
     fitting = {p.name: p for p in known_proposers(reflector) if modality in p.modalities}
     if names is None or names == "" or names == [] or names == ():
-        return list(fitting.values())
+        return [proposer for name, proposer in fitting.items() if name not in ON_REQUEST]
     if isinstance(names, str):
         names = [names]
     if not isinstance(names, Sequence) or len(names) > len(fitting):
@@ -104,6 +105,10 @@ def propose(
     room = _answer_tokens(digest)
     tools = Tools(ask=_lazily(lambda: asker(ws, visitor, reflector or "", rng, stopped, tokens=room)),
                   embed=embed_texts, tokens=about_tokens, rng=rng, tell=tell)  # fmt: skip
+    for proposer in chosen:
+        if proposer.name in ON_REQUEST:
+            proposer.generate = maker(ws, visitor, digest, tools, stopped)  # type: ignore[attr-defined]
+            proposer.picture = ws.blobs.get  # type: ignore[attr-defined]
     sieve = Sieve(ws, version, [text for output in digest.own for text in _texts_of(output)])
     accepted = _gather_candidates(chosen, digest, tools, count, sieve)
     if not accepted:

@@ -38,7 +38,7 @@ Write a better prompt for the picture model. Prompts for picture models are shor
 
 Provide the new prompt, and nothing else, within ``` blocks."""  # noqa: E501
 
-__all__ = ["Reflect", "optimize_against_surrogate"]
+__all__ = ["Reflect", "Search", "optimize_against_surrogate"]
 
 
 class Reflect:
@@ -149,6 +149,21 @@ class Reflect:
                 f"{surrogate.MIN_PAIRS}, on several prompts or outputs, whose winner can be told better than by chance."
             )
         return optimize_against_surrogate(digest, tools, ranker, self.budget, generate=self.generate)[:count]
+
+
+class Search(Reflect):
+    """GEPA's whole search, scored by a model of past votes: slow, and asked for by name only."""
+
+    name = "search"
+
+    def __init__(
+        self, model: str = "", *, generate: Generate | None = None, picture: Callable[[str], bytes] | None = None
+    ) -> None:
+        super().__init__(model, search=True, generate=generate, picture=picture)
+
+    def propose(self, digest: Digest, tools: Tools, count: int) -> Sequence[Candidate]:
+        """As Reflect's, under this proposer's name."""
+        return [replace(each, proposer=self.name) for each in super().propose(digest, tools, count)]
 
 
 def components_of(wording: Wording) -> list[str]:

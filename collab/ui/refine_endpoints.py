@@ -33,7 +33,8 @@ def add_refine_endpoints(ws: Workspace, identity: Identity) -> None:
     ) -> dict:
         """Propose new versions of a prompt from the feedback on its outputs (owner only), each with its evidence.
 
-        proposers: some of reflect, preferences, demonstrations (text) or reflect, modifiers (image); all by default.
+        proposers: some of reflect, preferences, demonstrations and search for text, of reflect, modifiers and search
+        for pictures; all but search by default.
         reflector: the text model that reads the feedback, by name; the current default where empty.
         """
         return await refine_api.propose_and_wait(ws, who(request), prompt_version_id, count, proposers, reflector)

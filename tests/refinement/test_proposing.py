@@ -63,6 +63,13 @@ def test_all_proposers_that_fit_take_turns(ws: Workspace, owner: Visitor):
     assert len(proposers) == 3 and {"reflect", "demonstrations"} <= set(proposers)
 
 
+def test_the_search_is_asked_by_name_only_and_needs_votes_to_learn_from(ws: Workspace, owner: Visitor):
+    version, _ = judged(ws, owner)
+    assert "search" not in {p.name for p in proposing.check_asked(ws, owner, version.id, 2)[2]}
+    with pytest.raises(NothingToLearn, match="do not say what people prefer well enough for a search"):
+        propose(ws, owner, version.id, 2, proposers=["search"], reflector="reflector")
+
+
 def test_what_one_proposer_lacks_is_noted_and_the_others_go_on(ws: Workspace, owner: Visitor):
     version, _ = judged(ws, owner)
     found = propose(ws, owner, version.id, 4, proposers=["reflect", "demonstrations"], reflector="babbler")

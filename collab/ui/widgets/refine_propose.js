@@ -41,7 +41,7 @@ function checkRow(label_, said, checked, onchange) {
 }
 
 function proposePanel({ ask, close, started }) {
-  const off = new Set(); // proposers that were switched off
+  const off = new Set(); // proposers that are switched off
   let count = 4;
   let board = null;
   let version = null;
@@ -77,6 +77,7 @@ function proposePanel({ ask, close, started }) {
     const told = JSON.stringify(proposers);
     if (ways.dataset.told !== told) {
       ways.dataset.told = told;
+      for (const { name, usual } of proposers) if (usual === false) off.add(name);
       ways.replaceChildren(
         ...proposers.map(({ name, title, said }) =>
           checkRow(title || name, said, !off.has(name), (on) => {
@@ -93,10 +94,10 @@ function proposePanel({ ask, close, started }) {
     go.disabled = isWorking(board.job);
   }
 
-  // only one of the ways asks a model
+  // not all of the ways ask a model
   function reflects() {
     const names = (board.proposers || []).map((each) => each.name);
-    return !names.includes("reflect") || !off.has("reflect");
+    return ["reflect", "search"].some((name) => names.includes(name) && !off.has(name));
   }
 
   function textModels({ models = [], prompt }) {
