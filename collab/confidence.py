@@ -18,7 +18,7 @@ rejected are those above one bound, which bisection finds. The bound from above 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 
 import numpy as np
@@ -99,35 +99,52 @@ def blocks_needed(counts: NDArray[np.float64], alpha: float, preference: float) 
     return 0 if reached(0) else many
 
 
+def shares_of_many(number: int) -> float:
+    """γ_t = 1/√t − 1/√(t + 1): falls slowly enough for tens of tests."""
+    return 1 / math.sqrt(number) - 1 / math.sqrt(number + 1)
+
+
+def shares_of_few(number: int) -> float:
+    """γ_t = 1/t − 1/(t + 1): for streams of which most end soon. Half is the first test's, so that of 5 % it has 2.5 %.
+
+    Then come 0.83, 0.42, 0.25 and 0.17 % without a discovery, 1.67, 1.25, 1 and 0.83 % where every test is one.
+    """
+    return 1 / number - 1 / (number + 1)
+
+
 class ELond:
     """Decides a stream of tests, one after the other, with the false discovery rate at most alpha, however the tests
     depend on each other: e-LOND (Xu & Ramdas, "Online multiple testing with e-values", AISTATS 2024).
 
     Test t has the level α_t = α γ_t (D + 1), D being the discoveries before it, and is a discovery if its e-value
-    reaches 1/α_t. Here γ_t = 1/√t − 1/√(t + 1), which sums to 1 and falls slowly enough for tens of tests. A test's
-    e-value is taken once, at a moment that its own votes decide; the level may decide it too where people (in scope
-    panel: items) are new to each test. Raises InvalidStudy for an impossible alpha, InvalidFeedback for an e-value.
+    reaches 1/α_t. shares: γ_t, at most 1 together over all t = 1, 2, …. A test's e-value is taken once, at a moment
+    that its own votes decide; the level may decide it too where people (in scope panel: items) are new to each test.
+    Raises InvalidStudy for an impossible alpha, InvalidFeedback for an e-value.
     """
 
-    def __init__(self, alpha: float = 0.05) -> None:
+    def __init__(self, alpha: float = 0.05, shares: Callable[[int], float] = shares_of_many) -> None:
         check_share("Alpha", alpha, 1)
         self.alpha = alpha
+        self.shares = shares
         self.tests = 0
         self.discoveries = 0
 
     def level(self) -> float:
         """The level of the next test: its e-value must reach one over it."""
-        number = self.tests + 1
-        return self.alpha * (1 / math.sqrt(number) - 1 / math.sqrt(number + 1)) * (self.discoveries + 1)
+        return self.alpha * self.shares(self.tests + 1) * (self.discoveries + 1)
 
     def decide(self, e_value: float) -> bool:
         """Whether the next test of the stream is a discovery. It counts as done either way."""
         if not e_value >= 0:
             raise InvalidFeedback(f"E-value {e_value} is not possible: it is a number of at least 0.")
         discovery = bool(e_value >= 1 / self.level())
+        self.count(discovery)
+        return discovery
+
+    def count(self, discovery: bool) -> None:
+        """Count the next test, decided at its level elsewhere."""
         self.tests += 1
         self.discoveries += discovery
-        return discovery
 
 
 def check_share(what: str, value: object, below: float) -> None:

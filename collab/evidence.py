@@ -38,6 +38,7 @@ Verdict = Literal["better", "worse", "undecided", "futile"]
 BLOCK_LIMIT = 5  # votes of one person
 CURVE_POINTS = 200
 SETTLED_PREFERENCE = 0.6  # what `votes_needed` plans for
+USUAL_ALPHA = 0.05  # any other is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,13 @@ class Evidence:
         return f"{spoken}."
 
     def _claim(self) -> str:
-        size = self.votes_per_block
+        size, level = self.votes_per_block, ""
+        if self.alpha != USUAL_ALPHA:
+            level = f"; level {100 * self.alpha:.2g} %"
         if self.scope == "population":
-            return f"population: each person's first {f'{size} votes' if size > 1 else 'vote'}"
+            return f"population: each person's first {f'{size} votes' if size > 1 else 'vote'}{level}"
         named = _count(size, "named person", "named people")
-        return f"panel: {named} on {_count(self.n_blocks, 'item')}" if self.n_blocks else f"panel: {named}"
+        return f"panel: {named}{' on ' + _count(self.n_blocks, 'item') if self.n_blocks else ''}{level}"
 
     def _outlook(self) -> str:
         size = self.votes_per_block

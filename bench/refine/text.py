@@ -21,7 +21,7 @@ from bench.refine.trial import hold
 from bench.refine.writer import Writer
 
 SEEDS_EACH = 4
-EDITS, CANDIDATES = 100, 3
+EDITS, CANDIDATES = 100, 2
 BASE = "Write a short description of {thing}."
 THINGS = (
     "a lighthouse", "a bicycle", "a violin", "a volcano", "a library", "a penguin", "a compass", "a teapot",
@@ -31,7 +31,7 @@ THINGS = (
     "a market", "an owl", "a tractor", "a mirror", "a marathon", "a snowman", "a piano", "a campfire", "a subway",
     "a peacock", "a quilt", "a canyon", "a robot", "a garden", "a clock", "an elephant",
 )  # fmt: skip
-EDITED, VOTED, HELD_OUT = THINGS[:32], THINGS[32:40], THINGS[40:]
+EDITED, VOTED, HELD_OUT = THINGS[:32], THINGS[32:38], THINGS[40:]
 ARMS = ("no learning", "random proposal", "shuffled feedback", "refined", "oracle")
 
 
@@ -105,7 +105,7 @@ def _run(writer: Writer, taste: Taste, seed: int) -> _Run:
         "random proposal": held_out(_random_proposal(base, texts, rng)),
         "shuffled feedback": held_out(chance),
         "refined": held_out(winner),
-        "oracle": min(held_out(wording) for wording in _oracles(base, taste, texts, people[0])),
+        "oracle": min(held_out(wording) for wording in _oracles(base, taste, texts)),
     }
     alone: dict[str, float] = {}
     for name, wording in proposed[:CANDIDATES]:
@@ -121,7 +121,7 @@ def _trial(
     if not candidates:
         return base, "nothing proposed"
     arms = [base, *candidates]
-    made = [writer.write([wording] * len(VOTED), VOTED) for wording in arms]
+    made = [] if shuffled else [writer.write([wording] * len(VOTED), VOTED) for wording in arms]
     who: dict[str, Edit] = {}
 
     def vote(a: int, b: int, name: str, number: int) -> float:
@@ -206,10 +206,11 @@ def _random_proposal(base: Any, texts: Sequence[str], rng: Random) -> Any:
     )
 
 
-def _oracles(base: Any, taste: Taste, texts: Sequence[str], edit: Edit) -> list[Any]:
+def _oracles(base: Any, taste: Taste, texts: Sequence[str]) -> list[Any]:
     """The taste in its own words, shown by examples, and both."""
     from collab.types import Example
 
+    edit = taste.person(Random(0))
     shown = tuple(
         Example(user=BASE.replace("{thing}", EDITED[i]), assistant=edit(texts[i], EDITED[i])) for i in (0, 1, 2)
     )

@@ -31,8 +31,11 @@ def hold(
 
     alone: one person gives all votes, and the claim is about them (scope “panel”, block 1).
     """
+    from collab.confidence import ELond, shares_of_few
     from collab.evidence import Vote as Counted
     from collab.evidence import win_rate_test
+
+    level = ELond(0.05, shares_of_few).level()  # of a prompt's first trial
 
     rng, number = Random(seed), 0
     leader = 1 if arms == 2 else _screened(arms, vote, screening, rng, seed)
@@ -45,7 +48,7 @@ def hold(
         number += 1
         if (at + 1) % block == 0:
             claim = {"scope": "panel", "panel": ["me"]} if alone else {"scope": "population", "block": block}
-            verdict = win_rate_test(fresh, **claim).verdict  # type: ignore[arg-type]
+            verdict = win_rate_test(fresh, alpha=level, **claim).verdict  # type: ignore[arg-type]
             if verdict != "undecided":
                 break
     return Outcome(leader, verdict, number)

@@ -52,29 +52,36 @@ def decided(trial: Trial, verdict: str, evidence: Mapping[str, Any], numbers: Nu
 
 
 def figures(evidence: Mapping[str, Any]) -> str:
-    """The win rate with how many votes it rests on and its bounds: “64 % of 121 votes from 25 people (52–75 %)”."""
+    """The win rate with how many votes it rests on and its bounds: “64 % of 121 votes from 25 people (52–75 %)”.
+
+    Of one of several tests also which it is and its level: “(51–76 % at level 0.42 %: the 3rd test of this prompt)”.
+    """
+    level = _level(evidence)
     if not evidence["n_votes"]:
-        return "no vote counts yet"
+        return f"no vote counts yet{f' ({level.strip()})' if level else ''}"
     people = evidence["n_annotators"]
     whose = "1 person" if people == 1 else f"{people:,} people"
     if evidence["scope"] == "panel":
         whose = f"the panel of {whose}"
     low, high = round(100 * evidence["lower"]), round(100 * evidence["upper"])
-    return f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose} ({low}–{high} %)"
+    return f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose} ({low}–{high} %{level})"
 
 
 def standing(trial: Trial, study: Study | None, evidence: Mapping[str, Any] | None, numbers: Numbers) -> str:
     """Where a trial stands. study: that of its stage."""
     if trial.stage == "decided":
-        found = evidence and decided(trial, trial.verdict, evidence, numbers)
-        return found or "The trial ended without a fresh vote that counts."
+        if not evidence or not evidence["n_votes"]:
+            return "The trial ended without a fresh vote that counts."
+        return decided(trial, trial.verdict, evidence, numbers)
     if trial.stage == "stopped":
         return "The trial was stopped before it was decided."
     if trial.stage == "screening":
         votes = study.answered if study else 0
         return f"Looking for the best candidate: {votes:,} of at most {_votes(trial.spec['screening_votes'])}."
     leader, champion = version(numbers, trial.leader_id), version(numbers, trial.champion_id)
-    return f"{capital(leader)} against {champion} on fresh votes: {figures(evidence) if evidence else 'none yet'}."
+    said = figures(evidence) if evidence else "no vote counts yet"
+    most = f"{_votes(trial.spec['confirming_votes'])} at most, fewer if it is clear sooner"
+    return f"{capital(leader)} against {champion} on fresh votes: {said}; {most}."
 
 
 def promoted(version_id: str, before_id: str, evidence: Mapping[str, Any], numbers: Numbers) -> str:
@@ -107,6 +114,14 @@ def watched(trial: Trial, evidence: Mapping[str, Any] | None, numbers: Numbers) 
 def capital(text: str) -> str:
     """The text as a sentence begins."""
     return text[:1].upper() + text[1:]
+
+
+def _level(evidence: Mapping[str, Any]) -> str:
+    number = int(evidence.get("test", 0))
+    if not number:
+        return ""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f" at level {100 * evidence['alpha']:.2g} %: the {number:,}{ending} test of this prompt"
 
 
 def _votes(number: int) -> str:

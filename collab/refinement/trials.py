@@ -25,6 +25,7 @@ from collab.identity import Visitor
 from collab.model_versions import model_version, resolve_model
 from collab.refinement import trial_words as words
 from collab.refinement.owned import only_owner, owned_prompt
+from collab.refinement.trial_levels import claim_at_level
 from collab.refinement.trial_plan import CANDIDATES_LIMIT, make_plan, study_asked
 from collab.refinement.trial_votes import LEAST_VOTES, arm_versions, bounded, evidence_of, find_leader, may_get_more
 from collab.refinement.trial_votes import screening_rows as screening_rows
@@ -224,6 +225,8 @@ def make_study(ws: Workspace, trial: Trial, step: str, version_ids: Sequence[str
     prompt = ws.store.get(Prompt, trial.prompt_id)
     versions = [ws.store.get(PromptVersion, version_id) for version_id in version_ids]
     asked = study_asked(trial, step, versions, numbers_of(ws, prompt.id), prompt.modality)
+    if step == "confirming":
+        asked["evidence"] |= claim_at_level(ws, trial)
     study = create_study(ws, owner_of(ws, trial), asked, request_id=f"trial:{trial.id}:{step}")
     ws.pregeneration.wake()
     return study

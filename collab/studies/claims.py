@@ -35,7 +35,8 @@ def claim(
 ) -> Json:  # fmt: skip
     """Whether the challenger beats the champion, with the interval as the votes came in.
 
-    Only blind votes on this very pair count, each person's first few (scope “population”) or the panel's.
+    Only blind votes on this very pair count, each person's first few (scope “population”) or the panel's. alpha: the
+    level that the verdict and the interval have; test: which test of a stream it is, 0 where it stands alone.
     """
     from collab.evidence import evidence_curve, win_rate_test
 
@@ -52,6 +53,8 @@ def claim(
         "e_value": found.e_value,
         "n_votes": found.n_votes,
         "n_annotators": found.n_annotators,
+        "alpha": found.alpha,
+        "test": int(spec.evidence["test"]),
         "sentence": found.sentence,
         "curve": [
             {"votes": n, "win_rate": rate, "lower": lower, "upper": upper}
@@ -75,7 +78,8 @@ def _claimed(
     for row in rows:
         won = OUTCOMES[row.winner] if challenger == pair[0] else 1 - OUTCOMES[row.winner]
         votes.append(Vote(row.annotator_id, won, row.item_id))
-    return votes, {"scope": scope, "block": block} if scope == "population" else {"scope": scope, "panel": panel}
+    how = {"block": block} if scope == "population" else {"panel": panel}
+    return votes, {"scope": scope, "alpha": float(spec.evidence["alpha"]), **how}
 
 
 def _panel(study: Study, spec: StudySpec) -> list[str]:

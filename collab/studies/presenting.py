@@ -61,7 +61,8 @@ def progress(ws: Workspace, visitor: Visitor, study: Study) -> Json:
     if spec.gold_share or spec.repeat_share:
         return {"answered": answered, "quota": 0, "left": None, "total": None}
     seen = sum(number for (_, status), number in counts.items() if status != "leased")
-    return {"answered": answered, "quota": 0, "left": max(0, study.items - seen), "total": study.items}
+    left = min(study.items - seen, spec.target.get("votes", study.items) - study.answered)
+    return {"answered": answered, "quota": 0, "left": max(0, left), "total": study.items}
 
 
 def _about(study: Study, spec: StudySpec) -> Json:

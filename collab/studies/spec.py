@@ -29,7 +29,8 @@ CASES_LIMIT, GROUPS_LIMIT, GOLD_LIMIT, EXAMPLES_LIMIT = 2_000, 5_000, 500, 10
 TEXT_LIMIT, GUIDELINES_LIMIT, TAG_LIMIT = 20_000, 20_000, 80  # characters
 Allocation = Literal["widths", "thompson"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
-_EVIDENCE = {"scope": "population", "block": 5, "panel": []}
+ALPHA, LEAST_ALPHA, TESTS_LIMIT = 0.05, 1e-12, 1_000_000
+_EVIDENCE = {"scope": "population", "block": 5, "panel": [], "alpha": ALPHA, "test": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class StudySpec:
     """A study as decided, defaults filled in. Shares are probabilities for each task served; lease in minutes.
 
     target: {"votes": n}, {"interval_width": w in win-rate units} or {}. quota: answers per person, 0 for no end.
-    evidence: which claim the votes are to support, fixed before the first of them (evidence.py).
+    evidence: which claim the votes are to support and at which level, alpha, fixed before the first of them
+    (evidence.py). test: which one it is of a stream of tests whose levels depend on those before, 0 where it is alone.
     blind: whether nobody who answered knew who made what; an import may say that somebody did.
     allocation: what an adaptive study chooses its pairs by: to narrow the "widths" of all intervals, or to find the
     best arm ("thompson").
@@ -73,6 +75,7 @@ def read_spec(stored: Mapping[str, Any]) -> StudySpec:
         Question(**{**question, "options": tuple(question["options"])}) for question in stored["questions"]
     )
     known["worked_examples"] = tuple(stored["worked_examples"])
+    known["evidence"] = {**_EVIDENCE, **stored.get("evidence", {})}  # older ones have no level of their own
     return StudySpec(**known)
 
 
@@ -120,7 +123,7 @@ def check_spec(given: object) -> Asked:
         raise InvalidStudy("A study is described by an object of names and values.")
     for name in given:
         if name not in _KNOWN:
-            raise InvalidStudy(f"A study has no “{str(name)[:20]}”: it has {', '.join(sorted(_KNOWN))}.")
+            raise InvalidStudy(f"A study has no “{str(name)[:16]}”: it has {', '.join(sorted(_KNOWN))}.")
     task = one_of(given.get("task"), "task", TASKS)
     modality = one_of(given["modality"], "modality", MODALITIES) if given.get("modality") else None
     if task == "edit" and modality == "image":
@@ -315,9 +318,11 @@ def _check_target(target: object) -> dict[str, Any]:
 def _check_evidence(given: object) -> dict[str, Any]:
     claim = {**_EVIDENCE, **an_object(given or {}, "evidence")}
     if set(claim) != set(_EVIDENCE):
-        raise InvalidStudy("“evidence” may hold scope, block and panel only.")
+        raise InvalidStudy("“evidence” may hold scope, block, panel, alpha and test only.")
     one_of(claim["scope"], "scope of the evidence", ("population", "panel"))
     claim["block"] = a_whole(claim, "block", 5, 1, 5)
+    claim["alpha"] = a_number(claim, "alpha", ALPHA, LEAST_ALPHA, ALPHA)
+    claim["test"] = a_whole(claim, "test", 0, 0, TESTS_LIMIT)
     claim["panel"] = [str(member) for member in a_list(claim["panel"], "panel", 50)]
     if claim["scope"] == "panel" and not claim["panel"]:
         raise InvalidStudy("Evidence about a panel needs its members beforehand: list their names, or “me”.")

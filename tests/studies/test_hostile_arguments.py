@@ -151,8 +151,8 @@ NESTED: dict[str, tuple[str, ...]] = {
     "arms": ("name", "prompt", "prompt_version_id", "model", "settings", "system_text", "examples"),
     "cases": ("variables", "tag"), "questions": ("name", "title", "kind", "options", "required"),
     "gold": ("prompt", "outputs", "output_ids", "expected"), "worked_examples": ("prompt", "outputs", "answer", "why"),
-    "target": ("votes", "interval_width"), "evidence": ("scope", "block", "panel"), "variables": ("thing", "\x00"),
-    "import": ("upload_id",),
+    "target": ("votes", "interval_width"), "variables": ("thing", "\x00"),
+    "evidence": ("scope", "block", "panel", "alpha", "test"), "import": ("upload_id",),
 }  # fmt: skip
 RIGHT: dict[str, dict[str, Any]] = {
     "arms": {"prompt": "hello {thing}"}, "questions": {"name": "q", "kind": "choice", "options": ["x", "y"]},
