@@ -18,6 +18,7 @@ from collab.refinement.owned import only_owner, owned_prompt
 from collab.refinement.proposing import ON_REQUEST
 from collab.refinement.saying import outputs_named, said_of
 from collab.refinement.standing import standing_of
+from collab.refinement.trial_plan import CONFIRMING_VOTES, VOTES_PER_ARM
 from collab.store.refine_queries import (
     Sample,
     VersionCounts,
@@ -120,6 +121,7 @@ def board(ws: Workspace, visitor: Visitor, prompt_id: object, link: Link) -> Jso
             for name, title, said in PROPOSERS[prompt.modality]
         ],
         "job": job_json(job) if job else None,
+        "usual_votes": {"screening_each": VOTES_PER_ARM, "confirming": dict(CONFIRMING_VOTES)},
         "trial": standing.trial,
         "watch": standing.watch,
         "log": [_logged(decision) for decision in reversed(decisions[-LOG_SHOWN:])],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from collab.types import Act, Edit, Preference, Ranking, Rating, Retraction
 
 SAID_LIMIT = 160  # characters
 _WORDS_COMPARED = 3_000  # of a text: beyond, only the distance is told
+_PLACES, _SHOWN = 2, 36  # of an edit, how many are shown; characters of each side of one
 Made = Mapping[str, tuple[str, str]]  # output id → (its prompt version's id, its text)
 
 
@@ -24,7 +25,7 @@ def outputs_named(act: Act) -> tuple[str, ...]:
 
 
 def said_of(act: Act, version_id: str, made: Made) -> str:
-    """What the act says about the outputs of this version, in words: “★★☆☆☆ “too long””, “edited: −12 +3 words”."""
+    """What the act says about the outputs of this version, in words: “★★☆☆☆ “too long””, “edited: −12 +3 words, …”."""
     match act:
         case Rating():
             words = _rating(act)
@@ -56,9 +57,9 @@ def _rating(act: Rating) -> str:
     return f"{stars} {rest}".strip() + _quoted(act.comment)
 
 
-def _quoted(comment: str) -> str:
+def _quoted(comment: str, limit: int = 100) -> str:
     words = " ".join(comment.split())
-    return f" “{words if len(words) <= 100 else words[:99] + '…'}”" if words else ""
+    return f" “{words if len(words) <= limit else words[: limit - 1] + '…'}”" if words else ""
 
 
 def _preference(act: Preference, version_id: str, made: Made) -> str:
@@ -91,13 +92,28 @@ def _edit(act: Edit, before: str) -> str:
     old, new = before.split(), act.text.split()
     if not old or max(len(old), len(new)) > _WORDS_COMPARED:
         return f"edited: {act.edit_distance or 0:,} words changed"
+    gone, added, places = 0, 0, []
+    for out, into in _places(old, new):
+        gone, added = gone + len(out), added + len(into)
+        told = _quoted(" ".join(out), _SHOWN), _quoted(" ".join(into), _SHOWN)
+        places.append(f"{told[0]} became{told[1]}" if out and into else f"{told[0]} cut" if out else f"{told[1]} added")
+    return f"edited: −{gone} +{added} words" + "".join(f",{place}" for place in places[:_PLACES])
+
+
+def _places(old: list[str], new: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The words that were taken out and put in, place by place."""
     from rapidfuzz.distance import Levenshtein
 
-    gone = added = 0
-    for change in Levenshtein.editops(old, new):
-        gone += change.tag in ("delete", "replace")
-        added += change.tag in ("insert", "replace")
-    return f"edited: −{gone} +{added} words"
+    out: list[str] = []
+    into: list[str] = []
+    for part in Levenshtein.opcodes(old, new):
+        if part.tag == "equal" and (out or into):
+            yield out, into
+            out, into = [], []
+        elif part.tag != "equal":
+            out, into = out + old[part.src_start : part.src_end], into + new[part.dest_start : part.dest_end]
+    if out or into:
+        yield out, into
 
 
 def _short(words: str) -> str:

@@ -77,7 +77,7 @@ def _trial(
     ws: Workspace, trial: Trial, studies: Mapping[str, Study], numbers: Mapping[str, int], connection: Connection
 ) -> Json:
     from collab.refinement import trial_words
-    from collab.refinement.trial_votes import screening_rows
+    from collab.refinement.trial_votes import evidence_of, screening_rows
 
     screening = _study(ws, studies.get(trial.screening_id or ""), connection)
     if screening is not None:
@@ -85,7 +85,9 @@ def _trial(
     confirming = _study(ws, studies.get(trial.confirming_id or ""), connection)
     evidence = None
     if confirming is not None and trial.confirming_id:
-        evidence = confirming["evidence"] = _evidence(ws, trial.confirming_id)
+        confirming["wanted"] = int(trial.spec.get("confirming_votes", 0))
+        evidence = evidence_of(ws, trial.confirming_id)  # it has a level also before the first vote
+        confirming["evidence"] = evidence if evidence["n_votes"] else None
     study = studies.get((trial.screening_id if trial.stage == "screening" else trial.confirming_id) or "")
     return {
         "trial_id": trial.id,

@@ -126,17 +126,23 @@ class FakeBackend:
     def _length(self, admitted: _Admitted) -> int:
         if isinstance(admitted.request, ImageRequest):
             return int(admitted.request.settings["num_inference_steps"])
-        return min(len(_prompt(admitted.request).split()) + 1, int(admitted.request.settings["max_new_tokens"]))
+        whole = len(self._words(admitted.request, admitted.request.seed))
+        return min(whole, int(admitted.request.settings["max_new_tokens"]))
+
+    def _words(self, request: TextRequest, seed: int) -> list[str]:
+        """The whole answer; as many words whatever the seed."""
+        return fake_words(_prompt(request), seed)
 
     def _finished(self, admitted: _Admitted) -> bool:
         return admitted.steps_done >= self._length(admitted)
 
     def _text(self, admitted: _Admitted) -> list[Sample]:
         request, n = admitted.request, admitted.steps_done
+        assert isinstance(request, TextRequest)
         prompt, finished = _prompt(request), self._finished(admitted)
         samples: list[Sample] = []
         for position in range(request.count):
-            words = fake_words(prompt, (request.seed + position) % 2**32)
+            words = self._words(request, (request.seed + position) % 2**32)
             piece = words[n - 1] if n == 1 else f" {words[n - 1]}"
             whole = "stop" if n == len(words) else "length"
             samples.append(
@@ -179,6 +185,8 @@ class FakeBackend:
 class FakeCatalog:
     """Knows `fake-text`, `fake-image` and `fake-broken` (which never loads). Keeps what it loaded in `loaded`."""
 
+    backend: type[FakeBackend] = FakeBackend  # what it loads
+
     def __init__(self, *, load_s: float = 0.0, delay_s: float = 0.0, rows: int = 8) -> None:
         self.load_s = load_s
         self.delay_s = delay_s
@@ -204,7 +212,7 @@ class FakeCatalog:
             time.sleep(self.load_s)
         if info.base == "fake-broken":
             raise ModelUnavailable("fake-broken needs 900 GB, but 8 GB are free: choose a smaller model.")
-        backend = FakeBackend(info, rows=self.rows, delay_s=self.delay_s)
+        backend = self.backend(info, rows=self.rows, delay_s=self.delay_s)
         self.loaded.append(backend)
         return backend
 

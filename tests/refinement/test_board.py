@@ -23,7 +23,8 @@ from tests.conftest import make
 from tests.refinement.reflectors import TEXT, judged
 from tests.refinement.trying import child, likes, prompt_with, vote, won
 
-BOARD = {"prompt", "versions", "acts", "models", "reflectors", "proposers", "job", "trial", "watch", "log", "can"}
+BOARD = {"prompt", "versions", "acts", "models", "reflectors", "proposers", "job", "usual_votes", "trial",
+         "watch", "log", "can"}  # fmt: skip
 VERSION = {
     "prompt_version_id", "parent_id", "number", "text", "negative_text", "system_text", "examples", "settings",
     "origin", "proposer", "rationale", "evidence", "evidence_total", "created_at", "rejected", "is_current", "outputs",
@@ -89,7 +90,7 @@ def test_a_board_tells_of_every_version_what_was_made_and_said(each_ws: Workspac
     assert (second["outputs"], second["acts"], second["liking"], second["win_rate"]) == (1, 0, None, None)
     assert second["samples"][0]["asked"] == "Write two short lines about rivers"
     assert found["trial"] is found["watch"] is found["job"] is None
-    assert [p["name"] for p in found["proposers"]] == ["reflect", "preferences", "demonstrations"]
+    assert [p["name"] for p in found["proposers"]] == ["reflect", "preferences", "demonstrations", "search"]
     assert [m["name"] for m in found["models"]] == ["fake-text"]
     assert found["can"]["propose"] == found["can"]["trial"] == ""
     assert "serves already" in found["can"]["promote"][version.id]
@@ -115,7 +116,7 @@ def test_a_picture_prompt_shows_its_pictures_by_links(ws: Workspace, owner: Visi
     version = ws.store.get(PromptVersion, made.prompt_version_id)
     found = shown(ws, owner, version.prompt_id)
     assert found["versions"][0]["samples"] == [{"image_url": f"/picture/{output.id}", "asked": "a square in blue"}]
-    assert [p["name"] for p in found["proposers"]] == ["reflect", "modifiers"]
+    assert [p["name"] for p in found["proposers"]] == ["reflect", "modifiers", "search"]
     assert [m["name"] for m in found["models"]] == ["fake-image"] and found["reflectors"][0]["name"] == "fake-text"
     assert found["versions"][0]["liking"] == -1
 
@@ -193,7 +194,10 @@ MADE = {"one": ("v", "a b c d"), "two": ("w", "x"), "three": ("w", "y")}
         (Rating(**COMMON, output_id="one", score=4, tags=("great tone",)), "★★★★☆ great tone"),
         (Rating(**COMMON, output_id="one", spans=({"start": 0, "end": 1, "label": "bad"},)), "1 place marked bad"),
         (Rating(**COMMON, output_id="one", score=1, aspects={"help": 2}, thumb=-1), "★☆☆☆☆ 👎, help 2/5"),
-        (Edit(**COMMON, output_id="one", text="a b z", edit_distance=2), "edited: −2 +1 words"),
+        (Edit(**COMMON, output_id="one", text="a b z", edit_distance=2),
+         "edited: −2 +1 words, “c d” became “z”"),
+        (Edit(**COMMON, output_id="one", text="b c d e", edit_distance=2),
+         "edited: −1 +1 words, “a” cut, “e” added"),
         (Edit(**COMMON, output_id="one", blob_sha256="0" * 64), "corrected as a picture"),
         (Preference(**COMMON, output_a_id="one", output_b_id="two", winner="a"), "won against another output"),
         (Preference(**COMMON, output_a_id="one", output_b_id="two", winner="b"), "lost to another output"),

@@ -15,6 +15,7 @@ from collab.refinement.trial_plan import make_plan
 from collab.studies.access import studies_for
 from collab.studies.claims import claim
 from collab.studies.decisions import set_status
+from collab.studies.presenting import progress
 from collab.studies.spec import read_spec
 from collab.types import (
     Decision,
@@ -149,6 +150,14 @@ def test_the_owner_alone_can_finish_a_trial_about_their_own_taste(ws: Workspace,
     found = trials.evidence(ws, trial)
     assert found and found["scope"] == "panel" and found["n_annotators"] == 1
     assert "the panel of 1 person" in said(ws, root.prompt_id, "decide")[0]
+
+
+def test_a_trial_about_the_owners_own_taste_asks_for_few_votes(ws: Workspace, owner: Visitor):
+    root, one, two = prompt_with(ws, owner, "say hello one", "say hello two")
+    trial = trials.start(ws, owner, root.prompt_id, [one.id, two.id], scope="panel")
+    assert (trial.spec["screening_votes"], trial.spec["confirming_votes"]) == (45, 60)
+    screening = study(ws, trial.screening_id)
+    assert screening.items > 45 and progress(ws, owner, screening)["left"] == 45
 
 
 def test_a_stranger_who_finds_a_panels_study_is_no_evidence(ws: Workspace, owner: Visitor):

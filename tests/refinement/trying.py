@@ -64,8 +64,8 @@ def likes(ws: Workspace, study_id: str | None, *versions: PromptVersion) -> Answ
 
 def won(ws: Workspace, owner: Visitor, champion: PromptVersion, better: PromptVersion) -> Trial:
     """A trial about the owner's own taste that `better` won against the serving `champion`."""
-    trial = trials.start(ws, owner, champion.prompt_id, [better.id], scope="panel", confirming_votes=8)
-    vote_alone(ws, owner, trial.confirming_id, likes(ws, trial.confirming_id, better))
+    trial = trials.start(ws, owner, champion.prompt_id, [better.id], scope="panel", confirming_votes=12)
+    vote_alone(ws, owner, trial.confirming_id, likes(ws, trial.confirming_id, better), 12)
     return trials.advance(ws, trial.id)
 
 

@@ -22,7 +22,7 @@ function evidencePlot(evidence) {
 
 function drawEvidence(evidence, curve, width) {
   const height = Math.round(Math.min(300, Math.max(210, width * 0.56)));
-  const [x0, x1, y0, y1] = [46, width - 50, height, 12];
+  const [x0, x1, y0, y1] = [46, width - 56, height, 12];
   const x = linear(0, curve.at(-1).votes, x0, x1);
   const y = linear(0, 1, y0, y1);
   const at = (key) => curve.map((point) => [x(point.votes), y(Math.min(1, Math.max(0, point[key])))]);
@@ -83,15 +83,19 @@ function drawEvidence(evidence, curve, width) {
   return { height: height + 44, nodes };
 }
 
-// Where the curve has come to, said at its end; the three numbers keep out of each other's way.
+// Where the curve has come to, said at its end; the three numbers keep out of each other's way. A bound that reads like
+// the share itself is not said again: beside 100 % of the votes there is no room for another 100 %.
 function endLabels(last, x1, y) {
   const middle = y(last.win_rate) + 4.5;
   const top = Math.min(middle - 15, y(Math.min(1, last.upper)) + 4);
   const low = Math.max(middle + 15, y(Math.max(0, last.lower)) + 4);
+  const share = percent(last.win_rate);
+  const bound = (at, value) =>
+    percent(value) === share ? [] : [label(x1 + 7, at, percent(value), { size: 12, tone: "p-soft" })];
   return [
-    label(x1 + 7, top, percent(last.upper), { size: 12, tone: "p-soft" }),
-    label(x1 + 7, middle, percent(last.win_rate), { size: 13.5, weight: 650, tone: "p-accent" }),
-    label(x1 + 7, low, percent(last.lower), { size: 12, tone: "p-soft" }),
+    ...bound(top, last.upper),
+    label(x1 + 7, middle, share, { size: 13.5, weight: 650, tone: "p-accent" }),
+    ...bound(low, last.lower),
   ];
 }
 

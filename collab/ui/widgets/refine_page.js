@@ -52,6 +52,7 @@ function refinePage({ back, ask, say }) {
     board = told;
     if (before && isWorking(before.job) && board.job && !isWorking(board.job)) arrived(added);
     else if (isWorking(board.job)) came = null;
+    if (isRunning(before?.trial) && board.trial?.verdict === "better") wonNow();
     const open = new Set(testable(board).map((version) => version.prompt_version_id));
     for (const id of state.marked) if (!open.has(id)) state.marked.delete(id);
     if (!ids.has(state.chosen)) state.chosen = firstLook();
@@ -62,6 +63,12 @@ function refinePage({ back, ask, say }) {
     came = added.length;
     for (const version of added) state.fresh.add(version.prompt_version_id);
     if (added.length) say(plural("rf_arrived", added.length));
+  }
+
+  // The test that was watched is over: what won is what to decide about, unless something is being written.
+  function wonNow() {
+    if (!state.form) state.chosen = board.trial.leader_id;
+    say(board.trial.said);
   }
 
   // What deserves a look first: the one in front of the test, else the newest, else what serves.
@@ -159,6 +166,7 @@ function refinePage({ back, ask, say }) {
 
   function started() {
     state.marked.clear();
+    came = null; // what arrived has been dealt with
     if (!closeForm()) draw(); // it closes by itself where the board says that a test runs
   }
 

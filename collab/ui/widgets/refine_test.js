@@ -18,6 +18,7 @@ function testPanel({ ask, close, started, mark: markFor }) {
     (value) => {
       scope = value;
       setText(scopeHow, T["rf_scope_" + value + "_how"]);
+      tellMost();
     },
   );
   const caseSwitch = segments(
@@ -48,8 +49,10 @@ function testPanel({ ask, close, started, mark: markFor }) {
     step: 1,
     placeholder: T.rf_votes_usual,
     inputmode: "numeric",
+    oninput: tellMost,
   });
-  const voteField = fieldOf(T.rf_screening_votes, votes, T.rf_screening_votes_how);
+  const voteField = fieldOf(T.rf_screening_votes, votes);
+  const most = h("p", { class: "in-how", dir: "auto" });
   const note = failure();
   const go = textButton(T.rf_test_yes, send, { class: "cb-primary" });
   const panel = panelOf(
@@ -61,6 +64,7 @@ function testPanel({ ask, close, started, mark: markFor }) {
       h("div", { class: "rf-field" }, h("span", { class: "rf-field-name", text: T.rf_scope }), scopes.node, scopeHow),
       caseField,
       voteField,
+      most,
       note,
       h("div", { class: "cb-row rf-panel-foot" }, go),
     ],
@@ -100,6 +104,18 @@ function testPanel({ ask, close, started, mark: markFor }) {
     const chosen = open.filter((version) => state.marked.has(version.prompt_version_id));
     drawCases(variablesIn([currentOf(board), ...chosen].filter(Boolean)));
     show(voteField, chosen.length > 1);
+    tellMost();
+  }
+
+  // How many votes it may come to.
+  function tellMost() {
+    const usual = board && board.usual_votes;
+    const marked = usual ? testable(board).filter((version) => state.marked.has(version.prompt_version_id)).length : 0;
+    show(most, marked > 0);
+    if (!marked) return;
+    const first = Number(votes.value) || usual.screening_each * (marked + 1);
+    const fresh = number(usual.confirming[scope]);
+    setText(most, fill(marked > 1 ? T.rf_most_two : T.rf_most_one, { first: number(first), fresh }));
   }
 
   function recall() {

@@ -11,7 +11,7 @@ function trialPane({ ask, say }) {
     h("p", { class: "in-how", text: T.rf_trial_none_text }),
   );
   const counts = h("dl", { class: "in-counts" });
-  const share = shareLink(say);
+  const share = shareLink(say, "cb-primary");
   const stop = textButton(T.rf_stop, askToStop, { class: "cb-quiet" });
   const evidence = plotFigure({ name: "evidence", part: T.rf_evidence });
   const screening = plotFigure({ name: "screening", part: T.rf_screening });
@@ -89,9 +89,10 @@ function trialPane({ ask, say }) {
   function drawCounts(study, trial) {
     show(counts, !!study);
     if (!study) return;
-    const wanted = trial.stage === "screening" && study.wanted;
     const parts = [
-      [T.rf_trial_votes, wanted ? of(study.votes, wanted) : number(study.votes)],
+      study.wanted
+        ? [T.rf_trial_votes_most, of(study.votes, study.wanted)]
+        : [T.rf_trial_votes, number(study.votes)],
       study.items && [T.rf_trial_ready, of(study.items_ready, study.items)],
     ].filter(Boolean);
     const told = JSON.stringify(parts);
@@ -118,12 +119,13 @@ function trialPane({ ask, say }) {
   return { state, proof, update };
 }
 
-// The interval narrowing, with its terms folded away; what is said above it already is not said again.
+// The interval narrowing, with its terms folded away. What is said above it already is not said again: a decided test's
+// figures are, an open one's also tell how many votes it may take.
 function proofPlot(evidence, board, said = "") {
   if (!evidence) return null;
   const plot = evidencePlot(evidence);
   const terms = h("details", { class: "rf-terms" }, h("summary", { text: T.rf_terms }), plot.extra);
-  const lead = said.includes(plot.lead) ? "" : plot.lead;
+  const lead = evidence.verdict !== "undecided" || said.includes(plot.lead) ? "" : plot.lead;
   return { ...plot, lead, extra: [terms], source: sourceOf(board), study: board.prompt.title };
 }
 
@@ -186,7 +188,7 @@ function screeningPlot(board) {
 }
 
 // The link to send around, and a way to vote oneself.
-function shareLink(say) {
+function shareLink(say, rank = "") {
   const box = h("input", {
     class: "in-link-box",
     readonly: true,
@@ -197,7 +199,7 @@ function shareLink(say) {
   const copied = h("span", { class: "in-note", "data-state": "saved" });
   const copy = textButton(T.in_copy_link, copyLink, {}, "copy");
   let link = "";
-  const rate = textButton(T.rf_answer_it, () => trigger("rate", { study_id: studyIn(link) }), {});
+  const rate = textButton(T.rf_answer_it, () => trigger("rate", { study_id: studyIn(link) }), { class: rank });
   const node = h("div", { class: "in-share", hidden: true }, box, copy, rate, copied);
 
   async function copyLink() {

@@ -1099,8 +1099,9 @@ const STRINGS = {
   rf_cases_empty: "Write at least one case, or take those used so far.",
   rf_cases_uneven: "The boxes hold different numbers of cases: {counts}.",
   rf_screening_votes: "Votes to find the best of them",
-  rf_screening_votes_how: "Fresh votes follow for the best one, until it is sure.",
   rf_votes_usual: "as many as fit",
+  rf_most_one: "At most {fresh} votes; fewer if it is clear sooner.",
+  rf_most_two: "At most {first} votes to find the best, then {fresh} fresh ones; fewer if it is clear sooner.",
   rf_test_yes: "Start the test",
   // refine: a trial
   rf_trial: "Blind test",
@@ -1112,6 +1113,7 @@ const STRINGS = {
   rf_leader: "in front",
   rf_champion: "champion",
   rf_trial_votes: "votes so far",
+  rf_trial_votes_most: "votes at most",
   rf_trial_of: "{n} of {of}",
   rf_trial_ready: "items ready",
   rf_link: "The link for annotators",
