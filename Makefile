@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 run: setup ## serve http://127.0.0.1:7860
 	$(BIN)/python app.py
 
+# two runs, for the browser's driver keeps an event loop open in its process
 test: setup ## every test, the browser's included
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/ui
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/ui
 
 check: setup ## lint, format, types, import rule
 	$(BIN)/ruff check .

@@ -177,7 +177,7 @@ def start_trial(
     cases: object = None, scope: object = "population", votes: object = None,
 ) -> Json:  # fmt: skip
     """Try versions blind against the one that serves. votes: of the screening at most; None: as many as fit."""
-    from collab.refinement import trials
+    from collab.refinement.trying import trials
 
     prompt = owned_prompt(ws, visitor, prompt_id)
     if isinstance(version_ids, str):
@@ -203,7 +203,7 @@ def trial(
 
 def end_trial(ws: Workspace, visitor: Visitor, trial_id: object) -> Json:
     """Stop a trial: nothing is decided by it."""
-    from collab.refinement import trials
+    from collab.refinement.trying import trials
 
     stopped: Trial = trials.stop(ws, visitor, trial_id)  # type: ignore[arg-type]
     return {"trial_id": stopped.id, "prompt_id": stopped.prompt_id, "stage": stopped.stage}
@@ -216,7 +216,7 @@ def stop_trial(ws: Workspace, visitor: Visitor, trial_id: object, link: Link) ->
 
 def promote_alias(ws: Workspace, visitor: Visitor, alias: object, version_id: object) -> Json:
     """Let an alias mean another version, on a trial's evidence alone."""
-    from collab.refinement import promotion
+    from collab.refinement.trying import promotion
 
     only_owner(visitor)
     return _moved(promotion.promote(ws, visitor, _alias_name(ws, alias), version_id))  # type: ignore[arg-type]
@@ -224,7 +224,7 @@ def promote_alias(ws: Workspace, visitor: Visitor, alias: object, version_id: ob
 
 def rollback_alias(ws: Workspace, visitor: Visitor, alias: object, reason: object = "") -> Json:
     """Let an alias mean what it meant before."""
-    from collab.refinement import promotion
+    from collab.refinement.trying import promotion
 
     only_owner(visitor)
     return _moved(promotion.rollback(ws, visitor, _alias_name(ws, alias), reason or ""))  # type: ignore[arg-type]

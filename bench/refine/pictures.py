@@ -143,7 +143,7 @@ def _run(painter: Painter, taste: Taste, seed: int) -> _Run:
 
 def _modified(base: Any, rng: Random) -> Any:
     """The prompt with one modifier at random, or now and then two, as people try them."""
-    from collab.refinement.picture_terms import ICON_TERMS, with_level
+    from collab.refinement.proposers.picture_terms import ICON_TERMS, with_level
 
     wording = base
     for slot in rng.sample(sorted(ICON_TERMS), rng.choice((1, 1, 1, 2))):
@@ -183,8 +183,8 @@ def _history(painter: Painter, base: Any, person: Person, rng: Random, *, shuffl
 
 def _proposals(digest: Any, rng: Random) -> list[Any]:
     from collab.refinement.guardrails import objection
-    from collab.refinement.modifiers import Modifiers
     from collab.refinement.proposal import NothingToLearn, Tools
+    from collab.refinement.proposers.modifiers import Modifiers
     from models.embedding import embed_by_spelling
 
     tools = Tools(ask=lambda _: "", embed=embed_by_spelling, tokens=len, rng=Random(rng.random()))

@@ -22,7 +22,7 @@ SUBJECTS = VOTED[:8]
 def figures() -> list[Figure]:
     """The share of trials that end in a promotion, with its 95 % interval (Wilson 1927)."""
     from collab.prompts import Wording
-    from collab.refinement.picture_terms import ICON_TERMS, with_level
+    from collab.refinement.proposers.picture_terms import ICON_TERMS, with_level
 
     painter, base = open_painter(), Wording(modality="image", text=BASE)
     styled = [with_level(base, slot, level).text for slot, levels in ICON_TERMS.items() for level in levels]

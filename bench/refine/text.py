@@ -168,10 +168,10 @@ def _digest(base: Any, texts: Sequence[str], people: Sequence[Edit], rng: Random
 
 def _proposals(digest: Any, rng: Random) -> list[tuple[str, Any]]:
     """What the proposers that need no other model make of it, turn by turn, those the guardrails let through."""
-    from collab.refinement.demonstrations import Demonstrations
     from collab.refinement.guardrails import objection
-    from collab.refinement.preferences import Preferences
     from collab.refinement.proposal import NothingToLearn, Tools
+    from collab.refinement.proposers.demonstrations import Demonstrations
+    from collab.refinement.proposers.preferences import Preferences
     from models.embedding import embed_texts
 
     def nobody(_: str) -> str:

@@ -1,7 +1,7 @@
 """Prompt refinement: what people said of a prompt's outputs becomes proposed versions; a blind trial decides.
 
-digest.py gathers the evidence · one module per proposer (reflect, demonstrations, preferences, modifiers, human) turns
-it into candidates (mining.py, phrases.py, features.py, tally.py and rules.py are what preferences counts) ·
-guardrails.py refuses what is no improvement on sight · proposing.py runs them · trials.py tests
-blind · promotion.py moves the alias, on evidence only · memory.py is one person's own. Knows nothing of pages.
+digest.py is the evidence, gathering.py reads it · proposers/ turn it into candidates, human.py takes a person's own ·
+guardrails.py refuses what is no improvement on sight · proposing.py runs them, keeping.py stores what passes ·
+trying/ tests blind, promotes on evidence, watches and rolls back · memory.py is one person's own · board.py shows it
+all. Knows nothing of pages.
 """

@@ -18,7 +18,7 @@ from collab.refinement.owned import only_owner, owned_prompt
 from collab.refinement.proposing import ON_REQUEST
 from collab.refinement.saying import outputs_named, said_of
 from collab.refinement.standing import standing_of
-from collab.refinement.trial_plan import CONFIRMING_VOTES, VOTES_PER_ARM
+from collab.refinement.trying.trial_plan import CONFIRMING_VOTES, VOTES_PER_ARM
 from collab.store.refine_queries import (
     Sample,
     VersionCounts,

@@ -38,7 +38,7 @@ def in_order_of_promise(
     Unchanged and "" where there are too few votes to learn from; unchanged with the reason where they could not be
     tried. Raises Stopped.
     """
-    from collab.refinement import surrogate
+    from collab.refinement.proposers import surrogate
 
     if len(accepted) < 2:
         return list(accepted), ""

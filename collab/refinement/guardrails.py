@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 
 from collab.errors import CollabError
 from collab.prompts import Wording, check_wording, placeholders
-from collab.refinement.features import words_of
+from collab.refinement.proposers.features import words_of
 
 GROWTH, WORDS_FLOOR, EXAMPLE_WORDS_FLOOR = 2, 60, 450
 ALIKE, ALIKE_WORDS = 0.98, 2  # Levenshtein's ratio, and words that may differ

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from math import log, sqrt
 
 from collab.identity import Visitor
-from collab.refinement.demonstrations import shots_of
 from collab.refinement.digest import JudgedOutput, gather_own
-from collab.refinement.features import words_of
-from collab.refinement.mining import mine_outputs
-from collab.refinement.rules import Rule
+from collab.refinement.proposers.demonstrations import shots_of
+from collab.refinement.proposers.features import words_of
+from collab.refinement.proposers.mining import mine_outputs
+from collab.refinement.proposers.rules import Rule
 from collab.types import Example
 from collab.workspace import Workspace
 

@@ -37,10 +37,10 @@ NO_FEEDBACK = "Nobody has said anything about this prompt's outputs yet: rate, c
 
 def known_proposers(reflector: str = "") -> list[Proposer]:
     """Every proposer, in the order in which their candidates alternate. reflector: the name of the model they ask."""
-    from collab.refinement.demonstrations import Demonstrations
-    from collab.refinement.modifiers import Modifiers
-    from collab.refinement.preferences import Preferences
-    from collab.refinement.reflect import Reflect, Search
+    from collab.refinement.proposers.demonstrations import Demonstrations
+    from collab.refinement.proposers.modifiers import Modifiers
+    from collab.refinement.proposers.preferences import Preferences
+    from collab.refinement.proposers.reflect import Reflect, Search
 
     return [Reflect(reflector), Preferences(), Demonstrations(), Modifiers(), Search(reflector)]
 

@@ -76,8 +76,8 @@ def standing_of(
 def _trial(
     ws: Workspace, trial: Trial, studies: Mapping[str, Study], numbers: Mapping[str, int], connection: Connection
 ) -> Json:
-    from collab.refinement import trial_words
-    from collab.refinement.trial_votes import evidence_of, screening_rows
+    from collab.refinement.trying import trial_words
+    from collab.refinement.trying.trial_votes import evidence_of, screening_rows
 
     screening = _study(ws, studies.get(trial.screening_id or ""), connection)
     if screening is not None:
@@ -118,7 +118,7 @@ def _study(ws: Workspace, study: Study | None, connection: Connection) -> Json |
 
 def _evidence(ws: Workspace, study_id: str) -> Json | None:
     """What the fresh votes say of the leader against the champion; None while there are none."""
-    from collab.refinement.trial_votes import evidence_of
+    from collab.refinement.trying.trial_votes import evidence_of
 
     found = evidence_of(ws, study_id)
     return found if found["n_votes"] else None
@@ -157,7 +157,7 @@ def _may_promote(
 ) -> dict[str, str]:  # fmt: skip
     """Why each version may not be promoted, or "". Only what won a trial is looked at closely."""
     from collab import aliases
-    from collab.refinement import promotion
+    from collab.refinement.trying import promotion
 
     name = aliases.of_prompt(prompt.id)
     current = next((n for n, version in enumerate(versions, 1) if version.id == current_id), 0)
@@ -178,6 +178,6 @@ def _may_promote(
 
 
 def _may_roll_back(ws: Workspace, visitor: Visitor, prompt: Prompt) -> str:
-    from collab.refinement import promotion
+    from collab.refinement.trying import promotion
 
     return promotion.why_not_roll_back(ws, visitor, prompt.id)

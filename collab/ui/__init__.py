@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from collab import generation
 from collab.identity import Identity, open_identity
-from collab.refinement.looking import Looking
+from collab.refinement.trying.looking import Looking
 from collab.studies.pregeneration import Pregeneration
 from collab.ui import create, history, insights, rate, refine
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken

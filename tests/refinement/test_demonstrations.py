@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from collab.refinement.demonstrations import Demonstrations
 from collab.refinement.digest import JudgedOutput
 from collab.refinement.guardrails import objection
 from collab.refinement.proposal import NothingToLearn
+from collab.refinement.proposers.demonstrations import Demonstrations
 from collab.types import Example
 from tests.refinement.imagined import digest, output, tools, wording
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from collab.refinement import watching
-from collab.refinement.looking import Looking
+from collab.refinement.trying import watching
+from collab.refinement.trying.looking import Looking
 from collab.workspace import Workspace
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from collab.prompts import Wording, placeholders
 from collab.refinement.digest import Digest, JudgedOutput
-from collab.refinement.modifiers import Modifiers
-from collab.refinement.picture_terms import read_slots, read_words, with_level
 from collab.refinement.proposal import NothingToLearn
-from collab.refinement.term_effects import fit_effects
+from collab.refinement.proposers.modifiers import Modifiers
+from collab.refinement.proposers.picture_terms import read_slots, read_words, with_level
+from collab.refinement.proposers.term_effects import fit_effects
 from tests.refinement.imagined import digest, output, pair, tools, votes, wording
 
 PARENT = wording("a cat in flat style", "image")

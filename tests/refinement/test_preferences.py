@@ -12,13 +12,13 @@ from collab.errors import Unavailable
 from collab.identity import Visitor
 from collab.prompts import Wording, placeholders
 from collab.refinement.digest import Digest, gather
-from collab.refinement.features import words_of
 from collab.refinement.guardrails import objection
-from collab.refinement.mining import mine, mine_outputs
-from collab.refinement.preferences import Preferences
 from collab.refinement.proposal import NothingToLearn
-from collab.refinement.rules import HEADER, Rule, stated, with_rules
-from collab.refinement.tally import by_chance, sureness
+from collab.refinement.proposers.features import words_of
+from collab.refinement.proposers.mining import mine, mine_outputs
+from collab.refinement.proposers.preferences import Preferences
+from collab.refinement.proposers.rules import HEADER, Rule, stated, with_rules
+from collab.refinement.proposers.tally import by_chance, sureness
 from collab.types import PromptVersion
 from collab.workspace import Workspace
 from tests.conftest import make

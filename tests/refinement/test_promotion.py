@@ -11,7 +11,7 @@ from collab import aliases
 from collab.errors import CollabError, InvalidStudy, NotAllowed, NotFound
 from collab.generation import Ask, generate
 from collab.identity import Visitor
-from collab.refinement import promotion, trials
+from collab.refinement.trying import promotion, trials
 from collab.store import Blobs
 from collab.store.verify import problems
 from collab.types import Alias, Decision, Generation, ModelVersion, Study, Trial

@@ -115,7 +115,7 @@ def test_a_model_of_past_votes_orders_the_proposals_by_what_they_make(
 ):
     import numpy as np
 
-    from collab.refinement import surrogate
+    from collab.refinement.proposers import surrogate
 
     version, _ = judged(ws, owner, number=2)
     ranker = surrogate.Surrogate(
@@ -136,7 +136,8 @@ def test_a_model_of_past_votes_orders_the_proposals_by_what_they_make(
 def test_proposals_that_cannot_be_tried_keep_their_order(
     ws: Workspace, owner: Visitor, monkeypatch: pytest.MonkeyPatch
 ):
-    from collab.refinement import foreseeing, surrogate
+    from collab.refinement import foreseeing
+    from collab.refinement.proposers import surrogate
 
     version, _ = judged(ws, owner, number=2)
     monkeypatch.setattr(surrogate, "fit", lambda *args: object())
@@ -262,7 +263,7 @@ def test_a_proposal_that_loses_a_variable_is_refused(settings: object, owner: Vi
 def test_a_proposer_with_a_bug_is_noted_and_keeps_no_other_from_working(
     ws: Workspace, owner: Visitor, monkeypatch: pytest.MonkeyPatch
 ):
-    from collab.refinement.reflect import Reflect
+    from collab.refinement.proposers.reflect import Reflect
 
     version, _ = judged(ws, owner)
 
@@ -279,7 +280,7 @@ def test_a_proposer_with_a_bug_is_noted_and_keeps_no_other_from_working(
 def test_a_candidate_without_real_evidence_is_refused(
     ws: Workspace, owner: Visitor, untouched: PromptVersion, monkeypatch: pytest.MonkeyPatch
 ):
-    from collab.refinement.reflect import Reflect
+    from collab.refinement.proposers.reflect import Reflect
 
     honest = Reflect.propose
 

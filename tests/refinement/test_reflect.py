@@ -10,11 +10,11 @@ import pytest
 from collab.errors import Unavailable
 from collab.prompts import Wording, placeholders
 from collab.refinement.digest import Digest
-from collab.refinement.lessons import lessons, said_changes
 from collab.refinement.proposal import NothingToLearn, Stopped
-from collab.refinement.proposed_text import objection_to, tidy
-from collab.refinement.reflect import Reflect, optimize_against_surrogate
-from collab.refinement.surrogate import Surrogate, fit
+from collab.refinement.proposers.lessons import lessons, said_changes
+from collab.refinement.proposers.proposed_text import objection_to, tidy
+from collab.refinement.proposers.reflect import Reflect, optimize_against_surrogate
+from collab.refinement.proposers.surrogate import Surrogate, fit
 from tests.refinement.imagined import digest, output, pair, tools, votes, wording
 
 PARENT = wording("Summarise this article: {article}")

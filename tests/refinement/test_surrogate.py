@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from collab.refinement import surrogate
 from collab.refinement.digest import Digest
+from collab.refinement.proposers import surrogate
 from tests.refinement.imagined import digest, output, pair, tools, votes, wording
 
 SHORT = ("Paris.", "It is Rome.", "About forty.", "No, never.", "Yes: at noon.", "Blue and green.", "Ask a doctor.")

@@ -14,8 +14,8 @@ from collab.confidence import ELond, blocks_needed, count_grades, log_capital, s
 from collab.errors import InvalidStudy, NotAllowed
 from collab.evidence import Vote, win_rate_test
 from collab.identity import Visitor
-from collab.refinement import promotion, trials
-from collab.refinement import trial_words as words
+from collab.refinement.trying import promotion, trials
+from collab.refinement.trying import trial_words as words
 from collab.studies.claims import claim, interval_width
 from collab.studies.spec import check_spec, read_spec
 from collab.types import PromptVersion, Study, StudyArm, Trial

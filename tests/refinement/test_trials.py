@@ -9,9 +9,9 @@ import pytest
 
 from collab.errors import CollabError, InvalidStudy, NotAllowed, NotFound
 from collab.identity import Visitor
-from collab.refinement import trial_words as words
-from collab.refinement import trials
-from collab.refinement.trial_plan import make_plan
+from collab.refinement.trying import trial_words as words
+from collab.refinement.trying import trials
+from collab.refinement.trying.trial_plan import make_plan
 from collab.studies.access import studies_for
 from collab.studies.claims import claim
 from collab.studies.decisions import set_status

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from collab import aliases
 from collab.identity import Visitor
-from collab.refinement import promotion, trials, watching
+from collab.refinement.trying import promotion, trials, watching
 from collab.store.trial_queries import open_trials, watched_trials
 from collab.studies.decisions import set_status
 from collab.types import PromptVersion, Study, Trial
@@ -83,7 +83,7 @@ def test_a_watch_of_what_no_longer_serves_is_closed(ws: Workspace, owner: Visito
 
 
 def test_a_watch_ends_when_its_votes_run_out(ws: Workspace, owner: Visitor, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("collab.refinement.trial_plan.WATCH_ITEMS", 5)
+    monkeypatch.setattr("collab.refinement.trying.trial_plan.WATCH_ITEMS", 5)
     trial, root, one = promoted(ws, owner)
     vote_alone(ws, owner, trial.watch_id, likes(ws, trial.watch_id, one))
     at_once(3, lambda: watching.look(ws))

@@ -8,7 +8,7 @@ from typing import Any
 
 from collab.generation import wording_of
 from collab.identity import Visitor
-from collab.refinement import trials
+from collab.refinement.trying import trials
 from collab.studies import assignment
 from collab.types import Decision, Prompt, PromptVersion, Study, StudyArm, StudyItem, Task, Trial
 from collab.workspace import Workspace

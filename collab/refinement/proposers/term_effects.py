@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from collab.refinement.digest import Digest, JudgedOutput
-from collab.refinement.picture_terms import negative_terms, read_slots, read_words
+from collab.refinement.proposers.picture_terms import negative_terms, read_slots, read_words
 
 if TYPE_CHECKING:
     import numpy as np

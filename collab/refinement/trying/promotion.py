@@ -14,10 +14,10 @@ from collab import aliases
 from collab.errors import CollabError, InvalidStudy, NotAllowed, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
-from collab.refinement import model_promotion, trials
-from collab.refinement import trial_words as words
 from collab.refinement.owned import only_owner, owned_prompt, owned_version
-from collab.refinement.trial_votes import bounded
+from collab.refinement.trying import model_promotion, trials
+from collab.refinement.trying import trial_words as words
+from collab.refinement.trying.trial_votes import bounded
 from collab.store import Conflict
 from collab.types import Alias, Decision, DecisionKind, Prompt, PromptVersion, Trial
 from collab.workspace import Workspace

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collab.refinement.digest import Digest
-from collab.refinement.modifier_moves import Move, applied, moves
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
-from collab.refinement.term_effects import NUMBERS, PRIOR_LOGITS, Effects, fit_effects
+from collab.refinement.proposers.modifier_moves import Move, applied, moves
+from collab.refinement.proposers.term_effects import NUMBERS, PRIOR_LOGITS, Effects, fit_effects
 from collab.types import Modality
 
 # a term is learned when its effect is above 0 at this level over all terms looked at together (Bonferroni 1936)

@@ -12,7 +12,7 @@ from collab import aliases
 from collab.errors import InvalidStudy, NotAllowed, NotFound, Unavailable
 from collab.identity import Visitor
 from collab.model_versions import model_version, translate
-from collab.refinement.trial_votes import bounded, evidence_of
+from collab.refinement.trying.trial_votes import bounded, evidence_of
 from collab.store import Conflict
 from collab.store.trial_queries import studies_of_models
 from collab.studies.spec import read_spec

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from collab.prompts import Wording
 from collab.refinement.digest import Digest, JudgedOutput
-from collab.refinement.features import words_of
 from collab.refinement.guardrails import example_words_allowed
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
+from collab.refinement.proposers.features import words_of
 from collab.types import Example, Modality
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from collab.prompts import Wording
 from collab.refinement.digest import Digest
-from collab.refinement.picture_terms import (
+from collab.refinement.proposers.picture_terms import (
     FLAWS,
     ICON_PIXELS,
     ICON_TERMS,
@@ -25,7 +25,7 @@ from collab.refinement.picture_terms import (
     with_words,
     without_words,
 )
-from collab.refinement.term_effects import NUMBERS, Contrast, Effects
+from collab.refinement.proposers.term_effects import NUMBERS, Contrast, Effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

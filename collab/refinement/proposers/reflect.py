@@ -12,12 +12,12 @@ from typing import Any, cast
 
 from collab.errors import Unavailable
 from collab.prompts import Wording, placeholders
-from collab.refinement import surrogate
 from collab.refinement.digest import Digest
-from collab.refinement.lessons import Lesson, choose, lessons, said_changes
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
-from collab.refinement.proposed_text import objection_to, said_answer, tidy
-from collab.refinement.surrogate_search import Generate, optimize_against_surrogate
+from collab.refinement.proposers import surrogate
+from collab.refinement.proposers.lessons import Lesson, choose, lessons, said_changes
+from collab.refinement.proposers.proposed_text import objection_to, said_answer, tidy
+from collab.refinement.proposers.surrogate_search import Generate, optimize_against_surrogate
 from collab.types import Modality
 
 CONTEXT_TOKENS = 2000  # of evidence in one reflection; the prompt itself comes on top

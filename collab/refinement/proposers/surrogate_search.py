@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from collab.prompts import Wording
 from collab.refinement.digest import Digest
-from collab.refinement.lessons import lessons, said_changes
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
-from collab.refinement.proposed_text import objection_to
-from collab.refinement.surrogate import Surrogate
+from collab.refinement.proposers.lessons import lessons, said_changes
+from collab.refinement.proposers.proposed_text import objection_to
+from collab.refinement.proposers.surrogate import Surrogate
 
 Generate = Callable[[Wording, Mapping[str, str]], "str | bytes"]  # an output of this wording, its variables filled in
 CASES = 8  # sets of variables that each wording is tried on
@@ -82,7 +82,7 @@ class _Adapter:
     propose_new_texts = None
 
     def __init__(self, digest: Digest, tools: Tools, surrogate: Surrogate, budget: int, generate: Generate) -> None:
-        from collab.refinement.reflect import components_of
+        from collab.refinement.proposers.reflect import components_of
 
         self.digest, self.tools, self.surrogate, self.budget, self._generate = (
             digest,
@@ -101,7 +101,7 @@ class _Adapter:
         return replace(self.digest.wording, **changed)
 
     def template(self, name: str) -> str:
-        from collab.refinement.reflect import reflection_template
+        from collab.refinement.proposers.reflect import reflection_template
 
         return reflection_template(self.digest.modality, self.seed[name])
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from math import ceil, floor
 
 from collab.refinement.digest import Digest, JudgedOutput, JudgedPair
-from collab.refinement.features import READ_LIMIT, Style, style_of, words_of
-from collab.refinement.phrases import phrase_rules
-from collab.refinement.rules import WORDINGS, Rule, stated
-from collab.refinement.tally import Contrast, Tally, suffices
+from collab.refinement.proposers.features import READ_LIMIT, Style, style_of, words_of
+from collab.refinement.proposers.phrases import phrase_rules
+from collab.refinement.proposers.rules import WORDINGS, Rule, stated
+from collab.refinement.proposers.tally import Contrast, Tally, suffices
 
 STATED, CHOSEN = 2.0, 0.5  # what a stated wish and a choice between two outputs weigh, of an edit
 LIKED = 0.5  # liking from which on an output is taken as wanted as it is

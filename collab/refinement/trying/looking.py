@@ -32,7 +32,7 @@ class Looking:
     def _work(self) -> None:
         while not self._closing.wait(self._every_s):
             try:
-                from collab.refinement import watching
+                from collab.refinement.trying import watching
 
                 watching.look(self._ws)
             except Exception:  # the database may be away for a moment; nobody waits for an answer here

@@ -23,12 +23,19 @@ from collab.errors import InvalidStudy, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.model_versions import model_version, resolve_model
-from collab.refinement import trial_words as words
 from collab.refinement.owned import only_owner, owned_prompt
-from collab.refinement.trial_levels import claim_at_level
-from collab.refinement.trial_plan import CANDIDATES_LIMIT, make_plan, study_asked
-from collab.refinement.trial_votes import LEAST_VOTES, arm_versions, bounded, evidence_of, find_leader, may_get_more
-from collab.refinement.trial_votes import screening_rows as screening_rows
+from collab.refinement.trying import trial_words as words
+from collab.refinement.trying.trial_levels import claim_at_level
+from collab.refinement.trying.trial_plan import CANDIDATES_LIMIT, make_plan, study_asked
+from collab.refinement.trying.trial_votes import (
+    LEAST_VOTES,
+    arm_versions,
+    bounded,
+    evidence_of,
+    find_leader,
+    may_get_more,
+)
+from collab.refinement.trying.trial_votes import screening_rows as screening_rows
 from collab.store import Conflict
 from collab.store.trial_queries import lock_prompt
 from collab.studies.creation import create_study, preview

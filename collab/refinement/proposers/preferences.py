@@ -13,12 +13,12 @@ from dataclasses import replace
 from collab.errors import Unavailable
 from collab.prompts import PROMPT_LIMIT, Wording
 from collab.refinement.digest import Digest
-from collab.refinement.features import words_of
 from collab.refinement.guardrails import objection, words_allowed, words_in
-from collab.refinement.mining import Mined, mine
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
-from collab.refinement.rules import Rule, stated, with_rules
-from collab.refinement.tally import Contrast
+from collab.refinement.proposers.features import words_of
+from collab.refinement.proposers.mining import Mined, mine
+from collab.refinement.proposers.rules import Rule, stated, with_rules
+from collab.refinement.proposers.tally import Contrast
 from collab.types import Modality
 
 _TOP = 2  # rules of the candidate with the surest alone

@@ -12,9 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from collab.refinement.features import style_of, words_of
-from collab.refinement.rules import WORDINGS, Rule
-from collab.refinement.tally import KEPT, Contrast, by_chance, suffices, sureness
+from collab.refinement.proposers.features import style_of, words_of
+from collab.refinement.proposers.rules import WORDINGS, Rule
+from collab.refinement.proposers.tally import KEPT, Contrast, by_chance, suffices, sureness
 
 WORDS_LIMIT = 3  # rules about single words, of each kind
 _CHANCE = 0.02

@@ -13,9 +13,9 @@ from typing import Any
 
 from collab import aliases
 from collab.errors import Unavailable
-from collab.refinement import promotion, trials
-from collab.refinement import trial_words as words
-from collab.refinement.trial_votes import bounded, evidence_of, may_get_more
+from collab.refinement.trying import promotion, trials
+from collab.refinement.trying import trial_words as words
+from collab.refinement.trying.trial_votes import bounded, evidence_of, may_get_more
 from collab.store.study_queries import item_states
 from collab.store.trial_queries import open_trials, watched_trials
 from collab.types import Decision, Study, Trial, now
