@@ -64,7 +64,7 @@ def test_a_cookie_that_was_tampered_with_is_nobodys(identity: Identity, ann: Vis
         f"{his_payload}.{signature}",
         f"{payload}.",
         payload,
-        good[:-1] + ("A" if good[-1] != "A" else "B"),
+        f"{payload}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}",  # of its last letter not every bit counts
         good + "x",
         "",
         ".",
