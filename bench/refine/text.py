@@ -20,7 +20,7 @@ from bench.refine.editors import TASTES, Edit, Taste, cost
 from bench.refine.trial import hold
 from bench.refine.writer import Writer
 
-SEEDS_EACH = 4
+SEEDS_EACH = range(100, 104)  # those below were looked at while the summary was chosen
 EDITS, CANDIDATES = 100, 2
 BASE = "Write a short description of {thing}."
 THINGS = (
@@ -50,7 +50,7 @@ def figures() -> list[Figure]:
     cache = Path(os.environ.get("COLLAB_BENCH_CACHE") or Path.home() / ".cache" / "collab-bench")
     cache.mkdir(parents=True, exist_ok=True)
     writer = Writer(cache)
-    runs = [_run(writer, taste, seed) for seed in range(SEEDS_EACH) for taste in TASTES]
+    runs = [_run(writer, taste, seed) for seed in SEEDS_EACH for taste in TASTES]
     found = []
     for name, some in (
         ("all tastes", runs),
@@ -72,12 +72,13 @@ def figures() -> list[Figure]:
 def _about(name: str, runs: Sequence[_Run]) -> list[Figure]:
     mean = {arm: statistics.fmean(run.costs[arm] for run in runs) for arm in ARMS}
     low, high = _fall_interval(runs)
+    each = statistics.fmean(1 - run.costs["refined"] / run.costs["no learning"] for run in runs)
     promoted = sum(run.verdict == "better" for run in runs)
     others = ", ".join(f"{arm} {mean[arm]:.3f}" for arm in ARMS if arm not in ("refined", "no learning"))
     fall = 1 - mean["refined"] / mean["no learning"]
     said = (
-        f"falls {fall:.0%} (95 % interval {low:.0%} to {high:.0%}, goal ≥ 30 % over all); {others}; promoted in "
-        f"{promoted} of {len(runs)} seeds"
+        f"falls {fall:.0%} (95 % interval {low:.0%} to {high:.0%}, goal ≥ 30 % over all), a mean of the seeds' own "
+        f"falls is {each:.0%}; {others}; promoted in {promoted} of {len(runs)} seeds"
     )
     return [Figure(f"edit cost after {EDITS} edits, {name}", round(mean["refined"], 3), "", "no learning",
                    round(mean["no learning"], 3), said)]  # fmt: skip
