@@ -8,35 +8,23 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import psutil
 import typer
 
 from collab.errors import CollabError, InvalidSetting
 from collab.refine_cli import add_refine_verbs
 from collab.settings import Settings, read_settings
 from collab.study_cli import add_verbs
+from collab.terminal import live_server, local_client, sentences
 
 app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)  # fmt: skip
 add_verbs(app)
 add_refine_verbs(app)
-
-
-@contextmanager
-def sentences() -> Iterator[None]:
-    """A CollabError, or what the machine refuses, becomes one line on standard error and exit status 1."""
-    try:
-        yield
-    except (CollabError, OSError) as error:  # OSError: a port in use, a folder that may not be written
-        typer.secho(" ".join(str(error).split()), fg="red", err=True)
-        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -159,38 +147,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             typer.echo(json.dumps(answer, ensure_ascii=False))
         if missing:
             raise typer.Exit(1)
-
-
-def live_server(settings: Settings) -> str | None:
-    """The address of the server that works on this COLLAB_HOME, if one is running."""
-    try:
-        said = json.loads((settings.home / "server.json").read_text())
-        url, pid = str(said["url"]), int(said["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if not psutil.pid_exists(pid):
-        return None
-    import httpx
-
-    try:  # after a crash the number may be another program's, and so may the address
-        answer = httpx.get(f"{url.rstrip('/')}/collab/alive", timeout=5, trust_env=False)
-    except httpx.HTTPError:
-        return None
-    return url if answer.text == f"collab {pid}" else None
-
-
-def local_client(settings: Settings, url: str) -> Any:
-    """A gradio_client of the running server, as the `local` annotator: the key in COLLAB_HOME proves we may be it."""
-    from gradio_client import Client
-
-    from collab.identity import LOCAL, VISITOR_COOKIE, open_identity
-
-    identity = open_identity(settings)
-    cookie = f"{VISITOR_COOKIE}={identity.visitor_cookie(LOCAL)}"
-    headers = {"Cookie": cookie}
-    if settings.owner_token:
-        headers["Authorization"] = f"Bearer {settings.owner_token}"
-    return Client(url, headers=headers, verbose=False, analytics_enabled=False)
 
 
 def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any]) -> dict[str, Any]:

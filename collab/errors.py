@@ -54,5 +54,9 @@ class Unavailable(CollabError):
     """The model or the machine cannot serve this now."""
 
 
+class Stopped(CollabError):
+    """Whoever asked for long work no longer wants it."""
+
+
 class Misconfigured(CollabError):
     """The operator's environment does not make sense; the message names the variable."""

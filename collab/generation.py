@@ -22,6 +22,7 @@ from collab.types import (
     MODALITIES,
     UNFINISHED,
     Annotator,
+    Example,
     Generation,
     GenerationOrigin,
     Modality,
@@ -288,7 +289,12 @@ def _request(
     if wording.modality == "image":
         return ImageRequest(**common, prompt=text, negative_prompt=negative, **extra)
     system, shown = steering.steered(system, generation.inputs)
+    return TextRequest(**common, messages=messages_of(system, (*wording.examples, *shown), text), **extra)
+
+
+def messages_of(system: str, examples: Sequence[Example], text: str) -> tuple[Message, ...]:
+    """What a text model is sent: the system text, if any, the examples as turns, then what is asked."""
     messages = [Message("system", system)] if system.strip() else []
-    for example in wording.examples:
+    for example in examples:
         messages += [Message("user", example.user), Message("assistant", example.assistant)]
-    return TextRequest(**common, messages=(*messages, *shown, Message("user", text)), **extra)
+    return *messages, Message("user", text)

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from collab.checks import is_id
-from collab.errors import CollabError, NotFound, Unavailable
-from collab.refinement.proposal import Stopped
+from collab.errors import CollabError, NotFound, Stopped, Unavailable
 from collab.store import Conflict, Store
 from collab.types import UNFINISHED, Job, new_id, now
 

@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collab import jobs
-from collab.errors import CollabError, InvalidPrompt
+from collab.errors import CollabError, InvalidPrompt, Stopped
 from collab.identity import Visitor
 from collab.jobs import JobControl
 from collab.refinement import board as boards
 from collab.refinement import proposing, revising
 from collab.refinement.board import job_json
 from collab.refinement.owned import only_owner, owned_prompt
-from collab.refinement.proposal import Stopped
 from collab.types import UNFINISHED, Alias, Job, Prompt, PromptVersion, Refinement, Trial
 from collab.views import Link
 from collab.workspace import Workspace

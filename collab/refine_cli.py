@@ -14,14 +14,14 @@ import typer
 
 from collab.errors import CollabError, InvalidPrompt
 from collab.settings import read_settings
+from collab.terminal import Json, live_server, local_client, own_workspace, sentences
 
 if TYPE_CHECKING:
-    from collab.workspace import Workspace
+    pass
 
 refine = typer.Typer(
     help="Propose better prompts from feedback, try them blind, see what became of them.", no_args_is_help=True
 )
-Json = Annotated[bool, typer.Option("--json", help="end with one JSON object as the last line")]
 PromptId = Annotated[str, typer.Argument(help="the prompt's id, as `refine list` tells it")]
 _LOOK_S = 0.25
 
@@ -34,23 +34,8 @@ def add_refine_verbs(app: typer.Typer) -> None:
 
 
 @contextmanager
-def _workspace() -> Iterator[Workspace]:
-    from collab.cli import sentences
-    from collab.workspace import open_workspace
-
-    with sentences():
-        workspace = open_workspace(read_settings())
-        try:
-            yield workspace
-        finally:
-            workspace.close()
-
-
-@contextmanager
 def _server() -> Iterator[Callable[..., Any] | None]:
     """What calls an endpoint of the server that is running here, or None without one."""
-    from collab.cli import live_server, local_client, sentences
-
     with sentences():
         settings = read_settings()
         url = live_server(settings)
@@ -89,7 +74,7 @@ def propose(
             )
             _say_proposals(answer, as_json)
             return
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -138,7 +123,7 @@ def _say_proposals(job: dict[str, Any], as_json: bool) -> None:
 @refine.command("list")
 def list_(as_json: Json = False) -> None:
     """Your prompts, the last touched first."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -154,7 +139,7 @@ def list_(as_json: Json = False) -> None:
 @refine.command("show")
 def show(prompt_id: PromptId, as_json: Json = False) -> None:
     """A prompt's versions and its trial in short; --json gives all of it."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -186,7 +171,7 @@ def _about(version: dict[str, Any]) -> str:
 @refine.command("log")
 def log(prompt_id: PromptId, as_json: Json = False) -> None:
     """What was decided about a prompt, newest first."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -218,7 +203,7 @@ def trial(
             answer = call("/start_trial", prompt_id=prompt_id, prompt_version_ids=version_ids, **asked)
             _say_trial(answer, as_json)
             return
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -246,7 +231,7 @@ def _say_trial(answer: dict[str, Any], as_json: bool) -> None:
 @refine.command("stop")
 def stop(trial_id: str, as_json: Json = False) -> None:
     """Stop a trial: nothing is decided by it."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -259,7 +244,7 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Let an alias mean another version, on the evidence of a decided trial alone."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 
@@ -272,7 +257,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Let an alias mean what it meant before its last promotion."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import refine_api
         from collab.identity import LOCAL
 

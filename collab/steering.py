@@ -16,7 +16,7 @@ from collab.identity import Visitor
 from collab.store.queries import recent_acts
 from collab.types import Act, Example, Generation, GenerationOrigin, Modality, Output, Preference, Ranking, Rating, now
 from collab.workspace import Workspace
-from models.base import Message, ModelInfo
+from models.base import ModelInfo
 
 SITTING = timedelta(hours=2)
 JUDGED_LIMIT = 40  # outputs, the newest
@@ -88,16 +88,13 @@ def check_recorded(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in checked.items() if value}
 
 
-def steered(system: str, inputs: Mapping[str, Any]) -> tuple[str, list[Message]]:
-    """The system text with the recorded rules, and the recorded demonstrations as turns."""
+def steered(system: str, inputs: Mapping[str, Any]) -> tuple[str, list[Example]]:
+    """The system text with the recorded rules, and the recorded demonstrations as examples."""
     rules = inputs.get("rules", ())
     if rules:
         prefers = "The person prefers:\n" + "\n".join(f"- {rule}" for rule in rules)
         system = f"{system}\n\n{prefers}" if system.strip() else prefers
-    turns: list[Message] = []
-    for turn in inputs.get("demonstrations", ()):
-        turns += [Message("user", turn["user"]), Message("assistant", turn["assistant"])]
-    return system, turns
+    return system, [Example(user=t["user"], assistant=t["assistant"]) for t in inputs.get("demonstrations", ())]
 
 
 # ---- in words -------------------------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +12,12 @@ import typer
 
 from collab.errors import CollabError, InvalidStudy
 from collab.settings import read_settings
+from collab.terminal import Json, live_server, local_client, own_workspace, sentences
 
 if TYPE_CHECKING:
     from collab.workspace import Workspace
 
 study = typer.Typer(help="Create, list, close and look at studies.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="end with one JSON object as the last line")]
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -30,27 +28,12 @@ def add_verbs(app: typer.Typer) -> None:
     app.command("import")(import_)
 
 
-@contextmanager
-def _workspace() -> Iterator[Workspace]:
-    from collab.cli import sentences
-    from collab.workspace import open_workspace
-
-    with sentences():
-        workspace = open_workspace(read_settings())
-        try:
-            yield workspace
-        finally:
-            workspace.close()
-
-
 @study.command("create")
 def create(
     spec: Annotated[Path, typer.Argument(help="a JSON file with the study's spec, or - for standard input")],
     as_json: Json = False,
 ) -> None:
     """Create a study. A running server makes its outputs; without one they are made here, now."""
-    from collab.cli import live_server, local_client, sentences
-
     with sentences():
         given = _read_spec(spec)
         settings = read_settings()
@@ -62,7 +45,7 @@ def create(
                 raise CollabError(str(error)) from error
             _say(answer, as_json, url.rstrip("/"))
             return
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
 
@@ -114,7 +97,7 @@ def _make_outputs(ws: Workspace, study_id: str) -> None:
 @study.command("list")
 def list_(as_json: Json = False) -> None:
     """The studies of this studio, newest first."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
 
@@ -128,7 +111,7 @@ def list_(as_json: Json = False) -> None:
 @study.command("show")
 def show(study_id: str, as_json: Json = False) -> None:
     """A study's results in short; --json gives all of them."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
 
@@ -148,7 +131,7 @@ def close(
     as_json: Json = False,
 ) -> None:
     """Close a study: nobody can answer any more."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
 
@@ -165,7 +148,7 @@ def leaderboard(
     as_json: Json = False,
 ) -> None:
     """Who leads a study and how surely: strengths with 95 % intervals, and the ranks each may hold."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
 
@@ -187,7 +170,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a study's items and answers in an exchange format, with a dataset card."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.exchange import write_set
         from collab.identity import LOCAL
@@ -205,7 +188,7 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Read a file of outputs, or of judgements, as a study of its own."""
-    with _workspace() as ws:
+    with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
 

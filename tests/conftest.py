@@ -112,6 +112,21 @@ def ws(settings: Settings, catalog: FakeCatalog) -> Iterator[Workspace]:
     opened.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_ws(request: pytest.FixtureRequest, settings: Settings, catalog: FakeCatalog) -> Iterator[Workspace]:
+    """A studio whose models are fakes that answer at once, on each kind of database in turn: races differ there."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("shared_postgres")
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)}")
+        engine.dispose()
+        settings = replace(settings, database_url=url)
+    opened = open_workspace(settings, engine=Engine(catalog))
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
 def ann() -> Visitor:
     return Visitor(new_id(), "anonymous")

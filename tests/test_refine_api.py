@@ -13,9 +13,17 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from collab import jobs, refine_api
-from collab.errors import CollabError, InvalidPrompt, InvalidSetting, InvalidStudy, NotAllowed, NotFound, Unavailable
+from collab.errors import (
+    CollabError,
+    InvalidPrompt,
+    InvalidSetting,
+    InvalidStudy,
+    NotAllowed,
+    NotFound,
+    Stopped,
+    Unavailable,
+)
 from collab.identity import Visitor
-from collab.refinement.proposal import Stopped
 from collab.store.verify import problems
 from collab.types import UNFINISHED, Job, PromptVersion, new_id
 from collab.workspace import Workspace

@@ -23,6 +23,7 @@ def figures() -> list[Figure]:
     """The share of trials that end in a promotion, with its 95 % interval (Wilson 1927)."""
     from collab.prompts import Wording
     from collab.refinement.proposers.picture_terms import ICON_TERMS, with_level
+    from collab.refinement.trying.trial_votes import wilson
 
     painter, base = open_painter(), Wording(modality="image", text=BASE)
     styled = [with_level(base, slot, level).text for slot, levels in ICON_TERMS.items() for level in levels]
@@ -30,7 +31,7 @@ def figures() -> list[Figure]:
     painter.look([prompt for prompt, _ in every], [at for _, at in every])
     runs = [_run(painter, [BASE, *Random(seed).sample(styled, 5)], seed) for seed in range(RUNS)]
     promoted, naive = (sum(run[n] for run in runs) for n in (0, 1))
-    low, high = wilson(promoted, RUNS)
+    _, low, high = wilson(promoted, RUNS)
     said = f"goal ≤ 5 %; 95 % interval {low:.1%} to {high:.1%}; {RUNS:,} trials of 5 candidates no better"
     return [Figure("false promotions with shuffled feedback", round(100 * promoted / RUNS, 2), "%",
                    "z-test looked at after every block", round(100 * naive / RUNS, 2), said)]  # fmt: skip
@@ -59,11 +60,3 @@ def _run(painter: Painter, prompts: list[str], seed: int) -> tuple[bool, bool]:
 
     found = hold(len(prompts), vote, screening=SCREENING, confirming=CONFIRMING, block=BLOCK, seed=seed)
     return found.verdict == "better", crossed
-
-
-def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval of a share (Wilson 1927)."""
-    share = hits / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return middle - half, middle + half

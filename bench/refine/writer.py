@@ -59,11 +59,10 @@ def _whole(text: str) -> str:
 
 
 def _messages(wording: Wording, subject: str) -> list[dict[str, str]]:
+    from collab.generation import messages_of
+
     (text, system), _ = fill([wording.text, wording.system_text], {"thing": subject})
-    said = [{"role": "system", "content": system}] if system.strip() else []
-    for example in wording.examples:
-        said += [{"role": "user", "content": example.user}, {"role": "assistant", "content": example.assistant}]
-    return [*said, {"role": "user", "content": text}]
+    return [{"role": m.role, "content": m.content} for m in messages_of(system, wording.examples, text)]
 
 
 def _load() -> tuple[Any, Any]:

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from random import Random
 
-from collab.errors import Unavailable
+from collab.errors import Stopped, Unavailable
 from collab.identity import Visitor
 from collab.model_versions import resolve_model, translate
-from collab.refinement.proposal import Stopped
 from collab.types import new_id
 from collab.workspace import Workspace
 from models.base import Ended, Event, ImageSample, Message, ModelError, Request, TextRequest, TextSample

@@ -23,12 +23,11 @@ from collab.store.refine_queries import (
     Sample,
     VersionCounts,
     newest_samples,
-    open_trial_stages,
     prompt_counts,
-    serving_versions,
     version_counts,
     versions_of_outputs,
 )
+from collab.store.trial_queries import open_trial_stages, serving_versions
 from collab.types import UNFINISHED, Act, Decision, Job, Modality, Prompt, PromptVersion, Refinement
 from collab.views import Link
 from collab.workspace import Workspace

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from collab.errors import CollabError
+from collab.errors import CollabError, Stopped
+from collab.generation import messages_of
 from collab.identity import Visitor
 from collab.model_versions import resolve_model
 from collab.prompts import Wording, fill, placeholders
 from collab.refinement.asking import lane_of, whole_answers
-from collab.refinement.proposal import Candidate, Stopped, Tools
+from collab.refinement.proposal import Candidate, Tools
 from collab.types import new_id
 from collab.workspace import Workspace
-from models.base import ImageRequest, Message, ModelInfo, Request, TextRequest, canonical_settings
+from models.base import ImageRequest, ModelInfo, Request, TextRequest, canonical_settings
 
 if TYPE_CHECKING:
     from collab.refinement.digest import Digest
@@ -98,7 +99,4 @@ def _request(visitor: Visitor, info: ModelInfo, wording: Wording, case: Mapping[
     }  # fmt: skip
     if wording.modality == "image":
         return ImageRequest(**common, prompt=text, negative_prompt=negative)
-    turns = [Message("system", system)] if system.strip() else []
-    for example in wording.examples:
-        turns += [Message("user", example.user), Message("assistant", example.assistant)]
-    return TextRequest(**common, messages=(*turns, Message("user", text)))
+    return TextRequest(**common, messages=messages_of(system, wording.examples, text))

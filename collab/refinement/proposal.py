@@ -22,10 +22,6 @@ class NothingToLearn(CollabError):
     """The evidence does not suffice for this proposer: one sentence that says what is missing."""
 
 
-class Stopped(CollabError):
-    """Whoever asked for proposals no longer wants them."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A proposed wording with why, in words for people, and the acts of feedback that it rests on.

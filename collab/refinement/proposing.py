@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from collab.checks import is_id
-from collab.errors import CollabError, InvalidPrompt
+from collab.errors import CollabError, InvalidPrompt, Stopped
 from collab.identity import Visitor
 from collab.jobs import JobControl
 from collab.model_versions import resolve_model
@@ -21,7 +21,7 @@ from collab.refinement.asking import ANSWER_TOKENS, about_tokens, asker
 from collab.refinement.foreseeing import in_order_of_promise, maker
 from collab.refinement.keeping import Proposals, keep_proposals
 from collab.refinement.owned import owned_prompt, owned_version
-from collab.refinement.proposal import Candidate, NothingToLearn, Proposer, Stopped, Tools
+from collab.refinement.proposal import Candidate, NothingToLearn, Proposer, Tools
 from collab.refinement.sieve import Note, Sieve, embed_texts
 from collab.types import Modality, Prompt, PromptVersion
 from collab.workspace import Workspace

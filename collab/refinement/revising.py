@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from collab.aliases import serving_version
 from collab.checks import clean_text
 from collab.errors import InvalidPrompt, NotAllowed, Unavailable
 from collab.generation import ensure_annotator
@@ -12,8 +13,7 @@ from collab.refinement.keeping import child_version
 from collab.refinement.owned import owned_version
 from collab.refinement.sieve import wording_in
 from collab.store import Conflict
-from collab.store.refine_queries import serving_versions
-from collab.types import Decision, Prompt, PromptVersion, Refinement, Trial
+from collab.types import TRIALS_UNDER_WAY, Decision, Prompt, PromptVersion, Refinement, Trial
 from collab.workspace import Workspace
 
 WHY_LIMIT = 1_000  # characters
@@ -90,7 +90,7 @@ def reject(ws: Workspace, visitor: Visitor, version_id: object, reason: object =
                     return earlier
                 tree = ws.store.find(PromptVersion, prompt_id=prompt.id, connection=connection)
                 number = next(n for n, v in enumerate(tree, 1) if v.id == version.id)
-                _check_free(ws, version, tree[0], number, connection)
+                _check_free(ws, version, number, connection)
                 ensure_annotator(ws, visitor, connection)
                 words = f"Version {number} was turned down"
                 content = {"said": f"{words}: {said}" if said else f"{words}.", "prompt_version_id": version.id,
@@ -109,10 +109,9 @@ def rejection_of(ws: Workspace, version: PromptVersion, connection: Any) -> Deci
     return next((d for d in found if d.content.get("prompt_version_id") == version.id), None)
 
 
-def _check_free(ws: Workspace, version: PromptVersion, root: PromptVersion, number: int, connection: Any) -> None:
-    name = f"prompt:{version.prompt_id}"
-    if serving_versions(connection, [name]).get(name, root.id) == version.id:
+def _check_free(ws: Workspace, version: PromptVersion, number: int, connection: Any) -> None:
+    if serving_version(ws, version.prompt_id, connection=connection).id == version.id:
         raise NotAllowed(f"Version {number} serves: promote another one or roll back before you turn it down.")
     for trial in ws.store.find(Trial, prompt_id=version.prompt_id, connection=connection):
-        if trial.stage in ("screening", "confirming") and version.id in trial.candidate_ids:
+        if trial.stage in TRIALS_UNDER_WAY and version.id in trial.candidate_ids:
             raise NotAllowed(f"Version {number} is being tried: stop the trial before you turn it down.")

@@ -11,11 +11,10 @@ from sqlalchemy.engine import Connection
 from collab.identity import Visitor
 from collab.store.study_queries import item_states
 from collab.studies.access import address_of
-from collab.types import Prompt, PromptVersion, Study, Trial
+from collab.types import TRIALS_UNDER_WAY, Prompt, PromptVersion, Study, Trial
 from collab.workspace import Workspace
 
 Json = dict[str, Any]
-OPEN = ("screening", "confirming")
 TRIALS_READ = 3  # the newest, in which a version's own latest result is looked for
 _NO_RESULT = {"win_rate": None, "lower": None, "upper": None, "votes": None}
 
@@ -51,7 +50,7 @@ def standing_of(
     studies = {s.id: s for s in ws.store.find(Study, id=ids, connection=connection)} if ids else {}
     numbers = {version.id: number for number, version in enumerate(versions, 1)}
     shown = [_trial(ws, trial, studies, numbers, connection) for trial in newest[:TRIALS_READ]]
-    hidden = {s for t in newest if t.stage in OPEN for s in (t.screening_id, t.confirming_id) if s}
+    hidden = {s for t in newest if t.stage in TRIALS_UNDER_WAY for s in (t.screening_id, t.confirming_id) if s}
     watch = _study(ws, studies.get(watched.watch_id or ""), connection) if watched else None
     if watched and watch and watched.watch_id:
         watch["evidence"] = _evidence(ws, watched.watch_id)
@@ -144,7 +143,7 @@ def _results(trial: Json) -> dict[str, Json]:
 def _may_try(
     trials: Sequence[Trial], versions: Sequence[PromptVersion], current_id: str, rejected: Collection[str]
 ) -> str:
-    if any(trial.stage in OPEN for trial in trials):
+    if any(trial.stage in TRIALS_UNDER_WAY for trial in trials):
         return "A trial of this prompt is under way: wait for it to be decided, or stop it first."
     if not any(version.id != current_id and version.id not in rejected for version in versions):
         return "There is nothing to try: propose versions or write one first."

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
+from collab.store.in_force import is_last, last_acts, live_id
+from collab.store.queries import own_generations
 from collab.store.store import Store
 from collab.types import Act, Modality, PromptVersion
 
@@ -61,13 +63,11 @@ def acts_beside_prompt(
 
 def own_acts(store: Store, annotator_id: str, modality: Modality, *, limit: int, connection: Connection) -> list[Act]:
     """The acts in force that the person did on what they made for themselves in this modality; the newest `limit`."""
-    # written into the SQL, as in the partial index that was made for History
-    own = [_g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported")]
     made = (
         sa.select(_g.c.id)
         .join(_v, _v.c.id == _g.c.prompt_version_id)
         .join(_p, _p.c.id == _v.c.prompt_id)
-        .where(_g.c.requested_by == annotator_id, _p.c.modality == modality, *own)
+        .where(*own_generations(annotator_id), _p.c.modality == modality)
     )
     theirs = (_f.c.annotator_id == annotator_id) & _f.c.generation_id.in_(made)
     return _in_force(store, theirs, limit, connection)
@@ -109,14 +109,11 @@ def _in_force(store: Store, which: sa.ColumnElement[bool], limit: int, connectio
 
     Answers to gold and to repeated items measure the annotator, so they are left out.
     """
-    later, undone, task = _f.alias("later"), schema.retractions, schema.tasks
-    live = sa.case((_f.c.kind == "retraction", undone.c.restores_id), else_=_f.c.id).label("live")
+    task = schema.tasks
     query = (
-        sa.select(live)
-        .select_from(_f)
-        .outerjoin(undone, undone.c.id == _f.c.id)
-        .outerjoin(task, task.c.id == _f.c.task_id)
-        .where(which, ~sa.exists().where(later.c.supersedes_id == _f.c.id))
+        sa.select(live_id())
+        .select_from(last_acts().outerjoin(task, task.c.id == _f.c.task_id))
+        .where(which, is_last())
         .where(task.c.id.is_(None) | task.c.purpose.in_(("item", "adjudication")))
         .order_by(_f.c.id.desc())
         .limit(limit)

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
+from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.store import Store
 from collab.types import UNFINISHED, Act, Generation, Output
 
 _f = schema.feedback
-_later = schema.feedback.alias("later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,12 @@ class Tip:
 def tip(store: Store, annotator_id: str, subject: str, *, connection: Connection) -> Tip | None:
     """Where the person's chain of acts about `subject` stands, or None when it has not begun."""
     query = (
-        sa.select(_f.c.id, _f.c.kind, schema.retractions.c.restores_id)
-        .outerjoin(schema.retractions, schema.retractions.c.id == _f.c.id)
-        .where(_f.c.annotator_id == annotator_id, _f.c.subject == subject, _is_last())
+        sa.select(_f.c.id, live_id())
+        .select_from(last_acts())
+        .where(_f.c.annotator_id == annotator_id, _f.c.subject == subject, is_last())
     )
     record = connection.execute(query).first()
-    if record is None:
-        return None
-    return Tip(record.id, record.restores_id if record.kind == "retraction" else record.id)
+    return None if record is None else Tip(*record)
 
 
 def live_acts(
@@ -46,12 +44,10 @@ def live_acts(
     if connection is None:
         with store.reading() as connection:
             return live_acts(store, annotator_id, generation_ids, connection=connection)
-    live = sa.case((_f.c.kind == "retraction", schema.retractions.c.restores_id), else_=_f.c.id)
     query = (
-        sa.select(live)
-        .select_from(_f)
-        .outerjoin(schema.retractions, schema.retractions.c.id == _f.c.id)
-        .where(_f.c.annotator_id == annotator_id, _f.c.generation_id.in_(generation_ids), _is_last())
+        sa.select(live_id())
+        .select_from(last_acts())
+        .where(_f.c.annotator_id == annotator_id, _f.c.generation_id.in_(generation_ids), is_last())
     )
     ids = [act_id for (act_id,) in connection.execute(query) if act_id is not None]
     return store.acts(ids, connection=connection)
@@ -59,12 +55,10 @@ def live_acts(
 
 def recent_acts(store: Store, annotator_id: str, *, since: datetime, limit: int) -> list[Act]:
     """The acts in force that this person did or restored since then, newest first, without answers to studies."""
-    live = sa.case((_f.c.kind == "retraction", schema.retractions.c.restores_id), else_=_f.c.id)
     query = (
-        sa.select(live)
-        .select_from(_f)
-        .outerjoin(schema.retractions, schema.retractions.c.id == _f.c.id)
-        .where(_f.c.annotator_id == annotator_id, _f.c.created_at >= since, _f.c.task_id.is_(None), _is_last())
+        sa.select(live_id())
+        .select_from(last_acts())
+        .where(_f.c.annotator_id == annotator_id, _f.c.created_at >= since, _f.c.task_id.is_(None), is_last())
         .order_by(_f.c.id.desc())
         .limit(limit)
     )
@@ -74,8 +68,14 @@ def recent_acts(store: Store, annotator_id: str, *, since: datetime, limit: int)
     return [found[act_id] for act_id in ids]
 
 
-def _is_last() -> sa.ColumnElement[bool]:
-    return ~sa.exists().where(_later.c.supersedes_id == _f.c.id)
+def own_generations(annotator_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """What a generation is of which a person would say it is theirs: none that was made for a study or imported.
+
+    The origins are written into the SQL, as in the partial index that was made for this.
+    """
+    g = schema.generations
+    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported"))
+    return g.c.requested_by == annotator_id, *made
 
 
 def history_page(
@@ -86,9 +86,7 @@ def history_page(
     query: what the prompt or an output must contain, in any script.
     """
     g, v, o = schema.generations, schema.prompt_versions, schema.outputs
-    # written into the SQL, as in the partial index that was made for this
-    own = [g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported")]
-    statement = sa.select(g).where(g.c.requested_by == annotator_id, *own)
+    statement = sa.select(g).where(*own_generations(annotator_id))
     if before_id:
         statement = statement.where(g.c.id < before_id)
     if query:

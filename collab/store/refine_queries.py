@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
+from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.store import Store
 from collab.types import Job
 
@@ -53,19 +54,19 @@ def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[s
         .where(g.c.prompt_version_id.in_(version_ids), there)
         .group_by(g.c.prompt_version_id)
     )
-    live, last = _live_id(), _last_acts()
+    live, last = live_id(), last_acts()
     about = (
         sa.select(g.c.prompt_version_id.label("version"), live.label("act"))
         .select_from(last)
         .join(g, g.c.id == f.c.generation_id)
-        .where(g.c.prompt_version_id.in_(version_ids), live.is_not(None), _is_last())
+        .where(g.c.prompt_version_id.in_(version_ids), live.is_not(None), is_last())
     )
     p = schema.preferences
     second = (  # a comparison is about both its outputs, and names the generation of one
         sa.select(g.c.prompt_version_id, live)
         .select_from(last.join(p, p.c.id == live).join(o, o.c.id == p.c.output_b_id))
         .join(g, g.c.id == o.c.generation_id)
-        .where(g.c.prompt_version_id.in_(version_ids), _is_last())
+        .where(g.c.prompt_version_id.in_(version_ids), is_last())
     )
     both = sa.union(about, second).subquery()
     said = sa.select(both.c.version, sa.func.count()).group_by(both.c.version)
@@ -75,7 +76,7 @@ def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[s
     liked = (
         sa.select(g.c.prompt_version_id, sa.func.avg(value))
         .select_from(last.join(r, r.c.id == live).join(g, g.c.id == f.c.generation_id))
-        .where(g.c.prompt_version_id.in_(version_ids), _is_last(), r.c.score.is_not(None) | r.c.thumb.is_not(None))
+        .where(g.c.prompt_version_id.in_(version_ids), is_last(), r.c.score.is_not(None) | r.c.thumb.is_not(None))
         .group_by(g.c.prompt_version_id)
     )
     outputs, acts, liking = (_pairs(connection, query) for query in (made, said, liked))
@@ -91,21 +92,6 @@ def _pairs(connection: Connection, query: sa.Select) -> dict:
 
 def _rounded(value: object) -> float | None:
     return None if value is None else round(float(value), 4)  # type: ignore[arg-type]
-
-
-def _live_id() -> sa.ColumnElement:
-    """Of the last act of a chain: which act is in force because of it."""
-    f, r = schema.feedback, schema.retractions
-    return sa.case((f.c.kind == "retraction", r.c.restores_id), else_=f.c.id)
-
-
-def _last_acts() -> sa.Join:
-    return schema.feedback.outerjoin(schema.retractions, schema.retractions.c.id == schema.feedback.c.id)
-
-
-def _is_last() -> sa.ColumnElement[bool]:
-    later = schema.feedback.alias("later")
-    return ~sa.exists().where(later.c.supersedes_id == schema.feedback.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +136,6 @@ def versions_of_outputs(connection: Connection, output_ids: Collection[str]) -> 
     return found
 
 
-def serving_versions(connection: Connection, names: Collection[str]) -> dict[str, str]:
-    """Which version each of these aliases points to; one that never moved is left out."""
-    a, later = schema.aliases, schema.aliases.alias("later")
-    query = sa.select(a.c.name, a.c.version_id).where(a.c.name.in_(list(names)))
-    return _pairs(connection, query.where(~sa.exists().where(later.c.supersedes_id == a.c.id)))
-
-
 @dataclass(frozen=True, slots=True)
 class PromptCounts:
     """One prompt of a person's in a list. touched_id: the newest of its versions and acts."""
@@ -178,11 +157,11 @@ def prompt_counts(connection: Connection, annotator_id: str) -> list[PromptCount
     )
     acts = (
         sa.select(v.c.prompt_id, sa.func.count(), sa.func.max(f.c.id))
-        .select_from(_last_acts())
+        .select_from(last_acts())
         .join(g, g.c.id == f.c.generation_id)
         .join(v, v.c.id == g.c.prompt_version_id)
         .join(p, p.c.id == v.c.prompt_id)
-        .where(p.c.created_by == annotator_id, _live_id().is_not(None), _is_last())
+        .where(p.c.created_by == annotator_id, live_id().is_not(None), is_last())
         .group_by(v.c.prompt_id)
     )
     said = {prompt_id: (number, newest) for prompt_id, number, newest in connection.execute(acts)}
@@ -191,12 +170,3 @@ def prompt_counts(connection: Connection, annotator_id: str) -> list[PromptCount
         count, last = said.get(prompt_id, (0, ""))
         found.append(PromptCounts(prompt_id, number, count, max(newest, last)))
     return sorted(found, key=lambda counts: counts.touched_id, reverse=True)
-
-
-def open_trial_stages(connection: Connection, prompt_ids: Collection[str]) -> dict[str, str]:
-    """The stage of each prompt's trial that is still open."""
-    t = schema.trials
-    still_open = sa.or_(t.c.stage == sa.literal_column("'screening'"), t.c.stage == sa.literal_column("'confirming'"))
-    return _pairs(
-        connection, sa.select(t.c.prompt_id, t.c.stage).where(t.c.prompt_id.in_(list(prompt_ids)), still_open)
-    )

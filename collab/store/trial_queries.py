@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.store import Store
-from collab.types import Alias, Trial
+from collab.types import TRIALS_UNDER_WAY, Alias, Trial
 
 _a, _r, _s, _t, _i = schema.aliases, schema.trials, schema.studies, schema.tasks, schema.study_items
 
@@ -27,10 +27,19 @@ def alias_moves(store: Store, name: str, *, connection: Connection | None = None
 
 def alias_tip(store: Store, name: str, *, connection: Connection | None = None) -> Alias | None:
     """The move of a name that is in force, or None."""
-    later = _a.alias("later")
-    query = sa.select(_a).where(_a.c.name == name, ~sa.exists().where(later.c.supersedes_id == _a.c.id)).limit(1)
-    found = store.rows(Alias, query, connection=connection)
+    found = store.rows(Alias, sa.select(_a).where(_a.c.name == name, _is_tip()).limit(1), connection=connection)
     return found[0] if found else None
+
+
+def serving_versions(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """Which version each of these names points to; one that never moved is left out."""
+    query = sa.select(_a.c.name, _a.c.version_id).where(_a.c.name.in_(list(names)), _is_tip())
+    return {name: version_id for name, version_id in connection.execute(query)}
+
+
+def _is_tip() -> sa.ColumnElement[bool]:
+    later = _a.alias("later")
+    return ~sa.exists().where(later.c.supersedes_id == _a.c.id)
 
 
 def lock_prompt(connection: Connection, prompt_id: str) -> None:
@@ -41,9 +50,18 @@ def lock_prompt(connection: Connection, prompt_id: str) -> None:
 
 def open_trials(store: Store) -> list[Trial]:
     """The trials that are under way, oldest first."""
+    return sorted(store.rows(Trial, sa.select(_r).where(_under_way())), key=lambda trial: trial.id)
+
+
+def open_trial_stages(connection: Connection, prompt_ids: Collection[str]) -> dict[str, str]:
+    """The stage of each prompt's trial that is under way."""
+    query = sa.select(_r.c.prompt_id, _r.c.stage).where(_r.c.prompt_id.in_(list(prompt_ids)), _under_way())
+    return {prompt_id: stage for prompt_id, stage in connection.execute(query)}
+
+
+def _under_way() -> sa.ColumnElement[bool]:
     # written into the SQL, as in the partial index that was made for this
-    under_way = sa.text("stage = 'screening' OR stage = 'confirming'")
-    return sorted(store.rows(Trial, sa.select(_r).where(under_way)), key=lambda trial: trial.id)
+    return sa.or_(*(_r.c.stage == sa.literal_column(f"'{stage}'") for stage in TRIALS_UNDER_WAY))
 
 
 def watched_trials(store: Store) -> list[Trial]:

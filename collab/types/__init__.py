@@ -6,7 +6,18 @@ whose `supersedes_id` names the old one, an undo is a retraction row, and live s
 
 from collab.types.acts import Act, Edit, Feedback, FeedbackKind, Preference, Ranking, Rating, Retraction, Winner
 from collab.types.base import Row, new_id, now
-from collab.types.loop import Alias, AliasMove, Decision, DecisionKind, Job, JobStatus, Refinement, Trial, TrialStage
+from collab.types.loop import (
+    TRIALS_UNDER_WAY,
+    Alias,
+    AliasMove,
+    Decision,
+    DecisionKind,
+    Job,
+    JobStatus,
+    Refinement,
+    Trial,
+    TrialStage,
+)
 from collab.types.making import (
     MODALITIES,
     UNFINISHED,
@@ -42,6 +53,7 @@ from collab.types.studying import (
 )
 
 __all__ = [
+    "TRIALS_UNDER_WAY",
     "Act",
     "Alias",
     "AliasMove",

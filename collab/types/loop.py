@@ -14,6 +14,8 @@ AliasMove = Literal["promote", "rollback"]
 DecisionKind = Literal["propose", "reject", "trial", "confirm", "decide", "promote", "rollback", "watch", "stop"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
+TRIALS_UNDER_WAY: tuple[TrialStage, ...] = ("screening", "confirming")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement(Row):

@@ -12,7 +12,9 @@ import pytest
 from models.base import Ended, Message, ModelInfo, TextRequest, TextSample, canonical_settings
 from models.catalog import Catalog
 from models.engine import Engine
+from models.image import ImageBackend
 from tests.models.fake import FakeCatalog
+from tests.models.tiny_pipeline import info_of, save_tiny_pipeline
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +47,25 @@ def fake_engine(fake_catalog: FakeCatalog) -> Iterator[Engine]:
     engine = Engine(fake_catalog)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> Iterator[ImageBackend]:
+    backend = ImageBackend.load(info_of(folder), lambda message, fraction: None)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def backend(loaded: ImageBackend) -> Iterator[ImageBackend]:
+    yield loaded
+    for request_id in list(loaded._running):
+        loaded.evict(request_id)
 
 
 def text_request(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,8 @@ from models.base import SCHEDULERS, InvalidRequest
 from models.fabric import DISLIKED_SHARE, LIKED_WEIGHT, References, _hooked, _self_attentions, _SteeredUNet
 from models.image import ImageBackend
 from models.pipelines import EMBEDDED
-from tests.models.test_image import SIZE, encoded, gradient, info_of, request, run
-from tests.models.tiny_pipeline import save_tiny_pipeline
+from tests.models.test_image import SIZE, encoded, gradient, request, run
+from tests.models.tiny_pipeline import info_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -33,25 +32,6 @@ def disc(ground: str, colour: str) -> bytes:
 
 BLUE, RED = disc("blue", "yellow"), disc("red", "white")
 STEERED = {"liked": (BLUE,), "disliked": (RED, gradient()), "steering": 1.0}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_pipeline(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Iterator[ImageBackend]:
-    backend = ImageBackend.load(info_of(folder), lambda message, fraction: None)
-    yield backend
-    backend.close()
-
-
-@pytest.fixture
-def backend(loaded: ImageBackend) -> Iterator[ImageBackend]:
-    yield loaded
-    for request_id in list(loaded._running):
-        loaded.evict(request_id)
 
 
 def pixels(backend: ImageBackend, id_: str = "r", **rest: object) -> np.ndarray:

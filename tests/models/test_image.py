@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from models.base import (
     ImageRequest,
     ImageSample,
     InvalidRequest,
-    ModelInfo,
     ModelNotFound,
     ModelUnavailable,
     TextRequest,
@@ -32,7 +30,7 @@ from models.base import (
 from models.image import ImageBackend
 from models.pictures import decode_picture
 from models.preview import Previewer
-from tests.models.tiny_pipeline import save_tiny_pipeline
+from tests.models.tiny_pipeline import info_of, save_tiny_pipeline
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -42,25 +40,6 @@ pytestmark = [
 SIZE = 64
 STEPS = 6
 PICTURES = ("init_image", "mask", "liked", "disliked", "steering")  # what a request has besides settings
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_pipeline(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def loaded(folder: Path) -> Iterator[ImageBackend]:
-    backend = ImageBackend.load(info_of(folder), lambda message, fraction: None)
-    yield backend
-    backend.close()
-
-
-@pytest.fixture
-def backend(loaded: ImageBackend) -> Iterator[ImageBackend]:
-    yield loaded
-    for request_id in list(loaded._running):
-        loaded.evict(request_id)
 
 
 @dataclass
@@ -78,10 +57,6 @@ class Outcome:
         last = self.of(request_id, position)[-1]
         assert last.image is not None and last.finish_reason == "stop", self.ended
         return np.asarray(Image.open(io.BytesIO(last.image)), dtype=np.int16)
-
-
-def info_of(folder: Path | str, name: str = "tiny", precision: str = "fp32") -> ModelInfo:
-    return ModelInfo(name, "image", str(folder), "x", precision, IMAGE_DEFAULTS)
 
 
 def request(id_: str = "r", *, prompt: str = "a cat", negative: str = "", count: int = 1, seed: int = 7, **rest):

@@ -9,6 +9,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from models.base import IMAGE_DEFAULTS, ModelInfo
+
 PICTURE_SIZE = 64
 LATENT_CHANNELS = 8
 
@@ -80,3 +82,7 @@ def save_tiny_pipeline(folder: Path, *, latent_channels: int = LATENT_CHANNELS, 
         requires_safety_checker=False,
     ).save_pretrained(folder)
     return folder
+
+
+def info_of(folder: Path | str, name: str = "tiny", precision: str = "fp32") -> ModelInfo:
+    return ModelInfo(name, "image", str(folder), "x", precision, IMAGE_DEFAULTS)

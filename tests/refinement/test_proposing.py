@@ -10,12 +10,12 @@ from random import Random
 import pytest
 
 from collab import feedback
-from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Unavailable
+from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Stopped, Unavailable
 from collab.identity import Visitor
 from collab.jobs import JobControl
 from collab.refinement import asking, proposing
 from collab.refinement.asking import about_tokens, asker
-from collab.refinement.proposal import NothingToLearn, Stopped
+from collab.refinement.proposal import NothingToLearn
 from collab.refinement.proposing import NO_FEEDBACK, propose
 from collab.store.refine_queries import known_acts
 from collab.types import Decision, Job, PromptVersion, Refinement, new_id

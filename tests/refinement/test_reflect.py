@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from collab.errors import Unavailable
+from collab.errors import Stopped, Unavailable
 from collab.prompts import Wording, placeholders
 from collab.refinement.digest import Digest
-from collab.refinement.proposal import NothingToLearn, Stopped
+from collab.refinement.proposal import NothingToLearn
 from collab.refinement.proposers.lessons import lessons, said_changes
 from collab.refinement.proposers.proposed_text import objection_to, tidy
 from collab.refinement.proposers.reflect import Reflect, optimize_against_surrogate

@@ -20,8 +20,8 @@ import gradio as gr
 from PIL import Image, ImageDraw, ImageFilter
 
 from collab.errors import InvalidFeedback
-from collab.ui.theme import CSS, THEME
 from collab.ui.widgets import history_list, output_board
+from tests.ui.looking import launch
 
 SKY = (
     "Sunlight looks white, but it is really made of every colour mixed together. When it meets the air, the tiny "
@@ -290,9 +290,7 @@ def build(memory: Memory) -> gr.Blocks:
 
 
 def main(port: int) -> None:
-    build(Memory()).queue(default_concurrency_limit=None).launch(
-        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True
-    )
+    launch(build(Memory()), port, wait=True)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from typing import Any
 import gradio as gr
 
 from collab.errors import InvalidFeedback
-from collab.ui.theme import CSS, THEME
 from collab.ui.widgets import insights_board
 from tests.ui.harness_board import SKY, TEXTS, data_uri, picture
+from tests.ui.looking import launch
 from tests.ui.made_results import HOSTILE, MadeStudy
 
 ALPHA = {"lower": 0.48, "upper": 0.74, "level": "nominal", "units": 96, "pairs": 288}
@@ -257,9 +257,7 @@ def build(desk: Desk) -> gr.Blocks:
 
 
 def main(port: int) -> None:
-    build(Desk()).queue(default_concurrency_limit=None).launch(
-        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True
-    )
+    launch(build(Desk()), port, wait=True)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from typing import Any
 import gradio as gr
 
 from collab.errors import InvalidFeedback
-from collab.ui.theme import CSS, THEME
 from collab.ui.widgets import refine_board
+from tests.ui.looking import launch
 from tests.ui.made_boards import boards, claim, log, version
 
 NO_DEMONSTRATIONS = "No answer was liked or made right yet: give some four stars, or correct them."
@@ -165,9 +165,7 @@ def build(desk: Desk) -> gr.Blocks:
 
 
 def main(port: int) -> None:
-    build(Desk()).queue(default_concurrency_limit=None).launch(
-        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True
-    )
+    launch(build(Desk()), port, wait=True)
 
 
 if __name__ == "__main__":

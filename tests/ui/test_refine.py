@@ -9,35 +9,23 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from collab.ui.theme import CSS, THEME
 from tests.ui.harness_refine import NO_DEMONSTRATIONS, Desk, build
+from tests.ui.looking import served, watched_page
 
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
     """One harness for all tests of this module."""
-    made = Desk()
-    demo = build(made).queue(default_concurrency_limit=None)
-    _, url, _ = demo.launch(theme=THEME, css=CSS, footer_links=[], quiet=True, prevent_thread_lock=True)
-    made.url = url
-    yield made
-    demo.close()
+    with served(Desk(), build) as made:
+        yield made
 
 
 @pytest.fixture
 def board(browser: Browser, desk: Desk) -> Iterator[Page]:
-    """A page of the harness. Fails if it said anything on its console that it should not."""
+    """A page of the harness."""
     desk.reset()
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
-    page = context.new_page()
-    page.clock.install()  # so that nobody waits for the next look: see `look_again`
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    yield page
-    assert page.evaluate("window.pwned") is None, "what people wrote ran as a script"
-    context.close()
-    assert not problems, problems
+    with watched_page(browser) as page:
+        yield page
 
 
 def show(page: Page, desk: Desk, prompt: str = "") -> None:

@@ -19,7 +19,7 @@ from collab.refinement.trying import model_promotion, trials
 from collab.refinement.trying import trial_words as words
 from collab.refinement.trying.trial_votes import bounded
 from collab.store import Conflict
-from collab.types import Alias, Decision, DecisionKind, Prompt, PromptVersion, Trial
+from collab.types import TRIALS_UNDER_WAY, Alias, Decision, DecisionKind, Prompt, PromptVersion, Trial
 from collab.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def _grounds(
         raise NotAllowed(
             f"{name} beat {other}, but now {champion} serves: start a trial against that before promoting it."
         )
-    if not about and any(trial.stage in trials.UNDER_WAY for trial in tried):
+    if not about and any(trial.stage in TRIALS_UNDER_WAY for trial in tried):
         raise NotAllowed(f"The trial of {name.lower()} is not decided yet: wait for its fresh votes.")
     if not about:
         raise NotAllowed(f"{name} has not beaten {champion} in a blind trial: start one before promoting it.")

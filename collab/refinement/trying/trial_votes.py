@@ -61,7 +61,7 @@ def screening_rows(ws: Workspace, trial: Trial) -> list[Json]:
     won = counts.wins(weighted=False)
     rows = []
     for version_id, wins, votes in zip(versions, won.sum(axis=1), (won + won.T).sum(axis=1), strict=True):
-        rate, lower, upper = _wilson(float(wins), float(votes))
+        rate, lower, upper = wilson(float(wins), float(votes))
         rows.append({"prompt_version_id": version_id, "win_rate": rate, "lower": lower, "upper": upper,
                      "votes": round(votes)})  # fmt: skip
     return rows
@@ -117,7 +117,7 @@ def _counts(ws: Workspace, study_id: str) -> tuple[PairCounts, list[str]]:
         return count(connection), versions
 
 
-def _wilson(won: float, votes: float, z: float = 1.959964) -> tuple[float, float, float]:
+def wilson(won: float, votes: float, z: float = 1.959964) -> tuple[float, float, float]:
     """(share, lower, upper) of so many won of all votes (Wilson 1927); ½ and no bounds without votes."""
     if not votes:
         return 0.5, 0.0, 1.0

@@ -42,6 +42,7 @@ from collab.studies.creation import create_study, preview
 from collab.studies.decisions import set_status
 from collab.studies.plain import a_list
 from collab.types import (
+    TRIALS_UNDER_WAY,
     Annotator,
     Decision,
     DecisionKind,
@@ -53,8 +54,6 @@ from collab.types import (
     now,
 )
 from collab.workspace import Workspace
-
-UNDER_WAY = ("screening", "confirming")
 
 
 def start(
@@ -122,7 +121,7 @@ def stop(ws: Workspace, visitor: Visitor, trial_id: str) -> Trial:
     if trial.stage == "decided":
         raise InvalidStudy("This trial is decided: there is nothing to stop.")
     said = "The trial was stopped before it was decided."
-    _leave(ws, trial, {"stage": "stopped"}, _decision(trial, "stop", said), stages=UNDER_WAY)
+    _leave(ws, trial, {"stage": "stopped"}, _decision(trial, "stop", said), stages=TRIALS_UNDER_WAY)
     trial = ws.store.get(Trial, trial.id)
     for study_id in (trial.screening_id, trial.confirming_id):
         close_study(ws, trial, study_id)
@@ -301,5 +300,5 @@ def _candidates(
 
 
 def _check_alone(ws: Workspace, prompt: Prompt, connection: Connection) -> None:
-    if ws.store.find(Trial, prompt_id=prompt.id, stage=list(UNDER_WAY), limit=1, connection=connection):
+    if ws.store.find(Trial, prompt_id=prompt.id, stage=list(TRIALS_UNDER_WAY), limit=1, connection=connection):
         raise InvalidStudy("A trial of this prompt is under way: wait until it is decided, or stop it first.")

@@ -68,19 +68,7 @@ function openDeskKeys(task, reveals) {
   const own = T.desk_keys[task.task] || [];
   const pictures = (task.options || []).some((option) => option.image_url);
   const wanted = T.desk_keys.all.filter(([, , when]) => !when || { pictures, reveals }[when]);
-  const rows = [...own, ...(task.task === "compare" && !pictures ? T.desk_keys.texts : []), ...wanted].map(
-    ([keys, what]) => h("div", { class: "cb-keyrow" }, h("kbd", { text: keys }), h("span", { text: what })),
-  );
-  const dialog = modal("cb-keys", [
-    h(
-      "div",
-      { class: "cb-row cb-spread" },
-      h("h3", { text: T.keys_label }),
-      iconButton("close", T.close, () => dialog.close()),
-    ),
-    ...rows,
-  ]);
-  setAttr(dialog, "aria-label", T.keys_label);
+  openKeys([...own, ...(task.task === "compare" && !pictures ? T.desk_keys.texts : []), ...wanted]);
 }
 
 // What this browser has read. A browser may refuse to remember: then it is shown again.

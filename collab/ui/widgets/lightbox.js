@@ -32,7 +32,12 @@ function openLightbox(pictures, at) {
 }
 
 function openShortcuts() {
-  const rows = T.shortcuts.map(([keys, what]) =>
+  openKeys(T.shortcuts);
+}
+
+// The keys, each with what it does, in a window of their own.
+function openKeys(keys_) {
+  const rows = keys_.map(([keys, what]) =>
     h("div", { class: "cb-keyrow" }, h("kbd", { text: keys }), h("span", { text: what })),
   );
   const dialog = modal("cb-keys", [

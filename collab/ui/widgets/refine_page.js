@@ -4,7 +4,7 @@ function refinePage({ back, ask, say }) {
   const facts = h("p", { class: "in-facts" });
   const live = h("span", { class: "in-live" });
   const saving = h("span", { class: "rf-saving", role: "status" });
-  const keys = iconButton("keyboard", T.keys_label, showKeys, { class: "cb-desktop" });
+  const keys = iconButton("keyboard", T.keys_label, () => openKeys(T.rf_keys), { class: "cb-desktop" });
   const job = jobBar({ ask });
   const tree = versionTree({ choose, mark: markFor });
   const compare = comparePane({ chooseAgainst });
@@ -207,7 +207,7 @@ function refinePage({ back, ask, say }) {
     p: () => openForm("propose"),
     t: () => openForm("test"),
     r: () => openForm("revise"),
-    "?": showKeys,
+    "?": () => openKeys(T.rf_keys),
   };
 
   // → whether the key meant something
@@ -232,20 +232,4 @@ function refinePage({ back, ask, say }) {
     key,
     focus: () => title.focus({ preventScroll: true }),
   };
-}
-
-function showKeys() {
-  const rows = T.rf_keys.map(([keys, what]) =>
-    h("div", { class: "cb-keyrow" }, h("kbd", { text: keys }), h("span", { text: what })),
-  );
-  const dialog = modal("cb-keys", [
-    h(
-      "div",
-      { class: "cb-row cb-spread" },
-      h("h3", { text: T.keys_label }),
-      iconButton("close", T.close, () => dialog.close()),
-    ),
-    ...rows,
-  ]);
-  dialog.setAttribute("aria-label", T.keys_label);
 }

@@ -1,0 +1,44 @@
+"""A widget's harness in a real browser: served once for a module, looked at by a page that must not complain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from playwright.sync_api import Browser, Page
+
+from collab.ui.theme import CSS, THEME
+
+
+def launch(demo: gr.Blocks, port: int | None = None, *, wait: bool) -> str:
+    """Serve a harness in the house's look; its address. wait: until somebody stops it."""
+    _, url, _ = demo.queue(default_concurrency_limit=None).launch(
+        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True, prevent_thread_lock=not wait
+    )
+    return url
+
+
+@contextmanager
+def served(made: Any, build: Callable[[Any], gr.Blocks]) -> Iterator[Any]:
+    """What a harness is built over, with the address at which it is served as `url`."""
+    demo = build(made)
+    made.url = launch(demo, wait=False)
+    yield made
+    demo.close()
+
+
+@contextmanager
+def watched_page(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A desktop page whose clock only moves when told to. Fails if its script fell over, or ran what people wrote."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    page.clock.install()  # so that nobody waits for the next look: see `look_again`
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    assert page.evaluate("window.pwned") is None, "what people wrote ran as a script"
+    context.close()
+    assert not problems, problems
