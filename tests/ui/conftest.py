@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from platformdirs import user_cache_path
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = [
@@ -25,6 +25,8 @@ FLAGS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+
+expect.set_options(timeout=20_000)  # a machine that tests beside others may take its time
 
 
 @dataclass
@@ -119,7 +121,7 @@ def _is_leaving(message: str) -> bool:
 
 
 def open_create(page: Page, studio: Studio) -> None:
-    page.goto(studio.url)
+    page.goto(studio.url, wait_until="commit")
     page.wait_for_selector("#prompt textarea")
     page.wait_for_selector("#board .cb-board")
 

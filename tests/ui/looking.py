@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,17 @@ def launch(demo: gr.Blocks, port: int | None = None, *, wait: bool) -> str:
     return url
 
 
+def sent(made: Any, act: str, within_s: float = 30) -> dict[str, Any]:
+    """The newest such act that a page sent to its harness. A page sends after a click has returned: this waits."""
+    until = time.monotonic() + within_s
+    while True:
+        found = next((each for each in reversed(made.acts) if each["act"] == act), None)
+        if found is not None:
+            return found
+        assert time.monotonic() < until, f"no {act} was sent, only {[each['act'] for each in made.acts]}"
+        time.sleep(0.05)
+
+
 @contextmanager
 def served(made: Any, build: Callable[[Any], gr.Blocks]) -> Iterator[Any]:
     """What a harness is built over, with the address at which it is served as `url`."""
@@ -31,7 +43,7 @@ def served(made: Any, build: Callable[[Any], gr.Blocks]) -> Iterator[Any]:
 
 @contextmanager
 def watched_page(browser: Browser, **options: Any) -> Iterator[Page]:
-    """A desktop page whose clock only moves when told to. Fails if its script fell over, or ran what people wrote."""
+    """A desktop page whose clock can be moved on. Fails if its script fell over, or ran what people wrote."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     context.set_default_timeout(20_000)
     page = context.new_page()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.ui.harness_refine import NO_DEMONSTRATIONS, Desk, build
-from tests.ui.looking import served, watched_page
+from tests.ui.looking import sent, served, watched_page
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +45,6 @@ def version(page: Page, number: int) -> Locator:
 
 def button(page: Page, name: str) -> Locator:
     return page.locator(".rf-decide").get_by_role("button", name=name)
-
-
-def sent(desk: Desk, act: str) -> dict[str, Any]:
-    return next(a for a in reversed(desk.acts) if a["act"] == act)
 
 
 def test_the_empty_page_teaches_and_leads_to_create(board: Page, desk: Desk) -> None:
@@ -201,7 +196,9 @@ def test_proposing_shows_how_far_it_is_what_came_and_who_had_nothing_to_say(boar
     look_again(board, 1.1)
     expect(board.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "33")
     expect(button(board, "Propose")).to_be_disabled()
-    for _ in range(4):
+    for _ in range(40):
+        if "has arrived" in board.locator(".rf-job").inner_text():
+            break
         look_again(board, 1.1)
         board.wait_for_timeout(150)
     expect(board.locator(".rf-job")).to_contain_text("1 new version has arrived.")
