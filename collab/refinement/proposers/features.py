@@ -111,6 +111,12 @@ def _numerals(text: str) -> State:
     return None if spelled == digits else "with" if digits else "without"
 
 
+def _list(text: str) -> State:
+    """A list has two points; where a text is a single line, one makes it a list of what there was to say."""
+    points = len(_BULLET.findall(text))
+    return "with" if points >= 2 or points == len(text.strip().splitlines()) == 1 else "without"
+
+
 def _full_stop(text: str) -> State:
     end = text.rstrip()[-1:]
     if end in tuple(".。"):
@@ -119,7 +125,7 @@ def _full_stop(text: str) -> State:
 
 
 _TRAITS: Mapping[str, Callable[[str], State]] = {
-    "list": lambda text: "with" if len(_BULLET.findall(text)) >= 2 else "without",
+    "list": _list,
     "headings": _mentions(_HEADING),
     "emphasis": lambda text: "with" if _EMPHASIS.search(_HEADING.sub("", text)) else "without",
     "emoji": _mentions(_EMOJI),
