@@ -138,6 +138,7 @@ def a_million_votes(home: Path) -> list[Figure]:
 
 def _fill_votes(ws: Any) -> None:
     """A study of pairs with a million votes, written as rows of every table that results read."""
+    from collab.store.vote_counts import add_votes
     from collab.studies.acts import act_of
     from collab.studies.said import vote_rows
     from collab.types import Annotator, Answer, Task, now
@@ -167,7 +168,7 @@ def _fill_votes(ws: Any) -> None:
                 votes += vote_rows(study, item, task, said, act.id)
         with ws.store.writing() as connection:
             ws.store.add(*tasks, *acts, *answers, connection=connection)
-            ws.store.add_votes(votes, connection=connection)
+            add_votes(connection, votes)
 
 
 def _study(ws: Any, items: int, *, arms: int, overlap: int, answered: int = 0) -> tuple[Any, list[Any], list[Any]]:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.pieces import all_rows
+from collab.store.study_schema import outcome_of
 
 _t, _v, _i = schema.tasks, schema.votes, schema.study_items
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,15 +38,12 @@ class Work:
 
 def work_of(connection: Connection, study_id: str) -> list[Work]:
     """What each person did, with how long they looked and when they answered last, added up."""
-    key = (_t.c.annotator_id, _t.c.status, _t.c.purpose, _t.c.matched)
-    query = (
-        sa.select(*key, _t.c.dwell_step, sa.func.count(), sa.func.max(_t.c.answered_at))
-        .where(_t.c.study_id == study_id)
-        .group_by(*key, _t.c.dwell_step)
-    )
+    key = (_t.c.annotator_id, _t.c.outcome)
+    query = sa.select(*key, sa.func.count(), sa.func.max(_t.c.answered_at)).where(_t.c.study_id == study_id)
     found: dict[tuple[Any, ...], tuple[dict[int | None, int], list[int]]] = {}
-    for who, status, purpose, matched, step, number, answered_us in all_rows(connection, query):
-        steps, moments = found.setdefault((who, status, purpose, matched), ({}, []))
+    for who, outcome, number, answered_us in all_rows(connection, query.group_by(*key)):
+        *kind, step = outcome_of(outcome)
+        steps, moments = found.setdefault((who, *kind), ({}, []))
         steps[step] = number
         moments.append(answered_us or 0)
     return [
@@ -53,7 +51,7 @@ def work_of(connection: Connection, study_id: str) -> list[Work]:
             annotator_id=who,
             status=status,
             purpose=purpose,
-            matched=None if matched is None else bool(matched),
+            matched=matched,
             tasks=sum(steps.values()),
             dwell={step: number for step, number in steps.items() if step is not None},
             last_at=_EPOCH + timedelta(microseconds=max(moments)) if max(moments) else None,
@@ -88,9 +86,12 @@ def first_and_last_answer(connection: Connection, study_id: str) -> tuple[dateti
 
 
 def vote_patterns(
-    connection: Connection, study_id: str, without: Collection[str] = ()
+    connection: Connection, study_id: str, without: Collection[str] = (), *, one_pair: bool = False
 ) -> list[tuple[int, int, int, int, int]]:
-    """How people voted on the same pair of the same item: (a, b, tie, both bad, how many pairs got just that)."""
+    """How people voted on the same pair of the same item: (a, b, tie, both bad, how many pairs got just that).
+
+    one_pair: whether every item has a single pair, as where two are compared; that is quicker.
+    """
     # the four numbers side by side in one integer of 64 bits: one sum takes half as long as four
     ones = sa.case(
         *((_v.c.winner == code, sa.literal(1 << _BITS * (code - 1), sa.BigInteger)) for code in (1, 2, 3, 4))
@@ -98,7 +99,8 @@ def vote_patterns(
     inner = sa.select(sa.cast(sa.func.sum(ones), sa.BigInteger).label("packed")).where(_v.c.study_id == study_id)
     if without:
         inner = inner.where(_v.c.annotator_id.not_in(list(without)))
-    pattern = inner.group_by(_v.c.item_id, _v.c.arm_a, _v.c.arm_b).subquery()
+    pair = () if one_pair else (_v.c.arm_a, _v.c.arm_b)
+    pattern = inner.group_by(_v.c.item_id, *pair).subquery()
     query = sa.select(pattern.c.packed, sa.func.count()).group_by(pattern.c.packed)
     low = (1 << _BITS) - 1
     return [

@@ -33,6 +33,7 @@ from collab.store.study_schema import (
     study_decisions,
     study_items,
     tasks,
+    vote_counts,
     votes,
 )
 
@@ -65,6 +66,7 @@ __all__ = [
     "study_items",
     "tasks",
     "trials",
+    "vote_counts",
     "votes",
 ]
 

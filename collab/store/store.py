@@ -87,11 +87,6 @@ class Store:
         for cls, alike in itertools.groupby(rows, key=type):
             insert_rows(connection, cls, list(alike))
 
-    def add_votes(self, votes: Sequence[Mapping[str, Any]], *, connection: Connection) -> None:
-        """Write what answers say about pairs of arms (see schema.votes)."""
-        if votes:
-            connection.execute(schema.votes.insert(), votes)
-
     def get(self, cls: type[R], row_id: str, *, connection: Connection | None = None) -> R:
         """The row with this id. Raises NotFound."""
         found = self.find(cls, id=row_id, connection=connection)

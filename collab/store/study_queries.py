@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
-from collab.store.pieces import all_rows
 from collab.store.store import Store
 from collab.types import Study, StudyItem, Task
 
@@ -76,11 +75,6 @@ def count_answer(store: Store, study_id: str, item_id: str, by: int, *, connecti
     connection.execute(_s.update().where(_s.c.id == study_id).values(answered=_s.c.answered + by))
 
 
-def drop_votes(store: Store, answer_id: str, *, connection: Connection) -> None:
-    """Forget what a withdrawn answer said about arms."""
-    connection.execute(schema.votes.delete().where(schema.votes.c.answer_id == answer_id))
-
-
 def own_counts(store: Store, study_id: str, annotator_id: str, *, connection: Connection) -> dict[tuple[str, str], int]:
     """How many tasks a person has in a study, by (purpose, status)."""
     query = (
@@ -115,41 +109,6 @@ def item_states(connection: Connection, study_id: str) -> dict[str, int]:
         .group_by(_i.c.status)
     )
     return {status: number for status, number in connection.execute(query)}
-
-
-class CountedVotes(NamedTuple):
-    """So many votes of one person on one pair of arms went one way. winner, side: as in schema.votes."""
-
-    annotator_id: str
-    arm_a: int
-    arm_b: int
-    winner: int
-    side: int
-    votes: int
-    weight: float
-    weight_squared: float
-
-
-def counted_votes(
-    store: Store, study_id: str, *, tag: str = "", without: Collection[str] = (), weighted: bool = True,
-    connection: Connection | None = None,
-) -> list[CountedVotes]:  # fmt: skip
-    """The votes of a study, added up in the database: a million take a fraction of a second.
-
-    weighted: False where every vote has the weight one, as in a study that is not adaptive; that is quicker.
-    """
-    if connection is None:
-        with store.reading() as connection:
-            return counted_votes(store, study_id, tag=tag, without=without, weighted=weighted, connection=connection)
-    v = schema.votes
-    key = (v.c.annotator_id, v.c.arm_a, v.c.arm_b, v.c.winner, v.c.side)
-    sums = (sa.func.sum(v.c.weight), sa.func.sum(v.c.weight * v.c.weight)) if weighted else (sa.func.count(),) * 2
-    query = sa.select(*key, sa.func.count(), *sums).where(v.c.study_id == study_id)
-    if tag:
-        query = query.where(v.c.tag == tag)
-    if without:
-        query = query.where(v.c.annotator_id.not_in(list(without)))
-    return list(map(CountedVotes._make, all_rows(connection, query.group_by(*key))))
 
 
 def waiting_items(store: Store, *, limit: int) -> list[tuple[Study, StudyItem]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -119,9 +121,34 @@ study_items = make_table(
     ),
 )
 
-_DWELL_STEP = (
-    f"CASE WHEN dwell_ms >= {DWELL_STEP_MS * DWELL_STEPS} THEN {DWELL_STEPS} ELSE dwell_ms / {DWELL_STEP_MS} END"
+# what a task came to as one number, which is added up twice as fast as what it is made of
+_OUTCOME = (
+    "((CASE status WHEN 'leased' THEN 0 WHEN 'answered' THEN 1 WHEN 'skipped' THEN 2 ELSE 3 END * 4"
+    " + CASE purpose WHEN 'item' THEN 0 WHEN 'gold' THEN 1 WHEN 'repeat' THEN 2 ELSE 3 END) * 4"
+    " + CASE WHEN matched IS NULL THEN 0 WHEN matched THEN 2 ELSE 1 END) * 1024"
+    f" + CASE WHEN dwell_ms IS NULL THEN 0 WHEN dwell_ms >= {DWELL_STEP_MS * DWELL_STEPS} THEN {DWELL_STEPS + 1}"
+    f" ELSE dwell_ms / {DWELL_STEP_MS} + 1 END"
 )
+
+
+class Outcome(NamedTuple):
+    """What `tasks.outcome` says. dwell_step: half seconds that the item was looked at, None where nobody measured."""
+
+    status: str
+    purpose: str
+    matched: bool | None
+    dwell_step: int | None
+
+
+def outcome_of(number: int) -> Outcome:
+    """The outcome that a number stands for."""
+    rest, step = divmod(number, 1024)
+    rest, matched = divmod(rest, 4)
+    status, purpose = divmod(rest, 4)
+    return Outcome(("leased", "answered", "skipped", "expired")[status],
+                   ("item", "gold", "repeat", "adjudication")[purpose],
+                   (None, False, True)[matched], step - 1 if step else None)  # fmt: skip
+
 
 tasks = make_table(
     "tasks",
@@ -138,7 +165,7 @@ tasks = make_table(
     Column("answer_id", String(36), nullable=True),
     Column("answered_at", Microseconds, nullable=True),
     Column("dwell_ms", Integer, nullable=True),
-    Column("dwell_step", Integer, Computed(_DWELL_STEP, persisted=True), nullable=True),
+    Column("outcome", Integer, Computed(_OUTCOME, persisted=True), nullable=True),
     Column("matched", Boolean, nullable=True),
     Column("revealed_at", Microseconds, nullable=True),
     Column("reason", Text, nullable=False),
@@ -147,7 +174,7 @@ tasks = make_table(
     # nobody is given an item twice, but for the one deliberate repeat
     UniqueConstraint("item_id", "annotator_id", "purpose"),
     # all that is told of people's work, in the order in which it is added up; `answered_at` only comes along
-    Index("ix_tasks_work", "study_id", "annotator_id", "status", "purpose", "matched", "dwell_step", "answered_at"),
+    Index("ix_tasks_work", "study_id", "annotator_id", "outcome", "answered_at"),
     Index(None, "study_id", "answered_at"),
     Index("ix_tasks_flagged", "study_id", "id", sqlite_where=text("flag <> ''"), postgresql_where=text("flag <> ''")),
     Index(
@@ -193,9 +220,26 @@ votes = Table(
     CheckConstraint("arm_a < arm_b", name="arms"),
     CheckConstraint("winner BETWEEN 1 AND 4", name="winner"),
     Index(None, "answer_id"),
-    # each holds all that its question needs, in the order in which it is added up
-    Index("ix_votes_counting", "study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag", "weight"),
+    Index("ix_votes_people", "study_id", "annotator_id", "arm_a", "arm_b"),
+    # holds all that its question needs, in the order in which it is added up
     Index("ix_votes_items", "study_id", "item_id", "arm_a", "arm_b", "winner", "annotator_id"),
+)
+
+# what the votes add up to: see vote_counts.py
+vote_counts = Table(
+    "vote_counts",
+    metadata,
+    Column("study_id", String(36), ForeignKey("studies.id"), primary_key=True),
+    Column("annotator_id", String(36), primary_key=True),
+    Column("arm_a", SmallInteger, primary_key=True, autoincrement=False),
+    Column("arm_b", SmallInteger, primary_key=True, autoincrement=False),
+    Column("winner", SmallInteger, primary_key=True, autoincrement=False),
+    Column("side", SmallInteger, primary_key=True, autoincrement=False),
+    Column("tag", String(80), primary_key=True),
+    Column("votes", Integer, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("weight_squared", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 study_decisions = make_table(

@@ -70,12 +70,11 @@ def _wordings(connection: Connection, content_sha256: Callable[[str], str]) -> I
 def _dangling(connection: Connection) -> Iterator[str]:
     """References that point nowhere, whatever the database enforced when they were written."""
     for table in schema.metadata.sorted_tables:
+        name = next(iter(table.primary_key))
         for column in table.columns:
             for key in column.foreign_keys:
                 target = key.column.table.alias("target")
-                missing = sa.select(table.c.id, column).where(
-                    column.is_not(None), ~sa.exists().where(target.c.id == column)
-                )
+                missing = sa.select(name, column).where(column.is_not(None), ~sa.exists().where(target.c.id == column))
                 for row_id, value in connection.execute(missing):
                     yield f"{table.name} {row_id}: {column.name} names {value}, which is not there."
 

@@ -19,7 +19,8 @@ from collab.errors import InvalidFeedback, InvalidStudy, Unavailable
 from collab.feedback import COMMENT_LIMIT
 from collab.identity import Visitor
 from collab.store import Conflict
-from collab.store.study_queries import count_answer, drop_votes, give_place_back
+from collab.store.study_queries import count_answer, give_place_back
+from collab.store.vote_counts import add_votes, drop_votes
 from collab.studies.access import own_task
 from collab.studies.acts import act_of, subject_of
 from collab.studies.assignment import REASON_LIMIT, lease_end
@@ -106,7 +107,7 @@ def answer_task(
         if task.purpose == "item":
             count_answer(ws.store, study.id, item.id, 1, connection=connection)
             votes = vote_rows(study, item, replace(task, answered_at=at), said, kept.id)
-            ws.store.add_votes(list(votes), connection=connection)
+            add_votes(connection, list(votes))
         return kept
 
     return _in_turn(ws, keep)
@@ -141,7 +142,7 @@ def undo_answer(ws: Workspace, visitor: Visitor, token: object, *, request_id: s
         ws.store.update(Task, task.id, changes, connection=connection)
         if task.purpose == "item":
             count_answer(ws.store, held.study.id, task.item_id, -1, connection=connection)
-            drop_votes(ws.store, answer.id, connection=connection)
+            drop_votes(connection, answer.id)
         comment = act.comment if isinstance(act, Preference | Rating) else answer.said.get("comment", "")
         return {**as_shown(held.study.task, answer.said, task.arrangement), "comment": comment}
 

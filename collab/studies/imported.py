@@ -23,6 +23,7 @@ from collab.identity import Visitor
 from collab.prompts import Wording
 from collab.store import Conflict, schema
 from collab.store.records import insert_copies, insert_values
+from collab.store.vote_counts import count_votes
 from collab.studies.acts import act_of
 from collab.studies.arms import stratum_of
 from collab.studies.said import WINNER_CODES, arm_votes, read_answer
@@ -132,6 +133,7 @@ class _Builder:
         insert_copies(connection, answer, _ANSWER, self._answers)
         same = {"study_id": self.study.id, "side": 0, "weight": 1.0}
         insert_values(connection, schema.votes, same, _VOTE, self._votes)
+        count_votes(connection, ({**same, **dict(zip(_VOTE, vote, strict=True))} for vote in self._votes))
         for written in (self._parents, self._generations, self._outputs, self._items, self._tasks, self._acts,
                         self._answers, self._votes):  # fmt: skip
             written.clear()

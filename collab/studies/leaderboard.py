@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from collab.errors import InvalidStudy
-from collab.store.study_queries import CountedVotes
+from collab.store.vote_counts import CountedVotes
 from collab.studies.pairs import counted
 from collab.types import ModelVersion, PromptVersion, Study, StudyArm
 from collab.workspace import Workspace

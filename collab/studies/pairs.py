@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
 
-from collab.store.study_queries import CountedVotes, counted_votes
+from collab.store.vote_counts import CountedVotes, counted_votes
 from collab.studies.arms import stratum_of
 from collab.types import Study, StudyArm
 from collab.workspace import Workspace
@@ -30,8 +30,7 @@ def counted(
     from collab.pair_counts import from_votes
 
     if rows is None or tag:
-        weighted = bool(study.spec["adaptive"])
-        rows = counted_votes(ws.store, study.id, tag=tag, without=without, weighted=weighted, connection=connection)
+        rows = counted_votes(ws.store, study.id, tag=tag, without=without, connection=connection)
     elif without:
         rows = [row for row in rows if row.annotator_id not in without]
     place = group_of if group_of is not None else range(len(names))

@@ -13,8 +13,8 @@ from collab.store.result_queries import (
     vote_patterns,
     work_of,
 )
-from collab.store.study_queries import CountedVotes
 from collab.store.study_schema import DWELL_STEP_MS
+from collab.store.vote_counts import CountedVotes
 from collab.studies.names import names_of
 from collab.types import Study
 from collab.workspace import Workspace
@@ -128,7 +128,7 @@ def vote_agreement(study: Study, without: Collection[str], question: str, connec
     """Krippendorff's alpha of the votes: over items to compare, over pairs of an item to rank."""
     from collab.agreement import alpha
 
-    patterns = vote_patterns(connection, study.id, without)
+    patterns = vote_patterns(connection, study.id, without, one_pair=study.task == "compare")
     counts = [pattern[:4] for pattern in patterns] or [(0, 0, 0, 0)]
     found = alpha(counts, [pattern[4] for pattern in patterns] or [0], "nominal", seed=study.items)
     return agreement_json("winner", question, found)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import Store, schema
+from collab.store.vote_counts import miscounted
 from collab.studies.said import arm_votes
 from collab.types import Answer, Study, StudyItem, Task
 
@@ -93,3 +94,5 @@ def _votes(
     wrong = {key[0] for key in (expected - kept) + (kept - expected)}
     for answer_id in sorted(wrong):
         yield f"The votes kept for the answer {answer_id} are not what it says."
+    for annotator_id in miscounted(connection, study.id):
+        yield f"The votes of {annotator_id} in the study {study.id} do not add up to what is counted."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from collab.identity import Visitor
 from collab.store import schema
+from collab.store.study_schema import outcome_of
 from collab.studies.answering import answer_task, skip_task, undo_answer
 from collab.studies.verification import study_problems
 from collab.types import Answer, StudyItem, Task
@@ -41,6 +44,9 @@ def test_what_people_do_leaves_every_count_right(ws: Workspace, owner: Visitor, 
         (lambda s: s.tasks.update().values(answer_id=None), "has no answer"),
         (lambda s: s.votes.update().values(winner=4), "are not what it says"),
         (lambda s: s.votes.delete(), "are not what it says"),
+        (lambda s: s.vote_counts.update().values(votes=7), "do not add up to what is counted"),
+        (lambda s: s.vote_counts.update().values(weight=0.5), "do not add up to what is counted"),
+        (lambda s: s.vote_counts.delete(), "do not add up to what is counted"),
         (lambda s: s.study_items.update().values(outputs=["gone"]), "outputs names gone"),
     ],
 )
@@ -60,3 +66,17 @@ def test_an_answer_that_was_taken_back_must_not_count(ws: Workspace, owner: Visi
     ws.store.update(Task, task.id, {"status": "answered", "answer_id": act.id})
     said = " ".join(study_problems(ws.store))
     assert "taken back" in said and ws.store.find(Answer, id=act.id) and ws.store.get(StudyItem, item.id)
+
+
+def test_the_number_of_an_outcome_says_what_the_task_says(ws: Workspace, owner: Visitor, ann: Visitor):
+    task, _ = given(ws, ann, filled_study(ws, owner))
+    statuses, purposes = ("leased", "answered", "skipped", "expired"), ("item", "gold", "repeat", "adjudication")
+    looked = [(None, None), (0, 0), (499, 0), (500, 1), (299_999, 599), (300_000, 600), (10**9, 600)]
+    for status, purpose, matched in itertools.product(statuses, purposes, (None, False, True)):
+        for dwell_ms, step in looked:
+            with ws.store.writing() as connection:
+                connection.execute(schema.tasks.update().where(schema.tasks.c.id == task.id).values(
+                    status=status, purpose=purpose, matched=matched, dwell_ms=dwell_ms
+                ))  # fmt: skip
+                number = connection.execute(sa.select(schema.tasks.c.outcome)).scalar_one()
+            assert outcome_of(number) == (status, purpose, matched, step)

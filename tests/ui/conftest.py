@@ -116,8 +116,9 @@ def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
 
 
 def _is_leaving(message: str) -> bool:
-    """Whether this is only what Gradio says when a page is left while its stream is open."""
-    return "AbortError" in message or "Connection errored out" in message
+    """Whether this is only what Gradio says when a page is left while its stream is open: then its client may also put
+    the last messages together in the wrong order, and say so."""
+    return any(said in message for said in ("AbortError", "Connection errored out", "Unexpected client exception"))
 
 
 def open_create(page: Page, studio: Studio) -> None:

@@ -223,9 +223,6 @@ def test_the_owner_opens_the_results_and_closes_the_study(
     figure.wait_for()
     expect(figure).to_contain_text("PLAINARM")
     page.get_by_role("button", name="Close the study").click()
-    confirm = page.get_by_role("button", name="Close the study")
-    if confirm.is_visible():
-        confirm.click()
     expect(page.locator("#insights")).to_contain_text("closed")
     assert not problems, problems
 

@@ -163,9 +163,15 @@ def upgrade() -> None:
         sa.Column("answered_at", Microseconds(), nullable=True),
         sa.Column("dwell_ms", sa.Integer(), nullable=True),
         sa.Column(
-            "dwell_step",
+            "outcome",
             sa.Integer(),
-            sa.Computed("CASE WHEN dwell_ms >= 300000 THEN 600 ELSE dwell_ms / 500 END", persisted=True),
+            sa.Computed(
+                "((CASE status WHEN 'leased' THEN 0 WHEN 'answered' THEN 1 WHEN 'skipped' THEN 2 ELSE 3 END * 4"
+                " + CASE purpose WHEN 'item' THEN 0 WHEN 'gold' THEN 1 WHEN 'repeat' THEN 2 ELSE 3 END) * 4"
+                " + CASE WHEN matched IS NULL THEN 0 WHEN matched THEN 2 ELSE 1 END) * 1024"
+                " + CASE WHEN dwell_ms IS NULL THEN 0 WHEN dwell_ms >= 300000 THEN 601 ELSE dwell_ms / 500 + 1 END",
+                persisted=True,
+            ),
             nullable=True,
         ),
         sa.Column("matched", sa.Boolean(), nullable=True),
@@ -205,7 +211,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tasks_study_id_answered_at"), ["study_id", "answered_at"], unique=False)
         batch_op.create_index(
             "ix_tasks_work",
-            ["study_id", "annotator_id", "status", "purpose", "matched", "dwell_step", "answered_at"],
+            ["study_id", "annotator_id", "outcome", "answered_at"],
             unique=False,
         )
 
@@ -245,11 +251,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("votes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_votes_answer_id"), ["answer_id"], unique=False)
-        batch_op.create_index(
-            "ix_votes_counting",
-            ["study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag", "weight"],
-            unique=False,
-        )
+        batch_op.create_index("ix_votes_people", ["study_id", "annotator_id", "arm_a", "arm_b"], unique=False)
         batch_op.create_index(
             "ix_votes_items", ["study_id", "item_id", "arm_a", "arm_b", "winner", "annotator_id"], unique=False
         )
+
+    op.create_table(
+        "vote_counts",
+        sa.Column("study_id", sa.String(length=36), nullable=False),
+        sa.Column("annotator_id", sa.String(length=36), nullable=False),
+        sa.Column("arm_a", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("arm_b", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("winner", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("side", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("tag", sa.String(length=80), nullable=False),
+        sa.Column("votes", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Float(), nullable=False),
+        sa.Column("weight_squared", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_vote_counts_study_id")),
+        sa.PrimaryKeyConstraint(
+            "study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag", name=op.f("pk_vote_counts")
+        ),
+        sqlite_with_rowid=False,
+    )
