@@ -7,6 +7,9 @@ afterwards is measured on subjects and annotators that took no part. Costs are n
 The summary, fixed before these seeds were run: by how much the mean cost falls, as PRELUDE adds costs up; its interval
 by a bootstrap over seeds within each family of tastes, for the families are the same in every run. Beside it the mean
 of the seeds' own falls, which weighs a taste that asks for little as much as one that asks for much.
+
+Seeds 200–203 were run once with 150 confirming votes, the limit of the benchmark of pictures: the mean cost fell by 28 %
+(19 to 38 %), 12 of 24 promoted. Since then a trial here has what the studio gives it where nobody says otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from bench.refine.editors import TASTES, Edit, Taste, cost
 from bench.refine.trial import hold
 from bench.refine.writer import Writer
 
-SEEDS_EACH = range(200, 204)  # those below were looked at while this was made
+SEEDS_EACH = range(300, 304)  # those below were looked at while this was made
 EDITS, CANDIDATES = 100, 3
 BASE = "Write a short description of {thing}."
 THINGS = (
@@ -127,6 +130,8 @@ def _trial(
     shuffled: bool = False,
 ) -> tuple[Any, str]:  # fmt: skip
     """What serves after a blind trial on fresh subjects, and the verdict. shuffled: the votes are about nothing."""
+    from collab.refinement.trying.trial_plan import BLOCK, CONFIRMING_VOTES, VOTES_PER_ARM
+
     if not candidates:
         return base, "nothing proposed"
     arms = [base, *candidates]
@@ -140,7 +145,8 @@ def _trial(
         less = cost(made[b][at], edit, VOTED[at]) - cost(made[a][at], edit, VOTED[at])
         return 0.5 if abs(less) < 0.02 else float(less > 0)
 
-    found = hold(len(arms), vote, screening=15 * len(arms), confirming=150, block=5, seed=seed)
+    found = hold(len(arms), vote, screening=VOTES_PER_ARM * len(arms), confirming=CONFIRMING_VOTES["population"],
+                 block=BLOCK, seed=seed)  # fmt: skip
     return (arms[found.leader] if found.verdict == "better" else base), found.verdict
 
 
