@@ -8,8 +8,8 @@ The summary, fixed before these seeds were run: by how much the mean cost falls,
 by a bootstrap over seeds within each family of tastes, for the families are the same in every run. Beside it the mean
 of the seeds' own falls, which weighs a taste that asks for little as much as one that asks for much.
 
-Seeds 200–203 were run once with 150 confirming votes, the limit of the benchmark of pictures: the mean cost fell by 28 %
-(19 to 38 %), 12 of 24 promoted. Since then a trial here has what the studio gives it where nobody says otherwise.
+Seeds 200–203 were run once with 150 confirming votes, the limit of the benchmark of pictures: the mean cost fell by
+28 % (19 to 38 %), 12 of 24 promoted. Since then a trial has what the studio gives it where nobody says otherwise.
 """
 
 from __future__ import annotations
