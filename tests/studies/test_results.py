@@ -161,6 +161,22 @@ def test_disputed_items_are_settled_by_the_owner_and_the_consensus_says_so(ws: W
     assert results(ws, owner, study)["counts"]["votes"] == 12  # a decision is no vote
 
 
+def test_marks_that_must_be_made_can_be_decided_on_too(ws: Workspace, owner: Visitor):
+    questions = [{"name": "quality", "title": "Quality", "kind": "stars"},
+                 {"name": "places", "title": "Places", "kind": "span"}]  # fmt: skip
+    study = filled_study(ws, owner, {**RATE, "questions": questions}, overlap=2)
+    marks = [{"start": 0, "end": 2, "label": "bad"}]
+    for person, stars in zip(people(2), (1, 5), strict=True):
+        said = {"values": {"quality": stars, "places": marks}}
+        answers_all(ws, person, study, lambda task, item, said=said: said)
+    queue = results(ws, owner, study)["adjudication"]
+    assert queue[0]["answers"][0]["said"]["values"]["places"] == marks and queue[0]["questions"][1]["kind"] == "span"
+    with pytest.raises(InvalidFeedback, match="Places"):
+        study_api.adjudicate(ws, owner, study.id, queue[0]["item_id"], {"values": {"quality": 2}})
+    study_api.adjudicate(ws, owner, study.id, queue[0]["item_id"], {"values": {"quality": 2, "places": marks}})
+    assert len(results(ws, owner, study)["adjudication"]) == len(queue) - 1
+
+
 def test_the_order_of_a_disputed_items_outputs_does_not_tell_the_arms(ws: Workspace, owner: Visitor):
     cases = [{"variables": {"thing": f"t{n}"}} for n in range(12)]
     study = filled_study(ws, owner, overlap=2, cases=cases)

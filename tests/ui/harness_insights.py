@@ -136,6 +136,22 @@ def made_rate(study: MadeStudy) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def made_marks(study: MadeStudy) -> dict[str, Any]:
+    def marked(*spans: tuple[int, int, str]) -> dict[str, Any]:
+        return {"values": {"places": [{"start": s, "end": e, "label": label} for s, e, label in spans]}}
+
+    item = {
+        "item_id": "marks-1", "context": [], "options": [{"label": "A", "text": "🦊 A fox is red and reads books."}],
+        "answers": [
+            {"annotator": "Ada", "said": marked((4, 7, "good"), (19, 24, "bad"))},
+            {"annotator": "Bela", "said": marked((19, 24, "bad"))},
+            {"annotator": HOSTILE, "said": marked((19, 24, "bad"))},
+        ],
+        "questions": [{"name": "places", "title": "What is wrong?", "kind": "span", "options": [], "required": True}],
+    }  # fmt: skip
+    return {"questions": [], "agreement": [], "adjudication": [] if study.settled else [item]}
+
+
 def made_edit(study: MadeStudy) -> dict[str, Any]:
     cells = [(0.12, 0.08, 0.16, 19), (0.15, 0.11, 0.19, 13), (0.37, 0.3, 0.44, 2)]
     edits = [
@@ -172,6 +188,10 @@ def studies() -> dict[str, MadeStudy]:
             {"id": "rate", "title": "Rate these drawings", "task": "rate", "modality": "image", "made": made_rate,
              "arms": [arm("25 steps"), arm("10 steps"), arm("4 steps, distilled")]},
             [0, 0, 0], votes=360, seed=11,
+        ),
+        MadeStudy(
+            {"id": "marks", "title": "Mark what is wrong", "task": "rate", "made": made_marks, "arms": [arm("one")]},
+            [0, 0], votes=3,
         ),
         MadeStudy(
             {"id": "edit", "title": "Make these answers right", "task": "edit", "status": "closed", "made": made_edit,

@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.ui.harness_insights import Desk, build
-from tests.ui.looking import served, watched_page
+from tests.ui.looking import sent, served, watched_page
 
-EVERY = ("two", "eight", "rank", "rate", "edit", "fresh")
+EVERY = ("two", "eight", "rank", "rate", "marks", "edit", "fresh")
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +242,16 @@ def test_a_rating_is_decided(board: Page, desk: Desk) -> None:
     queue.get_by_role("button", name="Decide", exact=True).click()
     expect(queue).to_be_hidden()
     assert desk.acts[-1]["answer"] == {"values": {"quality": 4, "use": -1, "seen": ["a cat"]}}
+
+
+def test_of_the_marks_that_people_made_one_persons_stand(board: Page, desk: Desk) -> None:
+    show(board, desk, "marks")
+    queue = board.locator("[data-part=adjudication]")
+    expect(queue.get_by_role("radio")).to_have_text(["“fox”: good · “reads”: bad", "“reads”: bad"])
+    queue.get_by_role("radio", name="“reads”: bad", exact=True).click()
+    queue.get_by_role("button", name="Decide", exact=True).click()
+    expect(queue).to_be_hidden()
+    assert sent(desk, "adjudicate")["answer"] == {"values": {"places": [{"start": 19, "end": 24, "label": "bad"}]}}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ function valueWords(question, value) {
 // What the owner may decide in each task: the same answers that an annotator gives. → (decide) => node
 function decisionForm(task, one) {
   if (task === "rank") return (decide) => placesForm(one.options, decide);
-  if (task === "rate") return (decide) => ratingForm(one.questions || [], decide);
+  if (task === "rate") return (decide) => ratingForm(one, decide);
   if (task === "edit") return (decide) => correctionForm(one.options[0], decide);
   return (decide) => {
     const button = (words_, winner) => {
@@ -82,18 +82,17 @@ function placesForm(options, decide) {
   );
 }
 
-function ratingForm(questions, decide) {
+function ratingForm(one, decide) {
   const values = {};
-  const rows = questions
-    .filter((question) => question.kind !== "span")
-    .map((question) =>
-      h(
-        "div",
-        { class: "in-decide-question" },
-        h("span", { class: "cb-caption", dir: "auto", text: question.title || question.name }),
-        valueField(question, (value) => (values[question.name] = value)),
-      ),
+  const rows = (one.questions || []).map((question) => {
+    const choose = (value) => (values[question.name] = value);
+    return h(
+      "div",
+      { class: "in-decide-question" },
+      h("span", { class: "cb-caption", dir: "auto", text: question.title || question.name }),
+      question.kind === "span" ? marksField(question, one, choose) : valueField(question, choose),
     );
+  });
   const answer = () => (Object.keys(values).length ? { values: { ...values } } : null);
   return h("div", { class: "in-decide-form" }, rows, decideButton(decide, answer));
 }
@@ -144,6 +143,25 @@ function valueField(question, choose) {
     oninput: () => choose(field.value),
   });
   return field;
+}
+
+// Whose marks stand: those that somebody made, or none.
+function marksField(question, one, choose) {
+  const text = [...(one.options[0].text || "")]; // places are counted in characters, see desk_spans.js
+  const all = one.answers.map((answer) => answer.said?.values?.[question.name] || []).filter((spans) => spans.length);
+  const made = all.filter((spans, i) => all.findIndex((other) => sameJson(other, spans)) === i);
+  const usual = Object.fromEntries(T.desk_spans);
+  const words = (spans) =>
+    spans
+      .map((span) =>
+        fill(T.in_marked, { quote: text.slice(span.start, span.end).join(""), label: usual[span.label] || span.label }),
+      )
+      .join(" · ");
+  const choices = made.map((spans, at) => ({ value: at, label: words(spans) }));
+  if (!question.required) choices.push({ value: -1, label: T.in_marked_nothing });
+  return segments(question.title || question.name, choices, null, (at) => choose(at < 0 ? [] : made[at]), {
+    class: "cb-segments in-marks",
+  }).node;
 }
 
 function correctionForm(option, decide) {

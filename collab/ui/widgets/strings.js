@@ -765,6 +765,8 @@ const STRINGS = {
   in_zoom: "Enlarge output {label}",
   in_decide_label: "Your decision",
   in_decide: "Decide",
+  in_marked: "“{quote}”: {label}",
+  in_marked_nothing: "nothing",
   in_decide_missing: "Answer first, then decide.",
   in_better: "{label} is better",
   in_tie_answer: "Equally good",
