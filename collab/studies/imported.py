@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,6 @@ from collab.identity import Visitor
 from collab.prompts import Wording
 from collab.store import Conflict, schema
 from collab.store.records import insert_copies, insert_values
-from collab.store.vote_counts import count_votes
 from collab.studies.acts import act_of
 from collab.studies.arms import stratum_of
 from collab.studies.said import WINNER_CODES, arm_votes, read_answer
@@ -56,6 +56,7 @@ _ITEM = ("id", "position", "cells", "outputs", "context", "stratum", "tag", "roo
 _TASK = ("id", "created_at", "item_id", "annotator_id", "token", "arrangement", "lease_until", "answer_id",
          "answered_at", "dwell_ms")  # fmt: skip
 _ANSWER = ("id", "created_at", "item_id", "task_id", "said")
+_COUNTED = ("annotator_id", "arm_a", "arm_b", "winner", "tag", "votes", "weight", "weight_squared")
 _VOTE = ("answer_id", "item_id", "annotator_id", "arm_a", "arm_b", "winner", "tag", "voted_at")
 
 
@@ -86,6 +87,7 @@ def store_set(ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, ju
                     for at, item in enumerate(judged.items[start : start + _AT_ONCE], start):
                         builder.item(at + 1, item, positions[at])
                     builder.write(connection)
+                builder.write_counts(connection)
                 ws.store.add(*gold_rows, connection=connection)
             return study
         except Conflict as conflict:
@@ -112,6 +114,7 @@ class _Builder:
         self._acts: list[Act] = []
         self._answers: list[Any] = []
         self._votes: list[Any] = []
+        self._counted: Counter[tuple[str, int, int, int, str]] = Counter()
 
     def write(self, connection: Connection) -> None:
         """Write what has been gathered since the last time, what others refer to first."""
@@ -133,10 +136,14 @@ class _Builder:
         insert_copies(connection, answer, _ANSWER, self._answers)
         same = {"study_id": self.study.id, "side": 0, "weight": 1.0}
         insert_values(connection, schema.votes, same, _VOTE, self._votes)
-        count_votes(connection, ({**same, **dict(zip(_VOTE, vote, strict=True))} for vote in self._votes))
         for written in (self._parents, self._generations, self._outputs, self._items, self._tasks, self._acts,
                         self._answers, self._votes):  # fmt: skip
             written.clear()
+
+    def write_counts(self, connection: Connection) -> None:
+        """Write what all the votes of this new study add up to (see store/vote_counts.py)."""
+        rows = [(*key, votes, float(votes), float(votes)) for key, votes in sorted(self._counted.items())]
+        insert_values(connection, schema.vote_counts, {"study_id": self.study.id, "side": 0}, _COUNTED, rows)
 
     def people(self, judged: JudgedSet, connection: Connection) -> None:
         """The annotators, known only by the name in a file: the same name is the same person in every import."""
@@ -255,6 +262,7 @@ class _Builder:
         for vote in arm_votes(task, said, arms):
             winner = WINNER_CODES[vote.winner]
             self._votes.append((act_id, item_id, who, vote.arm_a, vote.arm_b, winner, tag, at))
+            self._counted[who, vote.arm_a, vote.arm_b, winner, tag] += 1
 
     def gold(
         self, gold: Sequence[Mapping[str, Any]], labels: Sequence[str], connection: Connection, *, at: int = 0
