@@ -47,7 +47,7 @@ function adjudicationQueue({ ask, busy }) {
     const told = [task, queue[at].item_id, queue[at].answers];
     if (sameJson(drawn, told)) return; // a half-made decision stays
     drawn = told;
-    item.replaceChildren(...dispute(queue[at]));
+    item.replaceChildren(...dispute(queue[at]).filter(Boolean)); // an item without context has none
   }
 
   function dispute(one) {
