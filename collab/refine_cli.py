@@ -8,16 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from collab.errors import CollabError, InvalidPrompt
 from collab.settings import read_settings
 from collab.terminal import Json, live_server, local_client, own_workspace, sentences
-
-if TYPE_CHECKING:
-    pass
 
 refine = typer.Typer(
     help="Propose better prompts from feedback, try them blind, see what became of them.", no_args_is_help=True

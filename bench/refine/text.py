@@ -38,7 +38,7 @@ THINGS = (
     "a greenhouse", "an umbrella", "a museum", "a waterfall", "a sailboat", "a fox", "a bridge", "a candle",
     "a market", "an owl", "a tractor", "a mirror", "a marathon", "a snowman", "a piano", "a campfire", "a subway",
     "a peacock", "a quilt", "a canyon", "a robot", "a garden", "a clock", "an elephant",
-    # held out: nothing was ever chosen by these
+    # held out of every proposal and vote
     "a helicopter", "a pumpkin", "a dolphin", "a bookshop", "a staircase", "a thunderstorm", "a trumpet", "a scarecrow",
     "a lantern", "a tortoise", "a vineyard", "a balloon", "a cathedral", "a hammock", "a raven", "a carousel",
     "a swamp", "a barber", "a parachute", "a strawberry", "a tent", "a mosaic", "a squirrel", "a fountain",

@@ -122,9 +122,18 @@ study_items = make_table(
 )
 
 # what a task came to as one number, which is added up twice as fast as what it is made of
+_STATUSES = ("leased", "answered", "skipped", "expired")
+_PURPOSES = ("item", "gold", "repeat", "adjudication")
+
+
+def _place(column: str, names: tuple[str, ...]) -> str:
+    """SQL for which of the names a column holds, counted from 0."""
+    *first, _ = (f" WHEN '{name}' THEN {at}" for at, name in enumerate(names))
+    return f"CASE {column}{''.join(first)} ELSE {len(first)} END"
+
+
 _OUTCOME = (
-    "((CASE status WHEN 'leased' THEN 0 WHEN 'answered' THEN 1 WHEN 'skipped' THEN 2 ELSE 3 END * 4"
-    " + CASE purpose WHEN 'item' THEN 0 WHEN 'gold' THEN 1 WHEN 'repeat' THEN 2 ELSE 3 END) * 4"
+    f"(({_place('status', _STATUSES)} * 4 + {_place('purpose', _PURPOSES)}) * 4"
     " + CASE WHEN matched IS NULL THEN 0 WHEN matched THEN 2 ELSE 1 END) * 1024"
     f" + CASE WHEN dwell_ms IS NULL THEN 0 WHEN dwell_ms >= {DWELL_STEP_MS * DWELL_STEPS} THEN {DWELL_STEPS + 1}"
     f" ELSE dwell_ms / {DWELL_STEP_MS} + 1 END"
@@ -145,9 +154,7 @@ def outcome_of(number: int) -> Outcome:
     rest, step = divmod(number, 1024)
     rest, matched = divmod(rest, 4)
     status, purpose = divmod(rest, 4)
-    return Outcome(("leased", "answered", "skipped", "expired")[status],
-                   ("item", "gold", "repeat", "adjudication")[purpose],
-                   (None, False, True)[matched], step - 1 if step else None)  # fmt: skip
+    return Outcome(_STATUSES[status], _PURPOSES[purpose], (None, False, True)[matched], step - 1 if step else None)
 
 
 tasks = make_table(

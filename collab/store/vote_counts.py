@@ -17,11 +17,11 @@ from collab.store.pieces import all_rows
 from collab.store.store import Store
 
 _v, _n = schema.votes, schema.vote_counts
-KEY = ("study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag")
+_KEY = ("study_id", "annotator_id", "arm_a", "arm_b", "winner", "side", "tag")
 _ADD = sa.text(
-    f"INSERT INTO vote_counts ({', '.join(KEY)}, votes, weight, weight_squared) "
-    f"VALUES ({', '.join(f':{name}' for name in KEY)}, :votes, :weight, :weight_squared) "
-    f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET votes = vote_counts.votes + excluded.votes, "
+    f"INSERT INTO vote_counts ({', '.join(_KEY)}, votes, weight, weight_squared) "
+    f"VALUES ({', '.join(f':{name}' for name in _KEY)}, :votes, :weight, :weight_squared) "
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET votes = vote_counts.votes + excluded.votes, "
     "weight = vote_counts.weight + excluded.weight, "
     "weight_squared = vote_counts.weight_squared + excluded.weight_squared"
 )  # known to SQLite and PostgreSQL alike
@@ -44,28 +44,28 @@ def add_votes(connection: Connection, votes: Sequence[Mapping[str, Any]]) -> Non
     """Write what answers say about pairs of arms (see schema.votes)."""
     if votes:
         connection.execute(_v.insert(), votes)
-        count_votes(connection, votes)
+        _count(connection, votes)
 
 
 def drop_votes(connection: Connection, answer_id: str) -> None:
     """Forget what a withdrawn answer said about arms."""
-    query = sa.select(*(_v.c[name] for name in KEY), _v.c.weight).where(_v.c.answer_id == answer_id)
+    query = sa.select(*(_v.c[name] for name in _KEY), _v.c.weight).where(_v.c.answer_id == answer_id)
     votes = [row._asdict() for row in connection.execute(query)]
     connection.execute(_v.delete().where(_v.c.answer_id == answer_id))
-    count_votes(connection, votes, -1)
+    _count(connection, votes, -1)
 
 
-def count_votes(connection: Connection, votes: Iterable[Mapping[str, Any]], by: int = 1) -> None:
+def _count(connection: Connection, votes: Iterable[Mapping[str, Any]], by: int = 1) -> None:
     """Add votes that have been written to what is counted; -1 takes votes out that have been deleted."""
     added: dict[tuple[Any, ...], list[float]] = {}
     for vote in votes:
-        numbers = added.setdefault(tuple(vote[name] for name in KEY), [0, 0.0, 0.0])
+        numbers = added.setdefault(tuple(vote[name] for name in _KEY), [0, 0.0, 0.0])
         numbers[0] += by
         numbers[1] += by * vote["weight"]
         numbers[2] += by * vote["weight"] ** 2
     if added:
         numbers_of = ("votes", "weight", "weight_squared")
-        rows = [dict(zip((*KEY, *numbers_of), (*key, *added[key]), strict=True)) for key in sorted(added)]
+        rows = [dict(zip((*_KEY, *numbers_of), (*key, *added[key]), strict=True)) for key in sorted(added)]
         connection.execute(_ADD, rows)
 
 
@@ -88,9 +88,9 @@ def counted_votes(
 
 def miscounted(connection: Connection, study_id: str) -> list[str]:
     """The people whose votes in a study do not add up to what is counted, by their ids."""
-    key = [_v.c[name] for name in KEY]
+    key = [_v.c[name] for name in _KEY]
     written = sa.select(*key, sa.func.count(), sa.func.sum(_v.c.weight)).where(_v.c.study_id == study_id).group_by(*key)
-    counted = sa.select(*(_n.c[name] for name in KEY), _n.c.votes, _n.c.weight)
+    counted = sa.select(*(_n.c[name] for name in _KEY), _n.c.votes, _n.c.weight)
     counted = counted.where(_n.c.study_id == study_id, _n.c.votes != 0)
     found = [{tuple(row[:-2]): tuple(row[-2:]) for row in connection.execute(query)} for query in (written, counted)]
     return sorted({

@@ -11,7 +11,6 @@ from collab.store.result_queries import (
     Work,
     agreement_with_others,
     vote_patterns,
-    work_of,
 )
 from collab.store.study_schema import DWELL_STEP_MS
 from collab.store.vote_counts import CountedVotes
@@ -161,8 +160,3 @@ def time_per_item(work: Sequence[Work]) -> Json:
             for at in range(max(bars) + 1)
         ],
     }  # fmt: skip
-
-
-def all_work(connection: Connection, study: Study) -> list[Work]:
-    """What everybody did in the study."""
-    return work_of(connection, study.id)

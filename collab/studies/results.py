@@ -20,6 +20,7 @@ from collab.store.result_queries import (
     flagged,
     items_complete,
     tags_of,
+    work_of,
 )
 from collab.store.study_queries import item_states
 from collab.store.vote_counts import CountedVotes, counted_votes
@@ -30,7 +31,7 @@ from collab.studies.judgements import Judgement, disputed, edit_rows, question_a
 from collab.studies.leaderboard import leaderboard
 from collab.studies.names import names_of
 from collab.studies.presenting import questions_json
-from collab.studies.quality import agreement_json, all_work, annotators, time_per_item, vote_agreement
+from collab.studies.quality import agreement_json, annotators, time_per_item, vote_agreement
 from collab.studies.said import LABELS, as_shown
 from collab.studies.spec import StudySpec, read_spec
 from collab.types import ModelVersion, Output, PromptVersion, Study, StudyArm, StudyItem
@@ -86,17 +87,17 @@ def study_results(
 
 
 def _work(ws: Workspace, study: Study) -> list[Work]:
-    """What people did: a third of all reading, done beside the rest.
+    """What people did, read beside the rest.
 
     It reads a moment of its own, later than the others by less than a hundredth of a second, as does `_agreement`. That
     may show an answer here which is not in the leaderboard yet; nothing is worked out from both.
     """
     with ws.store.reading() as connection:
-        return all_work(connection, study)
+        return work_of(connection, study.id)
 
 
 def _agreement(ws: Workspace, study: Study, spec: StudySpec, without: frozenset[str]) -> list[Json]:
-    """How far the votes agree: another third."""
+    """How far the votes agree, read beside the rest."""
     if study.task not in PAIRED:
         return []
     with ws.store.reading() as connection:

@@ -104,21 +104,26 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
-    """Create, opened by somebody new. Fails if the page said anything on its console that it should not."""
+def page(request: pytest.FixtureRequest, context: BrowserContext, studio: Studio) -> Iterator[Page]:
+    """Create, opened by somebody new. Fails if the page said anything on its console that it should not.
+
+    A test marked `left_in_mid_stream` may hear Gradio's client fall over the stream that it cut off: seen once, under
+    heavy load, with nothing lost; why is not known.
+    """
+    known = ["Unexpected client exception"] if request.node.get_closest_marker("left_in_mid_stream") else []
     opened = context.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", lambda m: problems.append(m.text) if m.type == "error" and not _is_leaving(m.text) else None)
     open_create(opened, studio)
     yield opened
+    problems = [said for said in problems if not any(words in said for words in known)]
     assert not problems, problems
 
 
 def _is_leaving(message: str) -> bool:
-    """Whether this is only what Gradio says when a page is left while its stream is open: then its client may also put
-    the last messages together in the wrong order, and say so."""
-    return any(said in message for said in ("AbortError", "Connection errored out", "Unexpected client exception"))
+    """Whether this is only what Gradio says when a page is left while its stream is open."""
+    return "AbortError" in message or "Connection errored out" in message
 
 
 def open_create(page: Page, studio: Studio) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 import gradio as gr
 
-from collab.ui.theme import CSS, THEME
 from collab.ui.widgets import study_composer
 from tests.ui.harness_board import HOSTILE, SKY, data_uri, picture
+from tests.ui.looking import launch
 
 MODELS = [
     {"name": "smollm2-135m-instruct", "title": "SmolLM2 135M Instruct", "modality": "text"},
@@ -149,13 +149,5 @@ def build(desk: Desk) -> gr.Blocks:
     return demo
 
 
-def launch(desk: Desk, port: int | None = None, wait: bool = False) -> gr.Blocks:
-    demo = build(desk)
-    demo.queue(default_concurrency_limit=None).launch(
-        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True, prevent_thread_lock=not wait
-    )
-    return demo
-
-
 if __name__ == "__main__":
-    launch(Desk(), int(sys.argv[1]) if len(sys.argv) > 1 else 7872, wait=True)
+    launch(build(Desk()), int(sys.argv[1]) if len(sys.argv) > 1 else 7872, wait=True)

@@ -15,9 +15,9 @@ from typing import Any
 import gradio as gr
 
 from collab.errors import InvalidFeedback
-from collab.ui.theme import CSS, THEME
 from collab.ui.widgets import rating_desk
 from tests.ui.harness_board import HOSTILE, SKY, data_uri, picture
+from tests.ui.looking import launch
 
 SHORT = "The sky is blue because air scatters blue light more than red light."
 OTHER = SKY.replace("really made of every colour mixed together", "in fact a mixture of all colours").replace(
@@ -292,15 +292,5 @@ def build(memory: Memory) -> gr.Blocks:
     return demo
 
 
-def launch(memory: Memory, port: int | None = None) -> tuple[gr.Blocks, str]:
-    """The page over this memory, serving until it is closed: the page and its address."""
-    demo = build(memory).queue(default_concurrency_limit=None)
-    _, url, _ = demo.launch(
-        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True, prevent_thread_lock=True, ssr_mode=False
-    )
-    return demo, url
-
-
 if __name__ == "__main__":
-    page, _ = launch(Memory(), int(sys.argv[1]) if len(sys.argv) > 1 else 7872)
-    page.block_thread()
+    launch(build(Memory()), int(sys.argv[1]) if len(sys.argv) > 1 else 7872, wait=True)

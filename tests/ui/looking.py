@@ -16,7 +16,13 @@ from collab.ui.theme import CSS, THEME
 def launch(demo: gr.Blocks, port: int | None = None, *, wait: bool) -> str:
     """Serve a harness in the house's look; its address. wait: until somebody stops it."""
     _, url, _ = demo.queue(default_concurrency_limit=None).launch(
-        theme=THEME, css=CSS, server_port=port, footer_links=[], quiet=True, prevent_thread_lock=not wait
+        theme=THEME,
+        css=CSS,
+        server_port=port,
+        footer_links=[],
+        quiet=True,
+        ssr_mode=False,
+        prevent_thread_lock=not wait,
     )
     return url
 

@@ -11,18 +11,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.ui import looking
 from tests.ui.harness_board import HOSTILE
-from tests.ui.harness_composer import Desk, launch
+from tests.ui.harness_composer import Desk, build
 
 WAIT_S = 10
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[Desk, str]]:
-    desk = Desk()
-    demo = launch(desk)
-    yield desk, demo.local_url
-    demo.close()
+    with looking.served(Desk(), build) as desk:
+        yield desk, desk.url
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.ui.harness_desk import LONG, SKY, Memory, launch
+from tests.ui import looking
+from tests.ui.harness_desk import LONG, SKY, Memory, build
 
 HIDE = "(hidden) => {Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))}"  # noqa: E501
 Opener = Callable[..., Page]
@@ -16,10 +17,8 @@ Opener = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def harness() -> Iterator[tuple[Memory, str]]:
-    memory = Memory()
-    page, url = launch(memory)
-    yield memory, url
-    page.close(verbose=False)
+    with looking.served(Memory(), build) as memory:
+        yield memory, memory.url
 
 
 @pytest.fixture
