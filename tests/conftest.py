@@ -22,10 +22,11 @@ from collab.identity import Visitor
 from collab.settings import Settings, read_settings
 from collab.store import Blobs, Store, open_store
 from collab.store.schema import metadata
-from collab.types import Generation, Output, new_id
+from collab.types import Generation, Output
 from collab.workspace import Workspace, open_workspace
 from models.engine import Engine
 from tests.models.fake import FakeCatalog
+from tests.visitors import new_visitor, same_visitors
 
 MakeDatabase = Callable[[], str]
 
@@ -127,19 +128,24 @@ def each_ws(request: pytest.FixtureRequest, settings: Settings, catalog: FakeCat
     opened.close()
 
 
+@pytest.fixture(autouse=True)
+def visitors_of_this_test(request: pytest.FixtureRequest) -> None:
+    same_visitors(request.node.name)
+
+
 @pytest.fixture
 def ann() -> Visitor:
-    return Visitor(new_id(), "anonymous")
+    return new_visitor()
 
 
 @pytest.fixture
 def bob() -> Visitor:
-    return Visitor(new_id(), "anonymous")
+    return new_visitor()
 
 
 @pytest.fixture
-def owner(ann: Visitor) -> Visitor:
-    return replace(ann, annotator_id=new_id(), is_owner=True)
+def owner() -> Visitor:
+    return replace(new_visitor(), is_owner=True)
 
 
 def ended(ws: Workspace, generation_id: str, *, timeout_s: float = 60) -> Generation:

@@ -10,9 +10,10 @@ from collab.studies.answering import answer_task
 from collab.studies.assignment import Nothing, next_task
 from collab.studies.creation import create_study
 from collab.studies.pregeneration import fill_items
-from collab.types import Study, StudyItem, Task, new_id
+from collab.types import Study, StudyItem, Task
 from collab.workspace import Workspace
 from tests.conftest import ended
+from tests.visitors import new_visitor
 
 TWO_ARMS: Mapping[str, Any] = {
     "title": "Which is better?",
@@ -25,7 +26,7 @@ TWO_ARMS: Mapping[str, Any] = {
 
 
 def people(number: int) -> list[Visitor]:
-    return [Visitor(new_id(), "anonymous") for _ in range(number)]
+    return [new_visitor() for _ in range(number)]
 
 
 def filled_study(ws: Workspace, owner: Visitor, spec: Mapping[str, Any] = TWO_ARMS, **changes: Any) -> Study:

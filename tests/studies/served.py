@@ -16,12 +16,12 @@ from gradio_client import Client
 from collab.identity import VISITOR_COOKIE, Visitor
 from collab.settings import read_settings
 from collab.store.study_queries import item_states
-from collab.types import new_id
 from collab.ui import serve
 from collab.workspace import open_workspace
 from models.engine import Engine
 from tests.models.fake import FakeCatalog
 from tests.test_server import TOKEN, Studio, free_port
+from tests.visitors import new_visitor
 
 QUESTIONS: list[dict[str, Any]] = [
     {"name": "quality", "title": "Quality", "kind": "stars"},
@@ -82,7 +82,7 @@ def open_studio(home: Path, catalog: FakeCatalog | None = None, **environ: str) 
 
 def from_elsewhere(studio: Studio, visitor: Visitor | None = None) -> dict[str, str]:
     """The headers of somebody who is no owner, always the same person."""
-    cookie = studio.served.identity.visitor_cookie(visitor or Visitor(new_id(), "anonymous"))
+    cookie = studio.served.identity.visitor_cookie(visitor or new_visitor())
     return {"x-forwarded-for": "203.0.113.7", "Cookie": f"{VISITOR_COOKIE}={cookie}"}
 
 

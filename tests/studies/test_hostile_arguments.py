@@ -22,6 +22,7 @@ from collab.workspace import Workspace
 from tests.conftest import counts
 from tests.studies.people import TWO_ARMS, filled_study, given
 from tests.test_server import is_a_sentence
+from tests.visitors import new_visitor
 
 CONFUSED: list[Any] = [
     None, True, 0, -1, 7, 1.5, float("nan"), float("inf"), 10**300, "", " ", "x", "a\x00b", "\x1b[0m", "\x7f\x85",
@@ -244,7 +245,7 @@ def test_the_acts_of_each_widget_answer_in_sentences(
     named: dict[str, Any] = {"study_id": study.id, "task_id": task.token, "item_id": item.id, "table": "answers"}
     said: dict[str, Any] = {"answer": {"winner": "a"}, "note": "x", "annotator_ids": [], "reason": ""}
     sent: dict[str, Any] = {"spec": {"title": "T"}, "index": 0, "total": 2, "data": "eA==", "format": "csv"}
-    other = by(identity, Visitor(new_id(), "anonymous"))
+    other = by(identity, new_visitor())
     for act, who, each in (
         (desk_acts(ws, identity), other, payloads(of_desk, named | said)),
         (insights_acts(ws, identity), by(identity, owner), payloads(of_insights, named | said)),
