@@ -68,6 +68,26 @@ def test_candidates_have_different_numbers_of_examples_and_keep_those_there_are(
     assert all(c.wording.examples[0] == parent.examples[0] for c in Demonstrations().propose(told, tools(), 4))
 
 
+def test_further_candidates_show_other_examples_as_long_as_there_are_enough():
+    things = (
+        "tea",
+        "a violin",
+        "solar panels",
+        "rope",
+        "kites",
+        "a bakery",
+        "bicycles",
+        "rain coats",
+        "an owl",
+        "salt",
+    )
+    told = digest(PARENT, [liked(thing, f"Nothing beats {thing} number {n}") for n, thing in enumerate(things)])
+    shown = [set(c.wording.examples) for c in Demonstrations().propose(told, tools(), 5)]
+    assert [len(examples) for examples in shown] == [4, 4, 2, 1, 3]
+    first, second, *fewer = shown  # two more liked texts are left: too few for a third set
+    assert not first & second and all(examples < first for examples in fewer)
+
+
 def test_what_is_missing_is_said():
     with pytest.raises(NothingToLearn, match="Nothing was liked or corrected"):
         Demonstrations().propose(digest(PARENT, [liked("tea", "Tea", 0.4)]), tools(), 3)

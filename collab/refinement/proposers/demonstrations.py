@@ -48,7 +48,11 @@ class Demonstrations:
         self.budget = budget
 
     def propose(self, digest: Digest, tools: Tools, count: int) -> list[Candidate]:
-        """Candidates with different numbers of examples, the fullest first. Raises NothingToLearn."""
+        """Candidates that share no new example, the best first, then fewer of the first's. Raises NothingToLearn.
+
+        Which examples are shown decides more than how many (figures in bench/refine/text.py), and which of them a model
+        follows cannot be foreseen, so several sets are offered and the trial tells.
+        """
         tools.tell(0.0, "Looking for outputs that people liked or corrected")
         parent = digest.wording
         if len(parent.examples) >= MOST:
@@ -60,14 +64,17 @@ class Demonstrations:
             raise NothingToLearn(
                 "Nothing was liked or corrected that is no example yet: give four stars or more, or correct a text."
             )
-        chosen = diverse(shots, tools, self._room(parent, tools), MOST - len(parent.examples), parent)
-        if not chosen:
+        sets = diverse_sets(shots, tools, self._room(parent, tools), MOST - len(parent.examples), parent, count)
+        if not sets:
             raise NothingToLearn(
                 f"The texts that people liked are longer than the {self.budget} tokens that examples may take: like or "
                 "correct a shorter one."
             )
-        sizes = dict.fromkeys([len(chosen), 2, 1, 3])
-        return [_candidate(parent, chosen[:n], self.name) for n in sizes if n <= len(chosen)][: max(count, 0)]
+        first, *others = sets
+        found = [_candidate(parent, first, self.name)]
+        found += [_candidate(parent, some, self.name, "another ") for some in others]
+        found += [_candidate(parent, first[:n], self.name) for n in (2, 1, 3) if n < len(first)]
+        return found[: max(count, 0)]
 
     def _room(self, parent: Wording, tools: Tools) -> int:
         return self.budget - sum(tools.tokens(e.user) + tools.tokens(e.assistant) for e in parent.examples)
@@ -93,8 +100,11 @@ def shots_of(outputs: Iterable[JudgedOutput]) -> list[Shot]:
     return sorted(found.values(), key=lambda shot: -shot.worth)
 
 
-def diverse(shots: Sequence[Shot], tools: Tools, budget: int, most: int, parent: Wording) -> list[Shot]:
-    """At most `most` of the shots within `budget` tokens, each good and unlike those before it; best first."""
+def diverse_sets(
+    shots: Sequence[Shot], tools: Tools, budget: int, most: int, parent: Wording, count: int
+) -> list[list[Shot]]:
+    """At most `count` sets (at least one, where anything fits) that share no shot, each of at most `most` shots within
+    `budget` tokens, good and unlike each other. A set after the first is as large as the first, or is not offered."""
     words_left = example_words_allowed(parent) - sum(_words(example) for example in parent.examples)
     sizes: dict[int, int] = {}
     for at, shot in enumerate(shots[:_LOOKED_AT]):
@@ -105,33 +115,53 @@ def diverse(shots: Sequence[Shot], tools: Tools, budget: int, most: int, parent:
             break
     if not sizes:
         return []
-    pool = list(sizes)
-    like = _likeness(pool, shots, tools)
-    chosen: list[int] = []  # places in the pool
+    pool = [_Fitting(shots[at], size) for at, size in sizes.items()]
+    like = _likeness([fitting.shot for fitting in pool], tools)
+    left, sets = list(range(len(pool))), list[list[Shot]]()
+    while left and len(sets) < max(count, 1):
+        chosen = _choose(pool, like, left, budget, words_left, most)
+        if sets and len(chosen) < len(sets[0]):
+            break
+        sets.append([pool[n].shot for n in chosen])
+        left = [n for n in left if n not in chosen]
+    return sets
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A shot that fits the budget by itself; size: its tokens."""
+
+    shot: Shot
+    size: int
+
+
+def _choose(
+    pool: Sequence[_Fitting], like: NDArray[np.float32], left: Sequence[int], budget: int, words_left: int, most: int
+) -> list[int]:
+    """Places in the pool, the best first; `left` are those that may be chosen."""
+    chosen: list[int] = []
     while len(chosen) < most:
-        open_now = [
-            n for n, at in enumerate(pool)
-            if n not in chosen and sizes[at] <= budget and _words(shots[at].example) <= words_left
-        ]  # fmt: skip
+        fits = {n for n in left if pool[n].size <= budget and _words(pool[n].shot.example) <= words_left}
+        open_now = sorted(fits - set(chosen))
         if not open_now:
             break
-        best = max(open_now, key=lambda n: _RELEVANCE * shots[pool[n]].worth
+        best = max(open_now, key=lambda n: _RELEVANCE * pool[n].shot.worth
                    - (1 - _RELEVANCE) * max((float(like[n, c]) for c in chosen), default=0.0))  # fmt: skip
         if chosen and max(float(like[best, c]) for c in chosen) > _SAME:
             break  # what is left only repeats what is there
         chosen.append(best)
-        budget -= sizes[pool[best]]
-        words_left -= _words(shots[pool[best]].example)
-    return [shots[pool[n]] for n in chosen]
+        budget -= pool[best].size
+        words_left -= _words(pool[best].shot.example)
+    return chosen
 
 
-def _likeness(pool: Sequence[int], shots: Sequence[Shot], tools: Tools) -> NDArray[np.float32]:
-    """(n, n) cosines between the examples of the pool."""
-    if len(pool) == 1:
+def _likeness(shots: Sequence[Shot], tools: Tools) -> NDArray[np.float32]:
+    """(n, n) cosines between the examples."""
+    if len(shots) == 1:
         import numpy as np
 
         return np.ones((1, 1), dtype=np.float32)
-    vectors = tools.embed([f"{shots[at].example.user}\n{shots[at].example.assistant}" for at in pool])
+    vectors = tools.embed([f"{shot.example.user}\n{shot.example.assistant}" for shot in shots])
     return vectors @ vectors.T
 
 
@@ -139,9 +169,9 @@ def _words(example: Example) -> int:
     return len(words_of(example.user)) + len(words_of(example.assistant))
 
 
-def _candidate(parent: Wording, shots: Sequence[Shot], name: str) -> Candidate:
+def _candidate(parent: Wording, shots: Sequence[Shot], name: str, other: str = "") -> Candidate:
     events = tuple(dict.fromkeys(event for shot in shots for event in shot.event_ids))
-    number = f"{len(shots)} examples" if len(shots) > 1 else "one example"
+    number = f"{other}{len(shots)} examples" if len(shots) > 1 else f"{other or 'one '}example"
     return Candidate(
         wording=replace(parent, examples=(*parent.examples, *(shot.example for shot in shots))),
         proposer=name,
