@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from collab.prompts import Wording, fill
 
 NEW_TOKENS = 48
-BATCH = 16
+BATCH = 24
 
 
 class Writer:
@@ -45,8 +46,21 @@ class Writer:
             self._model = _load()
         tokenizer, model = self._model
         rendered = [tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in chats]
-        batch = tokenizer(rendered, return_tensors="pt", padding=True, add_special_tokens=False)
+        ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in rendered]
+        shared = len(os.path.commonprefix(ids))
+        shared = min(shared, min(map(len, ids)) - 1)  # at least one token is left to go on from
+        longest = max(map(len, ids)) - shared
+        rows, seen = [], []
+        for one in ids:  # what all begin with, padding, what is each one's own
+            padding = longest - (len(one) - shared)
+            rows.append(one[:shared] + [tokenizer.pad_token_id] * padding + one[shared:])
+            seen.append([1] * shared + [0] * padding + [1] * (len(one) - shared))
+        batch = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(seen)}
         with torch.inference_mode():
+            if shared > 0:
+                cache = model(batch["input_ids"][:1, :shared], use_cache=True).past_key_values
+                cache.batch_repeat_interleave(len(rows))
+                batch["past_key_values"] = cache
             made = model.generate(**batch, max_new_tokens=NEW_TOKENS, do_sample=False, repetition_penalty=1.1,
                                   pad_token_id=tokenizer.pad_token_id)  # fmt: skip
         return [_whole(t) for t in tokenizer.batch_decode(made[:, batch["input_ids"].shape[1] :], True)]
