@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from collab.errors import NotAllowed
-from collab.exchange.judged import JudgedSet
+from collab.errors import InvalidImport, NotAllowed
 from collab.identity import Visitor
 from collab.studies import decisions
 from collab.studies.access import address_of, find_study, own_task, owned_study, studies_for
@@ -177,9 +176,19 @@ def table(ws: Workspace, visitor: Visitor, study_id: object, name: object) -> Js
     return {"name": f"{name}.csv", "csv": csv_table(ws, study, name, study_results(ws, study, lambda _: ""))}
 
 
-def export(ws: Workspace, visitor: Visitor, study_id: object) -> JudgedSet:
-    """Everything judged and answered in a study, for an exchange format to write."""
-    return export_study(ws, owned_study(ws, visitor, study_id))
+def export(ws: Workspace, visitor: Visitor, format: object, study_id: object, folder: Path) -> list[Path]:
+    """Write a study's items and answers in an exchange format, or what people said of texts, in one study or in all, as
+    a trainer reads it; the paths. Raises InvalidImport for a format that is none; then nothing is written."""
+    from collab import datasets, exchange
+
+    known = (*exchange.FORMATS, *datasets.FORMATS)
+    if not isinstance(format, str) or format not in known:
+        raise InvalidImport(f"There is no format {str(format)[:40]!r}: take one of {', '.join(known)}.")
+    if format in datasets.FORMATS:
+        _only_owner(visitor)
+        within = None if study_id in (None, "") else owned_study(ws, visitor, study_id).id
+        return datasets.write(datasets.build(ws, format, study_id=within), folder)
+    return exchange.write_set(format, export_study(ws, owned_study(ws, visitor, study_id)), folder)
 
 
 def import_file(ws: Workspace, visitor: Visitor, format: str, path: Path) -> Json:

@@ -164,18 +164,19 @@ def leaderboard(
 
 
 def export(
-    format: Annotated[str, typer.Argument(help="table, arena, pick-a-pic or argilla")],
+    format: Annotated[str, typer.Argument(help="table, arena, pick-a-pic, argilla, or trl-sft, -dpo, -kto, -reward")],
     out: Annotated[Path, typer.Option(help="a folder that does not exist yet")],
-    study_id: Annotated[str, typer.Option("--study", help="the study's id, as `study list` tells it")],
+    study_id: Annotated[
+        str, typer.Option("--study", help="the study's id, as `study list` tells it; the trl formats take all without")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Write a study's items and answers in an exchange format, with a dataset card."""
+    """Write a study's items and answers in an exchange format, or feedback on texts as TRL's trainers read it."""
     with own_workspace() as ws:
         from collab import study_api
-        from collab.exchange import write_set
         from collab.identity import LOCAL
 
-        files = write_set(format, study_api.export(ws, LOCAL, study_id), out)
+        files = study_api.export(ws, LOCAL, format, study_id, out)
         for file in files:
             typer.echo(str(file))
         if as_json:

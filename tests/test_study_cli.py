@@ -133,6 +133,19 @@ def test_what_is_exported_is_imported_as_a_study_with_the_same_results(home: Pat
     assert rows[0] == rows[1]
 
 
+def test_what_people_preferred_is_written_as_a_trainer_reads_it(home: Path, tmp_path: Path):
+    write_set("table", sets.compare_texts(), tmp_path / "set")
+    study = whole_json(run("import", "table", str(tmp_path / "set"), "--json"))["study_id"]
+    for number, within in enumerate(([], ["--study", study])):
+        out = tmp_path / f"out{number}"
+        files = whole_json(run("export", "trl-dpo", *within, "--out", str(out), "--json"))["files"]
+        assert [Path(file).name for file in files] == ["train.parquet", "train.jsonl", "README.md"]
+        rows = [json.loads(line) for line in (out / "train.jsonl").read_text("utf-8").splitlines()]
+        assert len(rows) == 2 and {"prompt", "chosen", "rejected", "event_ids"} < set(rows[0])
+    assert "rate texts with thumbs or stars" in refused("export", "trl-kto", "--out", str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
 def test_outputs_without_answers_become_an_open_study(home: Path, tmp_path: Path):
     path = written(tmp_path, "prompt,response_a,response_b\nhi,one,two\nho,three,four\n", "rows.csv")
     answer = whole_json(run("import", "table", path, "--json"))

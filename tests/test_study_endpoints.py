@@ -120,6 +120,7 @@ def test_a_grouping_tag_or_format_that_is_none_is_told(studio: Studio, owner: Cl
     are_refused(studio, owner, "/export", formats)
     are_refused(studio, owner, "/export", [{"format": "table", "study_id": it} for it in CONFUSED])
     are_refused(studio, owner, "/export", [{"format": "pick-a-pic", "study_id": study}])  # it holds pictures alone
+    are_refused(studio, owner, "/export", [{"format": "trl-sft", "study_id": it} for it in confused])
     assert not list((studio.ws.settings.home / "exports").glob("*"))
 
 

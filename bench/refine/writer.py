@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +46,8 @@ class Writer:
         tokenizer, model = self._model
         rendered = [tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in chats]
         ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in rendered]
-        shared = len(os.path.commonprefix(ids))
-        shared = min(shared, min(map(len, ids)) - 1)  # at least one token is left to go on from
+        fewest = min(map(len, ids)) - 1  # at least one token is left to go on from
+        shared = next((at for at in range(fewest) if len({one[at] for one in ids}) > 1), fewest)
         longest = max(map(len, ids)) - shared
         rows, seen = [], []
         for one in ids:  # what all begin with, padding, what is each one's own

@@ -12,6 +12,7 @@ from collab.exchange.cells import Limits, clean, flag, name_cell, refuse, shown,
 from collab.exchange.json_rows import encode_json, json_cell
 from collab.exchange.judged import JudgedAnswer, JudgedItem
 from collab.exchange.table_files import Column
+from collab.split_groups import joined
 
 OF_OUTPUTS = (
     Column("prompt_version_id", "string", "the prompt version behind each output, in order", 1),
@@ -60,31 +61,14 @@ def answer_columns(answer: JudgedAnswer) -> dict[str, Any]:
 
 
 def split_groups(items: Sequence[JudgedItem]) -> list[str]:
-    """For each item the name of its group, so that no two groups share a prompt or an annotator.
-
-    These are the connected components of items, prompts and annotators: annotators who saw everything leave only one.
-    """
-    parent: list[int] = []  # of each annotator and prompt, by number
-    numbers: dict[tuple[object, ...], int] = {}
-
-    def node(*name: object) -> int:
-        number = numbers.setdefault(name, len(parent))
-        if number == len(parent):
-            parent.append(number)
-        return number
-
-    def root(number: int) -> int:
-        while (above := parent[number]) != number:
-            parent[number] = parent[above]  # path halving
-            number = parent[number]
-        return number
-
-    prompts = [node("prompt", item.prompt, *((m["role"], m["content"]) for m in item.messages)) for item in items]
-    for item, prompt in zip(items, prompts, strict=True):
-        for annotator in {answer.annotator for answer in item.answers}:
-            parent[root(node("annotator", annotator))] = root(prompt)
-    names: dict[int, str] = {}
-    return [names.setdefault(root(prompt), f"g{len(names) + 1}") for prompt in prompts]
+    """For each item the name of its group, so that no two groups share a prompt or an annotator."""
+    return joined(
+        [
+            ("prompt", item.prompt, *((m["role"], m["content"]) for m in item.messages)),
+            *(("annotator", name) for name in {answer.annotator for answer in item.answers}),
+        ]
+        for item in items
+    )
 
 
 def read_outputs(row: Mapping[str, Any], number: int, *, count: int, limits: Limits) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from collab.errors import NotFound
 from collab.generation import wording_of
 from collab.identity import Visitor
 from collab.prompts import Wording
+from collab.said_of_outputs import named_in
 from collab.store.evidence_queries import acts_beside_prompt, acts_on_prompt, made_from, own_acts, versions
 from collab.types import Act, Modality, PromptVersion
 from collab.workspace import Workspace
@@ -137,7 +138,7 @@ def _judged(
     connection: Connection,
 ) -> tuple[dict[str, JudgedOutput], tuple[JudgedPair, ...]]:  # fmt: skip
     """The outputs and pairs that the acts are about: in the prompt's tree by anybody, elsewhere by the visitor."""
-    from collab.refinement.gathering import judged_outputs, judged_pairs, named_in
+    from collab.refinement.gathering import judged_outputs, judged_pairs
 
     acts = sorted({act.id: act for act in acts}.values(), key=lambda act: act.id, reverse=True)
     made = made_from(connection, {output_id for act in acts for output_id in named_in(act)})

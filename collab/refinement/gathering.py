@@ -9,29 +9,17 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import fmean
 
 from rapidfuzz.distance import Levenshtein
 
 from collab.errors import InvalidPrompt
 from collab.prompts import Wording, fill
 from collab.refinement.digest import Correction, JudgedOutput, JudgedPair, Remark
+from collab.said_of_outputs import liking, named_in, preferred
 from collab.store.evidence_queries import Made
-from collab.types import Act, Edit, Modality, Preference, PromptVersion, Ranking, Rating
+from collab.types import Act, Edit, Modality, Preference, PromptVersion, Rating
 
 PAIRS_LIMIT = 20_000  # the newest: rankings of many outputs hold hundreds each
-
-
-def named_in(act: Act) -> tuple[str, ...]:
-    """The outputs that an act is about."""
-    match act:
-        case Rating() | Edit():
-            return (act.output_id,)
-        case Preference():
-            return (act.output_a_id, act.output_b_id)
-        case Ranking():
-            return tuple(itertools.chain.from_iterable(act.groups))
-    return ()
 
 
 def judged_outputs(
@@ -57,24 +45,13 @@ def judged_pairs(acts: Iterable[Act], outputs: Mapping[str, JudgedOutput]) -> tu
     def told() -> Iterator[JudgedPair]:
         for act in acts:
             comment = act.comment if isinstance(act, Preference) else ""
-            for better, worse in _ordered(act):
+            for better, worse in preferred(act):
                 if better in outputs and worse in outputs:
                     weight = max(outputs[better].weight, outputs[worse].weight)
                     yield JudgedPair(better=better, worse=worse, event_id=act.id, annotator_id=act.annotator_id,
                                      weight=weight, comment=comment)  # fmt: skip
 
     return tuple(itertools.islice(told(), PAIRS_LIMIT))
-
-
-def _ordered(act: Act) -> Iterator[tuple[str, str]]:
-    match act:
-        case Preference(winner="a"):
-            yield act.output_a_id, act.output_b_id
-        case Preference(winner="b"):
-            yield act.output_b_id, act.output_a_id
-        case Ranking():
-            for higher, lower in itertools.combinations(act.groups, 2):
-                yield from itertools.product(higher, lower)
 
 
 def _wording(version: PromptVersion, modality: Modality) -> Wording:
@@ -94,7 +71,7 @@ def _judged(made: Made, acts: Sequence[Act], wording: Wording, weight: float) ->
         settings=made.settings,
         text=made.text,
         blob_sha256=made.blob_sha256,
-        liking=_liking([act for act in acts if isinstance(act, Rating)]),
+        liking=liking(act for act in acts if isinstance(act, Rating)),
         corrections=tuple(_corrections(acts, made.text)),
         remarks=tuple(_remarks(acts, made.text)),
         event_ids=tuple(act.id for act in acts),
@@ -108,17 +85,6 @@ def _asked(wording: Wording, variables: Mapping[str, str]) -> str:
     except InvalidPrompt:  # an imported one may bring no values
         return wording.text
     return text
-
-
-def _liking(ratings: Sequence[Rating]) -> float | None:
-    """−1 … 1: one and five stars, a thumb down and up; each person's mean counts once."""
-    said: dict[str, list[float]] = defaultdict(list)
-    for rating in ratings:
-        if rating.score is not None:
-            said[rating.annotator_id].append((rating.score - 3) / 2)
-        if rating.thumb is not None:
-            said[rating.annotator_id].append(float(rating.thumb))
-    return fmean(map(fmean, said.values())) if said else None
 
 
 def _corrections(acts: Sequence[Act], text: str | None) -> Iterator[Correction]:

@@ -40,7 +40,7 @@ class Made(NamedTuple):
 def acts_on_prompt(store: Store, prompt_id: str, *, limit: int, connection: Connection) -> list[Act]:
     """The acts in force, by anybody, that stand at a generation of any version of the prompt; the newest `limit`."""
     made = sa.select(_g.c.id).where(_g.c.prompt_version_id.in_(_versions_of(prompt_id)))
-    return _in_force(store, _f.c.generation_id.in_(made), limit, connection)
+    return acts_in_force(store, _f.c.generation_id.in_(made), limit, connection)
 
 
 def acts_beside_prompt(
@@ -58,7 +58,7 @@ def acts_beside_prompt(
         .where(_g.c.requested_by == annotator_id, _p.c.id != prompt_id, _p.c.modality == modality)
     )
     theirs = (_f.c.annotator_id == annotator_id) | _f.c.kind.in_(("preference", "ranking", "retraction"))
-    return _in_force(store, _f.c.generation_id.in_(made) & theirs, limit, connection)
+    return acts_in_force(store, _f.c.generation_id.in_(made) & theirs, limit, connection)
 
 
 def own_acts(store: Store, annotator_id: str, modality: Modality, *, limit: int, connection: Connection) -> list[Act]:
@@ -70,7 +70,7 @@ def own_acts(store: Store, annotator_id: str, modality: Modality, *, limit: int,
         .where(*own_generations(annotator_id), _p.c.modality == modality)
     )
     theirs = (_f.c.annotator_id == annotator_id) & _f.c.generation_id.in_(made)
-    return _in_force(store, theirs, limit, connection)
+    return acts_in_force(store, theirs, limit, connection)
 
 
 def made_from(connection: Connection, output_ids: Collection[str]) -> dict[str, Made]:
@@ -104,7 +104,7 @@ def _versions_of(prompt_id: str) -> sa.Select[Any]:
     return sa.select(_v.c.id).where(_v.c.prompt_id == prompt_id)
 
 
-def _in_force(store: Store, which: sa.ColumnElement[bool], limit: int, connection: Connection) -> list[Act]:
+def acts_in_force(store: Store, which: sa.ColumnElement[bool], limit: int, connection: Connection) -> list[Act]:
     """What the last acts of their chains put in force (see chain.py), newest first.
 
     Answers to gold and to repeated items measure the annotator, so they are left out.

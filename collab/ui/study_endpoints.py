@@ -88,7 +88,8 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
         return study_api.set_status(ws, who(request), study_id, "open" if reopen else "closed")
 
     def export(format: str, study_id: str = "", request: gr.Request = None) -> dict:
-        """Export a study (owner only) as table, arena, pick-a-pic or argilla: a link to a ZIP, for half a day."""
+        """Export a study (owner only) as table, arena, pick-a-pic or argilla, or feedback on texts, of one study or of
+        all, as trl-sft, trl-dpo, trl-kto or trl-reward: a link to a ZIP, for half a day."""
         token, names = write_archive(ws, who(request), format, study_id)
         return {"url": archive_link(identity, token, base(request)), "files": names}
 
@@ -101,10 +102,7 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
 
 
 def write_archive(ws: Workspace, visitor: Visitor, format: str, study_id: str) -> tuple[str, list[str]]:
-    """Write a study's export as a ZIP under an unguessable name; the name, and the files in it."""
-    from collab.exchange import write_set
-
-    judged = study_api.export(ws, visitor, study_id)
+    """Write an export as a ZIP under an unguessable name; the name, and the files in it."""
     exports = ws.settings.home / "exports"
     exports.mkdir(mode=0o700, exist_ok=True)
     for old in exports.iterdir():
@@ -113,7 +111,7 @@ def write_archive(ws: Workspace, visitor: Visitor, format: str, study_id: str) -
     token = secrets.token_urlsafe(16)
     folder = exports / token
     try:
-        files = write_set(format, judged, folder)
+        files = study_api.export(ws, visitor, format, study_id, folder)
         shutil.make_archive(str(exports / token), "zip", folder)
     except BaseException:
         (exports / f"{token}.zip").unlink(missing_ok=True)

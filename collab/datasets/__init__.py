@@ -1,0 +1,10 @@
+"""Feedback as training data: rows in the columns that TRL reads, each naming the acts it rests on.
+
+`sources` reads the store, `rows` turns acts into rows, `sifting` merges and leaves out, `splitting` holds some out,
+`building` puts them together, `files` writes. Texts only; images have their own losses and come with their trainers.
+"""
+
+from collab.datasets.building import FORMATS, Dataset, build
+from collab.datasets.files import write
+
+__all__ = ["FORMATS", "Dataset", "build", "write"]

@@ -1,0 +1,120 @@
+"""A dataset of one kind from what people said: rows, what is held out, a hash of all. Reads the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from collab.collector import paused_collector
+from collab.datasets.rows import KINDS, Kind, Row, rows_of
+from collab.datasets.sifting import sift
+from collab.datasets.sources import read_told
+from collab.datasets.splitting import held_out, split_groups
+from collab.errors import InvalidImport, NotFound
+from collab.exchange.json_rows import encode_json
+from collab.exchange.table_files import Column
+from collab.studies.names import pseudonym
+from collab.workspace import Workspace
+
+FORMATS: Mapping[str, Kind] = {f"trl-{kind}": kind for kind in KINDS}
+_NOTHING: Mapping[Kind, str] = {
+    "sft": "edit a text, or give one four stars or more",
+    "dpo": "compare or rank two texts of one prompt, or edit one",
+    "kto": "rate texts with thumbs or stars",
+    "reward": "compare or rank two texts of one prompt, or edit one",
+}
+_TURNS = {"prompt": "what was asked, as messages", "completion": "the text, as a message",
+          "chosen": "the preferred text, as a message", "rejected": "the other one, as a message"}  # fmt: skip
+_TELLS = (
+    Column("prompt_version_id", "string", "the prompt version that asked"),
+    Column("model_revision", "string", "the exact weights that wrote the text (an edit's: its original)"),
+    Column("seed", "integer", "the seed of that text"),
+    Column("settings", "string", "its generation settings, as JSON"),
+    Column("blind", "boolean", "whether all who said so could not know who made what"),
+    Column("annotator", "string", "a pseudonym of the first who said so"),
+    Column("annotators", "integer", "how many people said so"),
+    Column("event_ids", "string", "the recorded acts behind the row", 1),
+    Column("split_group", "string", "rows of one group share a prompt or a person: never split them"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Rows ready to be written. counts: how many were left out or merged, by reason. sha256: of the rows themselves,
+    the same whenever they are built from the same acts."""
+
+    kind: Kind
+    columns: tuple[Column, ...]
+    train: Sequence[Mapping[str, Any]]
+    test: Sequence[Mapping[str, Any]]
+    counts: Mapping[str, int]
+    sha256: str
+
+
+def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: int = 0) -> Dataset:
+    """What people said of texts, in a trainer's columns. seed: of which groups are held out.
+
+    Raises InvalidImport for a format that is none, NotFound where nothing was said that gives a row.
+    """
+    if not isinstance(format, str) or format not in FORMATS:
+        raise InvalidImport(f"There is no format {str(format)[:40]!r}: take one of {', '.join(FORMATS)}.")
+    kind = FORMATS[format]
+    with paused_collector():
+        told = read_told(ws, study_id)
+        sifted = sift(rows_of(kind, told))
+        if not sifted.rows:
+            why = "; ".join(f"{count:,} × {reason}" for reason, count in sifted.counts.most_common(3))
+            raise NotFound(f"Nothing was said yet that gives a row of {format}: {_NOTHING[kind]}{why and f' ({why})'}.")
+        groups = split_groups(sifted.rows)
+        out = held_out(groups, seed)
+        cells = [_cells(kind, row, group) for row, group in zip(sifted.rows, groups, strict=True)]
+    train = [row for row in cells if row["split_group"] not in out]
+    test = [row for row in cells if row["split_group"] in out]
+    counts = dict(sorted(sifted.counts.items())) | {f"left out: {why}": n for why, n in sorted(told.unused.items())}
+    return Dataset(kind=kind, columns=_columns(kind), train=train, test=test, counts=counts,
+                   sha256=_sha256(kind, train, test))  # fmt: skip
+
+
+def _columns(kind: Kind) -> tuple[Column, ...]:
+    names = {"sft": ("prompt", "completion"), "kto": ("prompt", "completion")}.get(
+        kind, ("prompt", "chosen", "rejected")
+    )
+    turns = [Column(name, "turn", _TURNS[name], 1) for name in names]
+    label = [Column("label", "boolean", "whether the text is good")] if kind == "kto" else []
+    return (*turns, *label, *_TELLS)
+
+
+def _cells(kind: Kind, row: Row, group: str) -> dict[str, Any]:
+    answer = [{"role": "assistant", "content": row.answer}]
+    own: dict[str, Any] = {"prompt": [{"role": role, "content": content} for role, content in row.messages]}
+    if kind in ("sft", "kto"):
+        own["completion"] = answer
+    else:
+        own |= {"chosen": answer, "rejected": [{"role": "assistant", "content": row.rejected}]}
+    if kind == "kto":
+        own["label"] = row.good
+    source = row.source
+    return own | {
+        "prompt_version_id": source.prompt_version_id,
+        "model_revision": source.model_revision,
+        "seed": source.seed,
+        "settings": encode_json(source.settings),
+        "blind": row.blind,
+        "annotator": pseudonym(row.people[0]),
+        "annotators": len(set(row.people)),
+        "event_ids": list(row.event_ids),
+        "split_group": group,
+    }
+
+
+def _sha256(kind: Kind, *splits: Sequence[Mapping[str, Any]]) -> str:
+    digest = hashlib.sha256(kind.encode())
+    for rows in splits:
+        digest.update(b"\n")
+        for row in rows:
+            digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+    return digest.hexdigest()

@@ -1,0 +1,154 @@
+"""Acts as training rows: what a person wrote or liked to imitate, whom they preferred, what they called good or bad.
+
+Pure: acts and texts in, rows out. One row is one act's word; sifting.py merges those that say the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rapidfuzz.distance import Levenshtein
+
+from collab.datasets.sources import Messages, Source, Told
+from collab.said_of_outputs import liking, preferred
+from collab.types import Act, Edit, Preference, Rating
+
+Kind = Literal["sft", "dpo", "kto", "reward"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LIKED, DISLIKED = 0.5, -0.5  # four stars or more, two or fewer; a thumb is 1 or −1
+EDIT_LEAST, EDIT_MOST = 0.02, 0.8  # share of words that an edit changes: less is a slip, more is another text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row. answer: the completion, or the chosen one; rejected: of a pair; good: KTO's label.
+
+    source: the text it came from, for a pair the rejected one of an edit or the chosen one of a vote. blind: whether
+    the person could not know who made what. people and event_ids: in step, the first to say so first.
+    """
+
+    messages: Messages
+    answer: str
+    rejected: str | None = None
+    good: bool | None = None
+    source: Source
+    blind: bool = False
+    people: tuple[str, ...]
+    event_ids: tuple[str, ...]
+
+
+class LeftOut(Exception):  # no error: a row that is not made, and why
+    """Says in half a sentence why an act gives no row."""
+
+
+def rows_of(kind: Kind, told: Told) -> Iterator[Row | LeftOut]:
+    """What each act in force says, oldest first; acts that give no row of this kind, though they could, say why."""
+    acts = sorted(told.acts, key=lambda act: act.id)
+    match kind:
+        case "sft":
+            yield from _edited(acts, told)
+            yield from _liked(acts, told)
+        case "kto":
+            yield from _labelled(acts, told)
+        case _:
+            yield from _compared(acts, told)
+            yield from _improved(acts, told)
+
+
+def _edited(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
+    for act, source in _edits(acts, told):
+        if problem := _size_problem(source.text, act.text or ""):
+            yield LeftOut(problem)
+        else:
+            yield _row(source, act, answer=act.text or "")
+
+
+def _improved(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
+    """An edit is also a preference: what it became over what it was."""
+    for act, source in _edits(acts, told):
+        if problem := _size_problem(source.text, act.text or ""):
+            yield LeftOut(problem)
+        else:
+            yield _row(source, act, answer=act.text or "", rejected=source.text)
+
+
+def _liked(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
+    """Texts that people liked on balance and nobody saw a need to correct."""
+    corrected = {source.output_id for act, source in _edits(acts, told) if act.text != source.text}
+    for source, ratings in _ratings(acts, told):
+        if (liking(ratings) or 0.0) < LIKED or source.output_id in corrected:
+            continue
+        if source.cut_off:
+            yield LeftOut("liked, but cut off at the length limit: a model would learn to stop there")
+            continue
+        people = [rating for rating in ratings if (liking([rating]) or 0.0) >= LIKED]
+        yield Row(
+            messages=source.messages, answer=source.text, source=source, blind=False,
+            people=tuple(r.annotator_id for r in people), event_ids=tuple(r.id for r in people),
+        )  # fmt: skip
+
+
+def _labelled(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
+    for source, ratings in _ratings(acts, told):
+        for rating in ratings:
+            value = liking([rating])
+            if value is None:
+                continue  # a comment alone
+            if DISLIKED < value < LIKED:
+                yield LeftOut("three stars, neither good nor bad")
+            elif value > 0 and source.cut_off:
+                yield LeftOut("liked, but cut off at the length limit: a model would learn to stop there")
+            else:
+                yield _row(source, rating, answer=source.text, good=value > 0)
+
+
+def _compared(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
+    for act in acts:
+        if isinstance(act, Preference) and act.winner in ("tie", "both_bad"):
+            yield LeftOut("a tie, which prefers nothing")
+        for better_id, worse_id in preferred(act):
+            better, worse = told.sources.get(better_id), told.sources.get(worse_id)
+            if better is None or worse is None:
+                continue
+            if better.messages != worse.messages:
+                yield LeftOut("a pair whose two texts answer different prompts")
+            elif better.text.strip() == worse.text.strip():
+                yield LeftOut("a pair of two equal texts")
+            else:
+                yield _row(better, act, answer=better.text, rejected=worse.text)
+
+
+def _edits(acts: Sequence[Act], told: Told) -> Iterator[tuple[Edit, Source]]:
+    """Each edit of a text that is there; who edited one twice has said the newest (see chain.py)."""
+    for act in acts:
+        if isinstance(act, Edit) and act.text is not None and act.output_id in told.sources:
+            yield act, told.sources[act.output_id]
+
+
+def _ratings(acts: Sequence[Act], told: Told) -> Iterator[tuple[Source, list[Rating]]]:
+    about: dict[str, list[Rating]] = defaultdict(list)
+    for act in acts:
+        if isinstance(act, Rating) and act.output_id in told.sources:
+            about[act.output_id].append(act)
+    for output_id, ratings in about.items():
+        yield told.sources[output_id], ratings
+
+
+def _size_problem(before: str, after: str) -> str:
+    """Why an edit of this size teaches nothing, or nothing."""
+    old, new = before.split(), after.split()
+    share = Levenshtein.distance(old, new) / max(len(old), len(new), 1)
+    if not new:
+        return "an edit that left nothing"
+    if before == after or 0 < share < EDIT_LEAST:
+        return f"an edit of less than {EDIT_LEAST:.0%} of the words"
+    return f"an edit of more than {EDIT_MOST:.0%} of the words" if share > EDIT_MOST else ""
+
+
+def _row(source: Source, act: Act, *, answer: str, rejected: str | None = None, good: bool | None = None) -> Row:
+    blind = isinstance(act, Preference) and act.blind
+    return Row(messages=source.messages, answer=answer, rejected=rejected, good=good, source=source, blind=blind,
+               people=(act.annotator_id,), event_ids=(act.id,))  # fmt: skip

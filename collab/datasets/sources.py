@@ -1,0 +1,87 @@
+"""What training rows are made of: acts in force, and texts with the conversation that each answers. Reads the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from collab import steering
+from collab.errors import InvalidPrompt
+from collab.generation import messages_of
+from collab.prompts import fill
+from collab.said_of_outputs import named_in
+from collab.store.evidence_queries import versions
+from collab.store.training_queries import Written, acts_on_texts, written_texts
+from collab.types import Act, PromptVersion
+from collab.workspace import Workspace
+
+ACTS_LIMIT = 500_000  # the newest
+Messages = tuple[tuple[str, str], ...]  # (role, content) in order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One text and the messages that its model was sent. cut_off: it ended at its length limit, or was stopped."""
+
+    output_id: str
+    messages: Messages
+    text: str
+    cut_off: bool
+    seed: int
+    settings: Mapping[str, Any]
+    prompt_version_id: str
+    model_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The acts, newest first, and the texts they are about, by id. unused: how many texts cannot be used, by reason."""
+
+    acts: Sequence[Act]
+    sources: Mapping[str, Source]
+    unused: Mapping[str, int]
+
+
+def read_told(ws: Workspace, study_id: str | None = None) -> Told:
+    """All that people said of texts and that is in force; study_id: only in this study."""
+    with ws.store.reading() as connection:
+        acts = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
+        texts = written_texts(connection, {output_id for act in acts for output_id in named_in(act)})
+        known = versions(ws.store, {text.prompt_version_id for text in texts.values()}, connection=connection)
+    sources, unused = dict[str, Source](), Counter[str]()
+    for output_id, text in texts.items():
+        source = _source(text, known[text.prompt_version_id])
+        if text.inputs.get("turns"):  # an act names the whole, not one of its turns
+            unused["texts in conversations of several turns"] += 1
+        elif not source.messages:
+            unused["texts whose prompt is not known"] += 1
+        else:
+            sources[output_id] = source
+    return Told(acts, sources, unused)
+
+
+def _source(made: Written, version: PromptVersion) -> Source:
+    return Source(
+        output_id=made.output_id,
+        messages=_messages(made, version),
+        text=made.text,
+        cut_off=made.finish_reason in ("length", "cancelled"),
+        seed=made.seed,
+        settings=made.settings,
+        prompt_version_id=made.prompt_version_id,
+        model_revision=made.revision,
+    )
+
+
+def _messages(made: Written, version: PromptVersion) -> Messages:
+    """What the model was sent: an imported conversation, what steered, the examples, what was asked."""
+    try:
+        (text, _, system), _ = fill([version.text, version.negative_text, version.system_text], made.variables)
+    except InvalidPrompt:  # an imported one may bring no values
+        text, system = made.variables.get("prompt", ""), version.system_text
+    system, shown = steering.steered(system, made.inputs)
+    before = [(str(m.get("role", "")), str(m.get("content", ""))) for m in made.inputs.get("messages", ())]
+    sent = [(m.role, m.content) for m in messages_of(system, (*version.examples, *shown), text)]
+    return (*before, *((role, content) for role, content in sent if content.strip()))

@@ -1,0 +1,69 @@
+"""What training data are made of: the acts in force of everybody, and texts with all that they were made from.
+
+A fixed number of queries, each in chunks of ids. Knows the tables; says nothing of what the acts mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from collab.store import schema
+from collab.store.evidence_queries import acts_in_force
+from collab.store.store import Store
+from collab.types import Act, FinishReason
+
+_CHUNK = 5_000  # ids asked for at once: every database takes so many
+
+
+class Written(NamedTuple):
+    """A text with what it was made from. revision: of the weights that wrote it."""
+
+    output_id: str
+    text: str
+    seed: int
+    finish_reason: FinishReason | None
+    variables: Mapping[str, str]
+    inputs: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    prompt_version_id: str
+    revision: str
+
+
+def acts_on_texts(store: Store, study_id: str | None, *, limit: int, connection: Connection) -> list[Act]:
+    """The acts in force on texts, by anybody, newest first, at most `limit`. study_id: only the answers of this study.
+
+    Answers to gold and to repeated items measure the annotator, so they are left out.
+    """
+    g, v, p = schema.generations, schema.prompt_versions, schema.prompts
+    made = (
+        sa.select(g.c.id)
+        .join(v, v.c.id == g.c.prompt_version_id)
+        .join(p, p.c.id == v.c.prompt_id)
+        .where(p.c.modality == "text")
+    )
+    texts = schema.feedback.c.generation_id.in_(made)
+    here = sa.true() if study_id is None else schema.tasks.c.study_id == study_id
+    return acts_in_force(store, sa.and_(texts, here), limit, connection)
+
+
+def written_texts(connection: Connection, output_ids: Collection[str]) -> dict[str, Written]:
+    """Each of these outputs that is a text."""
+    o, g, m = schema.outputs, schema.generations, schema.model_versions
+    query = (
+        sa.select(
+            o.c.id, o.c.text, o.c.seed, o.c.finish_reason, g.c.variables, g.c.inputs, g.c.settings,
+            g.c.prompt_version_id, m.c.revision,
+        )
+        .join(g, g.c.id == o.c.generation_id)
+        .join(m, m.c.id == g.c.model_version_id)
+        .where(o.c.text.is_not(None))
+    )  # fmt: skip
+    ids, found = sorted(output_ids), dict[str, Written]()
+    for at in range(0, len(ids), _CHUNK):
+        rows = connection.execute(query.where(o.c.id.in_(ids[at : at + _CHUNK]))).all()
+        found |= {row[0]: Written._make(row) for row in rows}
+    return found

@@ -1,0 +1,158 @@
+"""From real acts in a store to files: every kind, named acts, the same again, undone and gold left out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+
+from collab import datasets, study_api
+from collab.errors import CollabError, InvalidImport, NotAllowed, NotFound
+from collab.feedback import compare, edit_text, rank, rate, undo
+from collab.generation import Ask, generate
+from collab.identity import Visitor
+from collab.studies.creation import import_set
+from collab.types import Output, Task
+from collab.workspace import Workspace
+from tests.conftest import ended, make
+from tests.exchange import sets
+from tests.studies.people import TWO_ARMS, answers_all, filled_study, people, prefers
+
+NAMES = {"trl-sft": ["prompt", "completion"], "trl-kto": ["prompt", "completion", "label"],
+         "trl-dpo": ["prompt", "chosen", "rejected"], "trl-reward": ["prompt", "chosen", "rejected"]}  # fmt: skip
+
+
+@pytest.fixture
+def ws(each_ws: Workspace) -> Workspace:
+    """On both databases."""
+    return each_ws
+
+
+@pytest.fixture
+def outputs(ws: Workspace, ann: Visitor) -> list[Output]:
+    return make(ws, ann, "one two three four five six", count=3)[1]
+
+
+def test_each_kind_reads_the_acts_in_force_and_names_them(
+    ws: Workspace, owner: Visitor, ann: Visitor, outputs: list[Output]
+):
+    a, b, c = outputs
+    edit = edit_text(ws, ann, a.id, f"{a.text} and more")
+    good, bad = rate(ws, ann, b.id, score=5), rate(ws, ann, c.id, thumb=-1)
+    order = rank(ws, ann, [[b.id], [c.id]])
+    undo(ws, ann, compare(ws, ann, a.id, b.id, "a").id)
+    asked = [{"role": "user", "content": "one two three four five six"}]
+    found = {format: datasets.build(ws, format) for format in datasets.FORMATS}
+    rows = {format: [*data.train, *data.test] for format, data in found.items()}
+    assert all(row["prompt"] == asked for some in rows.values() for row in some)
+    assert [(row["completion"][0]["content"], row["event_ids"]) for row in rows["trl-sft"]] == [
+        (f"{a.text} and more", [edit.id]), (b.text, [good.id]),
+    ]  # fmt: skip
+    assert [(row["label"], row["event_ids"]) for row in rows["trl-kto"]] == [(True, [good.id]), (False, [bad.id])]
+    for format in ("trl-dpo", "trl-reward"):
+        pairs = [(row["chosen"][0]["content"], row["rejected"][0]["content"], row["event_ids"]) for row in rows[format]]
+        assert pairs == [(b.text, c.text, [order.id]), (f"{a.text} and more", a.text, [edit.id])]
+    assert ann.annotator_id not in json.dumps(rows["trl-sft"])  # a pseudonym
+
+
+def test_what_the_model_was_sent_is_the_prompt(ws: Workspace, ann: Visitor):
+    ask = Ask(prompt="say {thing}", system_text="Be brief.", variables={"thing": "one two three"})
+    made = ended(ws, generate(ws, ann, ask))
+    (output,) = ws.store.find(Output, generation_id=made.id)
+    rate(ws, ann, output.id, thumb=1)
+    (row,) = datasets.build(ws, "trl-kto").train
+    assert row["prompt"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "say one two three"},
+    ]
+
+
+def test_a_studys_answers_count_but_not_its_gold(ws: Workspace, owner: Visitor, ann: Visitor):
+    pairs = [make(ws, owner, f"turn these words around, number {n}", count=2)[1] for n in range(6)]
+    gold = [{"outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(9)]
+    spec = {"title": "Mine", "task": "compare", "outputs": [[a.id, b.id] for a, b in pairs], "gold": gold, "seed": 7}
+    study = filled_study(ws, owner, spec, gold_share=0.5)
+    person, elsewhere = people(1)[0], make(ws, ann, "other words here", count=2)[1]
+    answers_all(ws, person, study, lambda task, item: {"winner": "a"})
+    compare(ws, ann, elsewhere[0].id, elsewhere[1].id, "a")
+    assert {task.purpose for task in ws.store.find(Task, study_id=study.id)} == {"item", "gold"}
+    inside, everything = datasets.build(ws, "trl-dpo", study_id=study.id), datasets.build(ws, "trl-dpo")
+    told = len(inside.train) + len(inside.test) + sum(inside.counts.values())
+    assert told == 6 and all("good" not in json.dumps(row) for row in everything.train)
+    assert len(everything.train) + len(everything.test) == len(inside.train) + len(inside.test) + 1
+
+
+def test_imported_conversations_are_prompts_but_those_judged_as_a_whole_are_left_out(ws: Workspace, owner: Visitor):
+    import_set(ws, owner, sets.compare_texts())
+    rows = [row for data in [datasets.build(ws, "trl-dpo")] for row in (*data.train, *data.test)]
+    assert [len(row["prompt"]) for row in rows] == [3, 1]  # the earlier turns and the prompt; the other two are ties
+    assert [turn["role"] for turn in rows[0]["prompt"]] == ["user", "assistant", "user"]
+    judged = sets.compare_texts()
+    whole = replace(judged.items[0].outputs[0], turns=({"role": "user", "content": "Hi"},))
+    nothing = replace(judged.items[1], prompt="", messages=(), item_id="unknown")
+    items = [replace(judged.items[0], outputs=(whole, judged.items[0].outputs[1])), nothing]
+    study = import_set(ws, owner, replace(judged, items=items))
+    with pytest.raises(NotFound, match="compare or rank two texts of one prompt"):
+        datasets.build(ws, "trl-dpo", study_id=study.id)
+
+
+def test_arms_with_prompts_of_their_own_give_no_pairs(ws: Workspace, owner: Visitor):
+    study = filled_study(ws, owner, TWO_ARMS)
+    answers_all(ws, people(1)[0], study, prefers(0))
+    with pytest.raises(NotFound, match="6 × left out: a pair whose two texts answer different prompts"):
+        datasets.build(ws, "trl-dpo")
+
+
+def test_the_same_acts_give_the_same_rows_bit_for_bit(
+    ws: Workspace, ann: Visitor, outputs: list[Output], tmp_path: Path
+):
+    for output, stars in zip(outputs, (5, 4, 1), strict=True):
+        rate(ws, ann, output.id, score=stars)
+    first, again = datasets.build(ws, "trl-kto"), datasets.build(ws, "trl-kto")
+    assert first == again
+    for name, data in (("a", first), ("b", again)):
+        datasets.write(data, tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["README.md", "train.jsonl", "train.parquet"]
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
+    rate(ws, ann, outputs[0].id, score=2)
+    assert datasets.build(ws, "trl-kto").sha256 != first.sha256
+
+
+@pytest.mark.parametrize("format", NAMES)
+def test_datasets_reads_what_is_written_with_its_splits(ws: Workspace, format: str, tmp_path: Path):
+    for number, person in enumerate(people(12)):
+        a, b = make(ws, person, f"some words for subject {number} to turn around", count=2)[1]
+        edit_text(ws, person, a.id, f"{a.text} and more")
+        rate(ws, person, b.id, score=5)
+    data = datasets.build(ws, format)
+    assert len(data.test) >= 1 and len(data.train) > len(data.test)
+    folder = tmp_path / "out"
+    datasets.write(data, folder)
+    read = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in read.items()} == {"train": len(data.train), "test": len(data.test)}
+    assert read["train"].column_names[: len(NAMES[format])] == NAMES[format]
+    assert [dict(row) for row in read["train"]] == [dict(row) for row in data.train]
+    lines = (folder / "test.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [dict(row) for row in data.test]
+    assert {row["split_group"] for row in data.train}.isdisjoint(row["split_group"] for row in data.test)
+    assert data.sha256 in (folder / "README.md").read_text("utf-8")
+
+
+def test_nothing_said_and_nobody_but_the_owner_are_one_sentence(
+    ws: Workspace, owner: Visitor, ann: Visitor, tmp_path: Path
+):
+    def refusal(error: type[CollabError], who: Visitor, format: object, study_id: object = "") -> str:
+        with pytest.raises(error) as caught:
+            study_api.export(ws, who, format, study_id, tmp_path / "out")
+        return str(caught.value)
+
+    assert "edit a text, or give one four stars" in refusal(NotFound, owner, "trl-sft")
+    assert "owner" in refusal(NotAllowed, ann, "trl-sft")
+    for format in ("trl-ppo", None, ["trl-sft"], 7):
+        assert "trl-sft, trl-dpo" in refusal(InvalidImport, owner, format)
+    assert "check the link" in refusal(NotFound, owner, "trl-sft", "nowhere")
+    assert not (tmp_path / "out").exists()
