@@ -13,6 +13,7 @@ from collab.generation import messages_of
 from collab.prompts import fill
 from collab.said_of_outputs import named_in
 from collab.store.evidence_queries import versions
+from collab.store.export_queries import parsed
 from collab.store.training_queries import Written, acts_on_texts, written_texts
 from collab.types import Act, PromptVersion
 from collab.workspace import Workspace
@@ -50,10 +51,10 @@ def read_told(ws: Workspace, study_id: str | None = None) -> Told:
         acts = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
         texts = written_texts(connection, {output_id for act in acts for output_id in named_in(act)})
         known = versions(ws.store, {text.prompt_version_id for text in texts.values()}, connection=connection)
-    sources, unused = dict[str, Source](), Counter[str]()
+    sources, unused, reader = dict[str, Source](), Counter[str](), _Reader(known)
     for output_id, text in texts.items():
-        source = _source(text, known[text.prompt_version_id])
-        if text.inputs.get("turns"):  # an act names the whole, not one of its turns
+        source = reader.source(text)
+        if parsed(text.inputs).get("turns"):  # an act names the whole, not one of its turns
             unused["texts in conversations of several turns"] += 1
         elif not source.messages:
             unused["texts whose prompt is not known"] += 1
@@ -62,26 +63,38 @@ def read_told(ws: Workspace, study_id: str | None = None) -> Told:
     return Told(acts, sources, unused)
 
 
-def _source(made: Written, version: PromptVersion) -> Source:
-    return Source(
-        output_id=made.output_id,
-        messages=_messages(made, version),
-        text=made.text,
-        cut_off=made.finish_reason in ("length", "cancelled"),
-        seed=made.seed,
-        settings=made.settings,
-        prompt_version_id=made.prompt_version_id,
-        model_revision=made.revision,
-    )
+class _Reader:
+    """Turns rows into sources; texts that were asked for alike share one conversation."""
+
+    def __init__(self, versions: Mapping[str, PromptVersion]) -> None:
+        self._versions = versions
+        self._sent: dict[tuple[str, str, str], Messages] = {}
+
+    def source(self, made: Written) -> Source:
+        asked = (made.prompt_version_id, made.variables, made.inputs)
+        if asked not in self._sent:
+            self._sent[asked] = _messages(
+                self._versions[made.prompt_version_id], parsed(made.variables), parsed(made.inputs)
+            )
+        return Source(
+            output_id=made.output_id,
+            messages=self._sent[asked],
+            text=made.text,
+            cut_off=made.finish_reason in ("length", "cancelled"),
+            seed=made.seed,
+            settings=parsed(made.settings),
+            prompt_version_id=made.prompt_version_id,
+            model_revision=made.revision,
+        )
 
 
-def _messages(made: Written, version: PromptVersion) -> Messages:
+def _messages(version: PromptVersion, variables: Mapping[str, str], inputs: Mapping[str, Any]) -> Messages:
     """What the model was sent: an imported conversation, what steered, the examples, what was asked."""
     try:
-        (text, _, system), _ = fill([version.text, version.negative_text, version.system_text], made.variables)
+        (text, _, system), _ = fill([version.text, version.negative_text, version.system_text], variables)
     except InvalidPrompt:  # an imported one may bring no values
-        text, system = made.variables.get("prompt", ""), version.system_text
-    system, shown = steering.steered(system, made.inputs)
-    before = [(str(m.get("role", "")), str(m.get("content", ""))) for m in made.inputs.get("messages", ())]
+        text, system = variables.get("prompt", ""), version.system_text
+    system, shown = steering.steered(system, inputs)
+    before = [(str(m.get("role", "")), str(m.get("content", ""))) for m in inputs.get("messages", ())]
     sent = [(m.role, m.content) for m in messages_of(system, (*version.examples, *shown), text)]
     return (*before, *((role, content) for role, content in sent if content.strip()))

@@ -32,7 +32,7 @@ class Origin(NamedTuple):
 def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, Origin]:
     """Each of these outputs with its generation."""
     o, g = schema.outputs, schema.generations
-    raw = [_raw(g.c.settings), _raw(g.c.inputs)]
+    raw = [json_text(g.c.settings), json_text(g.c.inputs)]
     found: dict[str, Origin] = {}
     for at in range(0, len(output_ids), _CHUNK):
         query = (
@@ -50,7 +50,7 @@ def parsed(text: str) -> Mapping[str, Any]:
     return dict(orjson.loads(text))
 
 
-def _raw(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def json_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """A JSON column as the text it is kept as."""
     return sa.type_coerce(column, sa.Text)
 
@@ -68,7 +68,7 @@ class ReadyItem(NamedTuple):
 def ready_items(connection: Connection, study_id: str) -> list[ReadyItem]:
     """The items of a study whose outputs are there, gold aside, in the order of their cases and samples."""
     i = schema.study_items
-    query = sa.select(i.c.id, _raw(i.c.cells), _raw(i.c.outputs), _raw(i.c.context), i.c.tag).where(
+    query = sa.select(i.c.id, json_text(i.c.cells), json_text(i.c.outputs), json_text(i.c.context), i.c.tag).where(
         i.c.study_id == study_id, i.c.purpose == "item", i.c.status == "ready"
     )
     read = orjson.loads
@@ -96,7 +96,9 @@ def given_answers(connection: Connection, study_id: str) -> Iterator[GivenAnswer
     """Every answer in force on the items of a study, gold and repeats aside, in the order they were given."""
     t, a, p = schema.tasks, schema.answers, schema.preferences
     query = (
-        sa.select(t.c.item_id, t.c.annotator_id, a.c.id, _raw(a.c.said), a.c.created_at, t.c.dwell_ms, t.c.propensity)
+        sa.select(
+            t.c.item_id, t.c.annotator_id, a.c.id, json_text(a.c.said), a.c.created_at, t.c.dwell_ms, t.c.propensity
+        )
         .add_columns(p.c.blind)
         .select_from(t)
         .join(a, a.c.id == t.c.answer_id)

@@ -5,14 +5,15 @@ A fixed number of queries, each in chunks of ids. Knows the tables; says nothing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.evidence_queries import acts_in_force
+from collab.store.export_queries import json_text
 from collab.store.store import Store
 from collab.types import Act, FinishReason
 
@@ -20,15 +21,16 @@ _CHUNK = 5_000  # ids asked for at once: every database takes so many
 
 
 class Written(NamedTuple):
-    """A text with what it was made from. revision: of the weights that wrote it."""
+    """A text with what it was made from. variables, inputs, settings: its generation's, as JSON (`parsed`). revision:
+    of the weights that wrote it."""
 
     output_id: str
     text: str
     seed: int
     finish_reason: FinishReason | None
-    variables: Mapping[str, str]
-    inputs: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    variables: str
+    inputs: str
+    settings: str
     prompt_version_id: str
     revision: str
 
@@ -55,8 +57,8 @@ def written_texts(connection: Connection, output_ids: Collection[str]) -> dict[s
     o, g, m = schema.outputs, schema.generations, schema.model_versions
     query = (
         sa.select(
-            o.c.id, o.c.text, o.c.seed, o.c.finish_reason, g.c.variables, g.c.inputs, g.c.settings,
-            g.c.prompt_version_id, m.c.revision,
+            o.c.id, o.c.text, o.c.seed, o.c.finish_reason, json_text(g.c.variables), json_text(g.c.inputs),
+            json_text(g.c.settings),            g.c.prompt_version_id, m.c.revision,
         )
         .join(g, g.c.id == o.c.generation_id)
         .join(m, m.c.id == g.c.model_version_id)
