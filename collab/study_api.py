@@ -114,8 +114,9 @@ def create_study(ws: Workspace, visitor: Visitor, spec: object, request_id: str 
 
 
 def results(ws: Workspace, visitor: Visitor, study_id: object, link: Link, by: str = "arm", tag: str = "") -> Json:
-    """A study's results, for the owner."""
-    return study_results(ws, owned_study(ws, visitor, study_id), link, by=by, tag=tag)
+    """A study's results, for the owner, with the formats that hold it."""
+    study = owned_study(ws, visitor, study_id)
+    return study_results(ws, study, link, by=by, tag=tag) | {"exports": _formats_of(study)}
 
 
 def leaderboard(ws: Workspace, visitor: Visitor, study_id: object, by: str = "arm", tag: str = "") -> Json:
@@ -174,6 +175,18 @@ def table(ws: Workspace, visitor: Visitor, study_id: object, name: object) -> Js
     """One table of the results as CSV."""
     study = owned_study(ws, visitor, study_id)
     return {"name": f"{name}.csv", "csv": csv_table(ws, study, name, study_results(ws, study, lambda _: ""))}
+
+
+def _formats_of(study: Study) -> list[str]:
+    """The formats that a study's answers can be exported in."""
+    from collab import datasets, exchange
+
+    holding = [
+        f.name for f in exchange.FORMATS.values()
+        if f.write and study.task in f.tasks and study.modality in f.modalities
+    ]  # fmt: skip
+    training = datasets.formats_from(study.task) if study.modality == "text" else ()
+    return [*holding, *training]
 
 
 def export(ws: Workspace, visitor: Visitor, format: object, study_id: object, folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@
 `building` puts them together, `files` writes. Texts only; images have their own losses and come with their trainers.
 """
 
-from collab.datasets.building import FORMATS, Dataset, build
+from collab.datasets.building import FORMATS, Dataset, build, formats_from
 from collab.datasets.files import write
 
-__all__ = ["FORMATS", "Dataset", "build", "write"]
+__all__ = ["FORMATS", "Dataset", "build", "formats_from", "write"]

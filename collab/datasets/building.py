@@ -18,6 +18,7 @@ from collab.errors import InvalidImport, NotFound
 from collab.exchange.json_rows import encode_json
 from collab.exchange.table_files import Column
 from collab.studies.names import pseudonym
+from collab.types import StudyTask
 from collab.workspace import Workspace
 
 FORMATS: Mapping[str, Kind] = {f"trl-{kind}": kind for kind in KINDS}
@@ -40,6 +41,16 @@ _TELLS = (
     Column("event_ids", "string", "the recorded acts behind the row", 1),
     Column("split_group", "string", "rows of one group share a prompt or a person: never split them"),
 )
+
+
+_FROM: Mapping[StudyTask, tuple[Kind, ...]] = {
+    "compare": ("dpo", "reward"), "rank": ("dpo", "reward"), "rate": ("sft", "kto"), "edit": ("sft", "dpo", "reward"),
+}  # fmt: skip
+
+
+def formats_from(task: StudyTask) -> list[str]:
+    """The formats that answers to a study's task can give rows of."""
+    return [format for format, kind in FORMATS.items() if kind in _FROM[task]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

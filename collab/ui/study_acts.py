@@ -13,8 +13,9 @@ from collab import study_api
 from collab.errors import CollabError, InvalidStudy
 from collab.identity import Identity, Visitor
 from collab.studies.uploads import receive_piece, upload_preview
+from collab.ui.archives import write_archive
 from collab.ui.endpoints import UNEXPECTED
-from collab.ui.web import picture_link, task_link
+from collab.ui.web import archive_link, picture_link, task_link
 from collab.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,9 @@ def insights_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Reque
                 study_api.adjudicate(ws, visitor, study_id, said.get("item_id"), said.get("answer"))
             case "csv":
                 return study_api.table(ws, visitor, study_id, said.get("table"))
+            case "export":
+                token, _ = write_archive(ws, visitor, said.get("format"), study_id)
+                return {"url": archive_link(identity, token)}
             case other:
                 raise _unknown(other)
         by, tag = str(said.get("by") or "arm"), str(said.get("tag") or "")

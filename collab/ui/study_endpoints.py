@@ -1,24 +1,19 @@
-"""The public endpoints of studies, and the archive links of exports. All return JSON; errors are sentences."""
+"""The public endpoints of studies. All return JSON; errors are sentences."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import gradio as gr
 
 from collab import study_api
 from collab.identity import Identity, Visitor
 from collab.studies.presenting import TaskLink
+from collab.ui.archives import write_archive
 from collab.ui.endpoints import spoken
 from collab.ui.web import archive_link, client_base_url, picture_link, task_link
 from collab.views import Link
 from collab.workspace import Workspace
-
-EXPORTS_KEPT_S = 24 * 3600
 
 
 def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
@@ -99,23 +94,3 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
     )  # fmt: skip
     for endpoint in public:
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
-
-
-def write_archive(ws: Workspace, visitor: Visitor, format: str, study_id: str) -> tuple[str, list[str]]:
-    """Write an export as a ZIP under an unguessable name; the name, and the files in it."""
-    exports = ws.settings.home / "exports"
-    exports.mkdir(mode=0o700, exist_ok=True)
-    for old in exports.iterdir():
-        if time.time() - old.stat().st_mtime > EXPORTS_KEPT_S:
-            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
-    token = secrets.token_urlsafe(16)
-    folder = exports / token
-    try:
-        files = study_api.export(ws, visitor, format, study_id, folder)
-        shutil.make_archive(str(exports / token), "zip", folder)
-    except BaseException:
-        (exports / f"{token}.zip").unlink(missing_ok=True)
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return token, sorted(str(Path(file).relative_to(folder)) for file in files)

@@ -237,7 +237,7 @@ def test_the_acts_of_each_widget_answer_in_sentences(
     }  # fmt: skip
     of_insights = {
         "results": ("study_id", "by", "tag"), "close": ("study_id",), "retry": ("study_id",), "csv": ("table",),
-        "filter": ("annotator_ids", "reason"), "adjudicate": ("item_id", "answer"),
+        "export": ("format", "study_id"), "filter": ("annotator_ids", "reason"), "adjudicate": ("item_id", "answer"),
     }  # fmt: skip
     of_composer = {
         "check": ("spec",), "create": ("request_id",), "upload": ("upload_id", "index", "total", "data", "format"),
@@ -264,9 +264,10 @@ def test_the_acts_of_the_owners_widgets_are_refused_to_annotators(
 ):
     before = counts(ws.store)
     insights, composer = insights_acts(ws, identity), composer_acts(ws, identity)
-    for act in ("studies", "results", "close", "reopen", "retry", "filter", "adjudicate", "csv"):
+    for act in ("studies", "results", "close", "reopen", "retry", "filter", "adjudicate", "csv", "export"):
         answer = insights(
-            {"act": act, "study_id": study.id, "annotator_ids": [], "table": "answers"}, by(identity, ann)
+            {"act": act, "study_id": study.id, "annotator_ids": [], "table": "answers", "format": "trl-dpo"},
+            by(identity, ann),
         )
         assert not answer["ok"] and "owner" in answer["error"], act
     for act in ("check", "create", "upload"):

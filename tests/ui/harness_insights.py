@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab.errors import InvalidFeedback
+from collab.errors import InvalidFeedback, InvalidStudy
 from collab.ui.widgets import insights_board
 from tests.ui.harness_board import SKY, TEXTS, data_uri, picture
 from tests.ui.looking import launch
@@ -244,6 +244,10 @@ class Desk:
                 "name": f"{study.spec['id']}-{payload['table']}.csv",
                 "csv": "name,strength\r\none,1000\r\n",
             }
+        if kind == "export":
+            if payload["format"] == "argilla":
+                raise InvalidStudy("The study has no answers that argilla holds.")
+            return {"ok": True, "url": "data:application/zip;base64,UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}
         if kind in ("close", "reopen"):
             study.spec["status"] = "closed" if kind == "close" else "open"
         elif kind == "retry":

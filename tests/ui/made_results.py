@@ -74,7 +74,8 @@ class MadeStudy:
             "evidence": self.evidence(votes) if ranked and votes else None,
             "agreement": [], "questions": [], "edits": [],
             "annotators": self.annotators(), "time": self.time(),
-            "adjudication": [], "filter": self.excluded, **spec.get("made", lambda study: {})(self),
+            "adjudication": [], "filter": self.excluded, "exports": ["table", "argilla", "trl-sft"],
+            **spec.get("made", lambda study: {})(self),
         }  # fmt: skip
         return json.loads(json.dumps(told, default=float))  # numpy's numbers are no JSON
 

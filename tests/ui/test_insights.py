@@ -302,6 +302,22 @@ def test_whole_tables_come_from_the_server(board: Page, desk: Desk) -> None:
     assert download.value.suggested_filename == "edit-answers.csv"
 
 
+def test_a_study_is_exported_in_a_format_that_holds_it(board: Page, desk: Desk) -> None:
+    show(board, desk, "edit")
+    export = board.locator(".in-study-tools").get_by_role("button", name="Export")
+    export.click()
+    expect(board.locator(".in-study-tools .in-menu:visible button")).to_have_count(3)
+    with board.expect_download():
+        board.get_by_role("button", name="TRL: texts to imitate").click()
+    asked = sent(desk, "export")
+    assert (asked["format"], asked["study_id"]) == ("trl-sft", "edit")
+    expect(export).to_have_text("Export")
+    export.click()
+    board.get_by_role("button", name="Argilla").click()
+    expect(board.locator(".in-banner.in-refusal")).to_contain_text("no answers that argilla holds")
+    expect(export).to_be_enabled()
+
+
 def test_the_arrow_keys_go_through_a_plot_and_say_its_numbers(board: Page, desk: Desk) -> None:
     show(board, desk, "two")
     marks = plot(board, "evidence").locator(".p-mark")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -222,6 +223,12 @@ def test_the_owner_opens_the_results_and_closes_the_study(
     figure = page.locator("#insights figure[data-plot=leaderboard]:not([hidden])")
     figure.wait_for()
     expect(figure).to_contain_text("PLAINARM")
+    page.locator(".in-study-tools").get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Chatbot Arena").click()
+    assert download.value.suggested_filename == "collab-export.zip"
+    with zipfile.ZipFile(download.value.path()) as exported:
+        assert {"arena.parquet", "arena.jsonl", "README.md"} <= set(exported.namelist())
     page.get_by_role("button", name="Close the study").click()
     expect(page.locator("#insights")).to_contain_text("closed")
     assert not problems, problems

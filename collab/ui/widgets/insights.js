@@ -85,11 +85,12 @@ function insightsBoard() {
   // One act on the open study; what it answers is shown. → the answer, or null after a refusal, which is shown too
   async function askOpen(payload, quiet = false) {
     const id = opened;
-    const number_ = payload.act === "csv" ? turn : ++turn;
+    const asks = !["csv", "export"].includes(payload.act); // for results, which a newer question overtakes
+    const number_ = asks ? ++turn : turn;
     let answer = null;
     underway += 1;
     try {
-      answer = await server.act({ ...payload, ...(payload.act === "csv" ? {} : asked), study_id: id });
+      answer = await server.act({ ...payload, ...(asks ? asked : {}), study_id: id });
     } catch {
       answer = { ok: false, error: T.in_network };
     } finally {

@@ -23,6 +23,10 @@ function studyHead({ back, ask, say, busy }) {
       .filter(([table]) => hasTable(table))
       .map(([table, iconName]) => ({ label: T["in_table_" + table], iconName, run: () => csv(table) })),
   );
+  const exporting = textButton(T.in_export, null, {}, "download");
+  const exports_ = menuButton(exporting, () =>
+    shown.exports.map((format) => ({ label: T["in_export_" + format], iconName: "table", run: () => archive(format) })),
+  );
   const bar = h(
     "div",
     { class: "in-bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": T.in_target },
@@ -51,7 +55,7 @@ function studyHead({ back, ask, say, busy }) {
       "div",
       { class: "in-study-top" },
       h("div", { class: "in-study-words" }, title, question, facts),
-      h("div", { class: "cb-row in-study-tools" }, tables, toggle),
+      h("div", { class: "cb-row in-study-tools" }, tables, exports_, toggle),
     ),
     h("div", { class: "in-study-state" }, h("div", { class: "in-progress-box" }, bar, target), share),
     counts,
@@ -112,6 +116,7 @@ function studyHead({ back, ask, say, busy }) {
     }
     show(retry, n.items_failed > 0);
     show(tables, n.answers > 0);
+    show(exports_, n.answers > 0 && results.exports.length > 0);
     show(first, !n.answers && study.status === "open" && !!address);
   }
 
@@ -141,6 +146,14 @@ function studyHead({ back, ask, say, busy }) {
   async function csv(table) {
     const answer = await ask({ act: "csv", table });
     if (answer) saveFile(answer.name, answer.csv, "text/csv");
+  }
+
+  async function archive(format) {
+    say(T.in_export_underway);
+    setText(exporting.lastChild, T.in_export_underway);
+    const answer = await busy(exporting, () => ask({ act: "export", format }));
+    setText(exporting.lastChild, T.in_export);
+    if (answer) followLink(answer.url);
   }
 
   async function copyLink() {

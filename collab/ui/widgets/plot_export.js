@@ -115,11 +115,16 @@ function saveFile(name, content, type) {
       ? content
       : new Blob([type === "text/csv" ? "\ufeff" + content : content], { type: type + ";charset=utf-8" });
   const url = URL.createObjectURL(blob);
+  followLink(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+// Downloads what is at a URL; without a name, under the name that the server gives it.
+function followLink(url, name = "") {
   const link = h("a", { href: url, download: name, class: "cb-offscreen" });
   element.firstElementChild.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 function fileName(...parts) {
