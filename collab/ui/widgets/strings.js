@@ -528,7 +528,7 @@ const STRINGS = {
   in_table_answers: "All answers (CSV)",
   in_export: "Export",
   in_export_underway: "Writing…",
-  in_export_table: "Table (Parquet, JSON, CSV)",
+  in_export_table: "Table (Parquet, CSV)",
   in_export_arena: "Chatbot Arena",
   "in_export_pick-a-pic": "Pick-a-Pic",
   in_export_argilla: "Argilla",
