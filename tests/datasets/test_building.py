@@ -14,7 +14,7 @@ from collab.errors import CollabError, InvalidImport, NotAllowed, NotFound
 from collab.feedback import compare, edit_text, rank, rate, undo
 from collab.generation import Ask, generate
 from collab.identity import Visitor
-from collab.studies.creation import import_set
+from collab.studies.creation import create_study, import_set
 from collab.types import Output, Task
 from collab.workspace import Workspace
 from tests.conftest import ended, make
@@ -97,6 +97,20 @@ def test_imported_conversations_are_prompts_but_those_judged_as_a_whole_are_left
     study = import_set(ws, owner, replace(judged, items=items))
     with pytest.raises(NotFound, match="compare or rank two texts of one prompt"):
         datasets.build(ws, "trl-dpo", study_id=study.id)
+
+
+def test_the_results_page_offers_the_formats_that_hold_the_study(ws: Workspace, owner: Visitor):
+    def offered(**spec: object) -> list[str]:
+        study = create_study(ws, owner, {**TWO_ARMS, **spec})
+        found: list[str] = study_api.results(ws, owner, study.id, lambda _: "")["exports"]
+        return found
+
+    one = [{"prompt": "say {thing}"}]
+    assert offered() == ["table", "arena", "argilla", "trl-dpo", "trl-reward"]
+    assert offered(modality="image") == ["table", "pick-a-pic", "argilla"]
+    assert offered(task="edit", arms=one) == ["table", "argilla", "trl-sft", "trl-dpo", "trl-reward"]
+    stars = [{"name": "quality", "kind": "stars", "title": "How good?"}]
+    assert offered(task="rate", arms=one, questions=stars) == ["table", "argilla", "trl-sft", "trl-kto"]
 
 
 def test_arms_with_prompts_of_their_own_give_no_pairs(ws: Workspace, owner: Visitor):
