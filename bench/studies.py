@@ -49,7 +49,6 @@ def main() -> None:
 def rows_in_and_out(home: Path) -> list[Figure]:
     """Import and export of judgements in Chatbot Arena's form."""
     from collab import study_api
-    from collab.exchange import write_set
     from collab.identity import LOCAL
 
     home.mkdir()
@@ -61,9 +60,9 @@ def rows_in_and_out(home: Path) -> list[Figure]:
     import_s = time.perf_counter() - began
     assert study["answers"] == ROWS
     export_s = {}
-    for format in ("arena", "table"):
+    for format in ("arena", "table", "trl-dpo"):
         began = time.perf_counter()
-        write_set(format, study_api.export(ws, LOCAL, study["study_id"]), home / format)
+        study_api.export(ws, LOCAL, format, study["study_id"], home / format)
         export_s[format] = time.perf_counter() - began
     ws.close()
     peer = "sqlite3, the flat rows in one table without an index"
@@ -72,6 +71,12 @@ def rows_in_and_out(home: Path) -> list[Figure]:
         Figure(f"import of {ROWS:,} arena rows", round(import_s, 2), "s", peer, round(flat_s, 2), "goal < 10 s"),
         Figure(f"export of {ROWS:,} rows as arena", round(export_s["arena"], 2), "s", note=f"goal < 5 s; {note}"),
         Figure(f"export of {ROWS:,} rows as a table", round(export_s["table"], 2), "s", note=f"goal < 5 s; {note}"),
+        Figure(
+            f"export of {ROWS:,} rows as trl-dpo",
+            round(export_s["trl-dpo"], 2),
+            "s",
+            note=f"goal < 5 s; half of the rows prefer nothing; {note}",
+        ),
     ]
 
 
