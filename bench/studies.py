@@ -62,7 +62,7 @@ def rows_in_and_out(home: Path) -> list[Figure]:
     export_s = {}
     for format in ("arena", "table", "trl-dpo"):
         began = time.perf_counter()
-        study_api.export(ws, LOCAL, format, study["study_id"], home / format)
+        study_api.write_export(ws, LOCAL, format, study["study_id"], home / format)
         export_s[format] = time.perf_counter() - began
     ws.close()
     peer = "sqlite3, the flat rows in one table without an index"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from collab.errors import InvalidImport, NotAllowed
+from collab.exchange.judged import JudgedSet
 from collab.identity import Visitor
 from collab.studies import decisions
 from collab.studies.access import address_of, find_study, own_task, owned_study, studies_for
@@ -189,7 +190,12 @@ def _formats_of(study: Study) -> list[str]:
     return [*holding, *training]
 
 
-def export(ws: Workspace, visitor: Visitor, format: object, study_id: object, folder: Path) -> list[Path]:
+def export(ws: Workspace, visitor: Visitor, study_id: object) -> JudgedSet:
+    """Everything judged and answered in a study, for an exchange format to write."""
+    return export_study(ws, owned_study(ws, visitor, study_id))
+
+
+def write_export(ws: Workspace, visitor: Visitor, format: object, study_id: object, folder: Path) -> list[Path]:
     """Write a study's items and answers in an exchange format, or what people said of texts, in one study or in all, as
     a trainer reads it; the paths. Raises InvalidImport for a format that is none; then nothing is written."""
     from collab import datasets, exchange
@@ -201,7 +207,7 @@ def export(ws: Workspace, visitor: Visitor, format: object, study_id: object, fo
         _only_owner(visitor)
         within = None if study_id in (None, "") else owned_study(ws, visitor, study_id).id
         return datasets.write(datasets.build(ws, format, study_id=within), folder)
-    return exchange.write_set(format, export_study(ws, owned_study(ws, visitor, study_id)), folder)
+    return exchange.write_set(format, export(ws, visitor, study_id), folder)
 
 
 def import_file(ws: Workspace, visitor: Visitor, format: str, path: Path) -> Json:

@@ -176,7 +176,7 @@ def export(
         from collab import study_api
         from collab.identity import LOCAL
 
-        files = study_api.export(ws, LOCAL, format, study_id, out)
+        files = study_api.write_export(ws, LOCAL, format, study_id, out)
         for file in files:
             typer.echo(str(file))
         if as_json:

@@ -24,7 +24,7 @@ def write_archive(ws: Workspace, visitor: Visitor, format: object, study_id: obj
     token = secrets.token_urlsafe(16)
     folder = exports / token
     try:
-        files = study_api.export(ws, visitor, format, study_id, folder)
+        files = study_api.write_export(ws, visitor, format, study_id, folder)
         shutil.make_archive(str(exports / token), "zip", folder)
     except BaseException:
         (exports / f"{token}.zip").unlink(missing_ok=True)

@@ -161,7 +161,7 @@ def test_nothing_said_and_nobody_but_the_owner_are_one_sentence(
 ):
     def refusal(error: type[CollabError], who: Visitor, format: object, study_id: object = "") -> str:
         with pytest.raises(error) as caught:
-            study_api.export(ws, who, format, study_id, tmp_path / "out")
+            study_api.write_export(ws, who, format, study_id, tmp_path / "out")
         return str(caught.value)
 
     assert "edit a text, or give one four stars" in refusal(NotFound, owner, "trl-sft")
