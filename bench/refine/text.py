@@ -9,11 +9,11 @@ by a bootstrap over seeds within each family of tastes, for the families are the
 of the seeds' own falls, which weighs a taste that asks for little as much as one that asks for much.
 
 Which four examples are shown decides nearly all, for another four may lose the subject. So several sets are proposed,
-and as many candidates as a trial takes go into it: seeds 400 and 401, 48 % (44 to 51 %), 7 of 12 promoted. One list of four
-and fewer of it, three candidates to a trial, on the same seeds and subjects: 21 % (4 to 37 %), 9 of 12 promoted; on
-seeds and subjects before, 28 % (200–203, with 150 confirming votes) and 15 % (300–303). Two seeds a taste, and the same
-held-out subjects in all of them: the interval says nothing about other subjects. The two tastes that no rule has words
-for gained nothing.
+and as many candidates as a trial takes go into it: seeds 400 and 401, 48 % (44 to 51 %), 7 of 12 promoted. One list of
+four and fewer of it, three candidates to a trial, on the same seeds and subjects: 21 % (4 to 37 %), 9 of 12 promoted;
+on seeds and subjects before, 28 % (200–203, with 150 confirming votes) and 15 % (300–303). Two seeds a taste, and the
+same held-out subjects in all of them: the interval says nothing about other subjects. The two tastes that no rule has
+words for gained nothing.
 """
 
 from __future__ import annotations
