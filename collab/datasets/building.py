@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ _TELLS = (
     Column("model_revision", "string", "the exact weights that wrote the text (an edit's: its original)"),
     Column("seed", "integer", "the seed of that text"),
     Column("settings", "string", "its generation settings, as JSON"),
-    Column("blind", "boolean", "whether all who said so could not know who made what"),
+    Column("blind", "boolean", "whether all acts behind the row are votes known to have been blind"),
     Column("annotator", "string", "a pseudonym of the first who said so"),
     Column("annotators", "integer", "how many people said so"),
     Column("event_ids", "string", "the recorded acts behind the row", 1),
@@ -78,7 +79,10 @@ def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: i
         told = read_told(ws, study_id)
         sifted = sift(rows_of(kind, told))
         if not sifted.rows:
-            why = "; ".join(f"{count:,} × {reason}" for reason, count in sifted.counts.most_common(3))
+            reasons = (sifted.counts + Counter({f"left out: {why}": n for why, n in told.unused.items()})).most_common(
+                3
+            )
+            why = "; ".join(f"{count:,} × {reason}" for reason, count in reasons)
             raise NotFound(f"Nothing was said yet that gives a row of {format}: {_NOTHING[kind]}{why and f' ({why})'}.")
         groups = split_groups(sifted.rows)
         out = held_out(groups, seed)

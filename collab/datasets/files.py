@@ -59,7 +59,7 @@ def _card(dataset: Dataset) -> str:
         f"Feedback of people on generated texts, in the columns that TRL reads for `{format}`, then where every row "
         "came from. One row may rest on several acts; every act is named.",
         "",
-        "| | rows |\n|---|---|",
+        "| | number |\n|---|---|",
         *(f"| {name} | {len(rows):,} |" for name, rows in splits.items()),
         *(f"| {reason} | {count:,} |" for reason, count in dataset.counts.items()),
         "",

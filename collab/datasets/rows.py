@@ -5,6 +5,8 @@ Pure: acts and texts in, rows out. One row is one act's word; sifting.py merges 
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,14 +22,18 @@ Kind = Literal["sft", "dpo", "kto", "reward"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 LIKED, DISLIKED = 0.5, -0.5  # four stars or more, two or fewer; a thumb is 1 or −1
 EDIT_LEAST, EDIT_MOST = 0.02, 0.8  # share of words that an edit changes: less is a slip, more is another text
+PAIRS_PER_ACT = 50  # of a ranking, which may order 64 texts
+# a word, or one character of a script that is written without spaces
+_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+_CUT_OFF = "liked, but cut off at the length limit: a model would learn to stop there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One row. answer: the completion, or the chosen one; rejected: of a pair; good: KTO's label.
 
-    source: the text it came from, for a pair the rejected one of an edit or the chosen one of a vote. blind: whether
-    the person could not know who made what. people and event_ids: in step, the first to say so first.
+    source: the text it came from, for a pair the rejected one of an edit or the chosen one of a vote. blind: of a vote
+    that is known to have been. people and event_ids: in step, the first to say so first.
     """
 
     messages: Messages
@@ -60,7 +66,7 @@ def rows_of(kind: Kind, told: Told) -> Iterator[Row | LeftOut]:
 
 def _edited(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
     for act, source in _edits(acts, told):
-        if problem := _size_problem(source.text, act.text or ""):
+        if problem := _edit_problem(source, act.text or ""):
             yield LeftOut(problem)
         else:
             yield _row(source, act, answer=act.text or "")
@@ -69,7 +75,7 @@ def _edited(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
 def _improved(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
     """An edit is also a preference: what it became over what it was."""
     for act, source in _edits(acts, told):
-        if problem := _size_problem(source.text, act.text or ""):
+        if problem := _edit_problem(source, act.text or ""):
             yield LeftOut(problem)
         else:
             yield _row(source, act, answer=act.text or "", rejected=source.text)
@@ -77,12 +83,12 @@ def _improved(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
 
 def _liked(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
     """Texts that people liked on balance and nobody saw a need to correct."""
-    corrected = {source.output_id for act, source in _edits(acts, told) if act.text != source.text}
+    corrected = {_said(source) for act, source in _edits(acts, told) if act.text != source.text}
     for source, ratings in _ratings(acts, told):
-        if (liking(ratings) or 0.0) < LIKED or source.output_id in corrected:
+        if (liking(ratings) or 0.0) < LIKED or _said(source) in corrected:
             continue
-        if source.cut_off:
-            yield LeftOut("liked, but cut off at the length limit: a model would learn to stop there")
+        if problem := _problem(source):
+            yield LeftOut(problem)
             continue
         people = [rating for rating in ratings if (liking([rating]) or 0.0) >= LIKED]
         yield Row(
@@ -99,8 +105,8 @@ def _labelled(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
                 continue  # a comment alone
             if DISLIKED < value < LIKED:
                 yield LeftOut("three stars, neither good nor bad")
-            elif value > 0 and source.cut_off:
-                yield LeftOut("liked, but cut off at the length limit: a model would learn to stop there")
+            elif value > 0 and (problem := _problem(source)):
+                yield LeftOut(problem)
             else:
                 yield _row(source, rating, answer=source.text, good=value > 0)
 
@@ -109,7 +115,12 @@ def _compared(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
     for act in acts:
         if isinstance(act, Preference) and act.winner in ("tie", "both_bad"):
             yield LeftOut("a tie, which prefers nothing")
-        for better_id, worse_id in preferred(act):
+        pairs = list(preferred(act))
+        step = -(-len(pairs) // PAIRS_PER_ACT) or 1  # evenly, from the best to the worst
+        yield from itertools.repeat(
+            LeftOut(f"beyond {PAIRS_PER_ACT} pairs of one ranking"), len(pairs) - len(pairs[::step])
+        )
+        for better_id, worse_id in pairs[::step]:
             better, worse = told.sources.get(better_id), told.sources.get(worse_id)
             if better is None or worse is None:
                 continue
@@ -117,6 +128,8 @@ def _compared(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
                 yield LeftOut("a pair whose two texts answer different prompts")
             elif better.text.strip() == worse.text.strip():
                 yield LeftOut("a pair of two equal texts")
+            elif not better.text.strip():
+                yield LeftOut("an empty text")
             else:
                 yield _row(better, act, answer=better.text, rejected=worse.text)
 
@@ -129,23 +142,40 @@ def _edits(acts: Sequence[Act], told: Told) -> Iterator[tuple[Edit, Source]]:
 
 
 def _ratings(acts: Sequence[Act], told: Told) -> Iterator[tuple[Source, list[Rating]]]:
-    about: dict[str, list[Rating]] = defaultdict(list)
+    """Each text with all its ratings; equal answers to the same are one text."""
+    about: dict[tuple[Messages, str], list[Rating]] = defaultdict(list)
+    first: dict[tuple[Messages, str], Source] = {}
     for act in acts:
         if isinstance(act, Rating) and act.output_id in told.sources:
-            about[act.output_id].append(act)
-    for output_id, ratings in about.items():
-        yield told.sources[output_id], ratings
+            source = told.sources[act.output_id]
+            about[_said(source)].append(act)
+            first.setdefault(_said(source), source)
+    for key, ratings in about.items():
+        yield first[key], ratings
 
 
-def _size_problem(before: str, after: str) -> str:
-    """Why an edit of this size teaches nothing, or nothing."""
-    old, new = before.split(), after.split()
+def _said(source: Source) -> tuple[Messages, str]:
+    return source.messages, source.text.strip()
+
+
+def _problem(source: Source) -> str:
+    """Why a text that people like is none to imitate, or nothing."""
+    if not source.text.strip():
+        return "an empty text"
+    return _CUT_OFF if source.cut_off else ""
+
+
+def _edit_problem(source: Source, after: str) -> str:
+    """Why an edit teaches nothing, or nothing."""
+    old, new = _WORD.findall(source.text), _WORD.findall(after)
     share = Levenshtein.distance(old, new) / max(len(old), len(new), 1)
     if not new:
         return "an edit that left nothing"
-    if before == after or 0 < share < EDIT_LEAST:
+    if share < EDIT_LEAST:
         return f"an edit of less than {EDIT_LEAST:.0%} of the words"
-    return f"an edit of more than {EDIT_MOST:.0%} of the words" if share > EDIT_MOST else ""
+    if share > EDIT_MOST:
+        return f"an edit of more than {EDIT_MOST:.0%} of the words"
+    return "an edit that left the end cut off" if source.cut_off and old[-1:] == new[-1:] else ""
 
 
 def _row(source: Source, act: Act, *, answer: str, rejected: str | None = None, good: bool | None = None) -> Row:

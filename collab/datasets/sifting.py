@@ -35,7 +35,8 @@ def sift(said: Iterable[Row | LeftOut], per_annotator: int = PER_ANNOTATOR) -> S
             counts[f"left out: {each}"] += 1
         else:
             rows.append(each)
-    settled = _settled(_merged(rows, counts), counts)
+    merged = sorted(_merged(rows, counts), key=lambda row: row.event_ids[0])  # ids are in the order of their moments
+    settled = _settled(merged, counts)
     return Sifted(tuple(_capped(settled, per_annotator, counts)), counts)
 
 

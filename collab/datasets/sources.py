@@ -15,6 +15,7 @@ from collab.said_of_outputs import named_in
 from collab.store.evidence_queries import versions
 from collab.store.export_queries import parsed
 from collab.store.training_queries import Written, acts_on_texts, written_texts
+from collab.studies.decisions import excluded_tasks
 from collab.types import Act, PromptVersion
 from collab.workspace import Workspace
 
@@ -38,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The acts, newest first, and the texts they are about, by id. unused: how many texts cannot be used, by reason."""
+    """The acts, newest first, and the texts they are about, by id. unused: what cannot be used, by reason."""
 
     acts: Sequence[Act]
     sources: Mapping[str, Source]
@@ -48,15 +49,21 @@ class Told:
 def read_told(ws: Workspace, study_id: str | None = None) -> Told:
     """All that people said of texts and that is in force; study_id: only in this study."""
     with ws.store.reading() as connection:
-        acts = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
+        said = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
+        without = excluded_tasks(ws, connection=connection)
+        acts = [act for act in said if act.task_id not in without]
         texts = written_texts(connection, {output_id for act in acts for output_id in named_in(act)})
         known = versions(ws.store, {text.prompt_version_id for text in texts.values()}, connection=connection)
     sources, unused, reader = dict[str, Source](), Counter[str](), _Reader(known)
+    if len(acts) < len(said):
+        unused["answers of people whom the owner left out"] = len(said) - len(acts)
+    if len(said) == ACTS_LIMIT:
+        unused["acts before the newest 500,000, which are not counted"] = 1
     for output_id, text in texts.items():
         source = reader.source(text)
         if parsed(text.inputs).get("turns"):  # an act names the whole, not one of its turns
             unused["texts in conversations of several turns"] += 1
-        elif not source.messages:
+        elif not source.messages or source.messages[-1][0] not in ("user", "assistant", "tool"):
             unused["texts whose prompt is not known"] += 1
         else:
             sources[output_id] = source

@@ -22,11 +22,11 @@ def held_out(groups: Sequence[str], seed: int) -> frozenset[str]:
     sizes = Counter(groups)
     names = sorted(sizes)
     Random(seed).shuffle(names)
-    chosen: set[str] = set()
+    chosen, have = set[str](), 0
     for name in names:
-        have = sum(sizes[one] for one in chosen)
         if have >= HELD_OUT * len(groups):
             break
         if have + sizes[name] <= HELD_OUT_MOST * len(groups):
             chosen.add(name)
+            have += sizes[name]
     return frozenset(chosen)

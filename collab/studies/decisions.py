@@ -15,7 +15,7 @@ from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.studies.said import read_answer
 from collab.studies.spec import read_spec
-from collab.types import Annotator, Output, Study, StudyDecision, StudyItem
+from collab.types import Annotator, Output, Study, StudyDecision, StudyItem, Task
 from collab.workspace import Workspace
 
 REASON_LIMIT = 500  # characters
@@ -58,6 +58,19 @@ def filter_in_force(ws: Workspace, study: Study, *, connection: Connection | Non
     content = kept[-1].content
     at = kept[-1].created_at.isoformat(timespec="seconds")
     return Filter(frozenset(content["excluded"]), content["reason"], at, content["effect"])
+
+
+def excluded_tasks(ws: Workspace, *, connection: Connection) -> set[str]:
+    """In any study, the tasks of people whom its owner leaves out."""
+    last = {d.study_id: d for d in ws.store.find(StudyDecision, kind="filter", connection=connection)}
+    return {
+        task.id
+        for study_id, decision in last.items()
+        if decision.content["excluded"]
+        for task in ws.store.find(
+            Task, study_id=study_id, annotator_id=list(decision.content["excluded"]), connection=connection
+        )
+    }
 
 
 def check_excluded(ws: Workspace, annotator_ids: object, reason: object) -> tuple[list[str], str]:

@@ -12,7 +12,7 @@ from collab.workspace import Workspace
 
 
 def pseudonym(annotator_id: str) -> str:
-    """A name for exports that is the same each time and leads back to nobody outside this studio's store."""
+    """A name for exports, the same each time. No secret goes into it: whoever knows the id can compute it."""
     return "annotator-" + hashlib.sha256(f"collab pseudonym {annotator_id}".encode()).hexdigest()[:12]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from collab import study_api
@@ -19,8 +20,9 @@ def write_archive(ws: Workspace, visitor: Visitor, format: object, study_id: obj
     exports = ws.settings.home / "exports"
     exports.mkdir(mode=0o700, exist_ok=True)
     for old in exports.iterdir():
-        if time.time() - old.stat().st_mtime > EXPORTS_KEPT_S:
-            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # somebody else is cleaning up too
+            if time.time() - old.stat().st_mtime > EXPORTS_KEPT_S:
+                shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
     token = secrets.token_urlsafe(16)
     folder = exports / token
     try:

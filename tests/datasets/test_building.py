@@ -54,7 +54,7 @@ def test_each_kind_reads_the_acts_in_force_and_names_them(
     assert [(row["label"], row["event_ids"]) for row in rows["trl-kto"]] == [(True, [good.id]), (False, [bad.id])]
     for format in ("trl-dpo", "trl-reward"):
         pairs = [(row["chosen"][0]["content"], row["rejected"][0]["content"], row["event_ids"]) for row in rows[format]]
-        assert pairs == [(b.text, c.text, [order.id]), (f"{a.text} and more", a.text, [edit.id])]
+        assert pairs == [(f"{a.text} and more", a.text, [edit.id]), (b.text, c.text, [order.id])]
     assert ann.annotator_id not in json.dumps(rows["trl-sft"])  # a pseudonym
 
 
@@ -86,7 +86,8 @@ def test_a_studys_answers_count_but_not_its_gold(ws: Workspace, owner: Visitor, 
 
 
 def test_imported_conversations_are_prompts_but_those_judged_as_a_whole_are_left_out(ws: Workspace, owner: Visitor):
-    import_set(ws, owner, sets.compare_texts())
+    first = import_set(ws, owner, sets.compare_texts())
+    assert datasets.build(ws, "trl-dpo", study_id=first.id) == datasets.build(ws, "trl-dpo")
     rows = [row for data in [datasets.build(ws, "trl-dpo")] for row in (*data.train, *data.test)]
     assert [len(row["prompt"]) for row in rows] == [3, 1]  # the earlier turns and the prompt; the other two are ties
     assert [turn["role"] for turn in rows[0]["prompt"]] == ["user", "assistant", "user"]
@@ -95,8 +96,10 @@ def test_imported_conversations_are_prompts_but_those_judged_as_a_whole_are_left
     nothing = replace(judged.items[1], prompt="", messages=(), item_id="unknown")
     items = [replace(judged.items[0], outputs=(whole, judged.items[0].outputs[1])), nothing]
     study = import_set(ws, owner, replace(judged, items=items))
-    with pytest.raises(NotFound, match="compare or rank two texts of one prompt"):
+    with pytest.raises(NotFound) as refusal:
         datasets.build(ws, "trl-dpo", study_id=study.id)
+    assert "2 × left out: texts whose prompt is not known" in str(refusal.value)
+    assert "1 × left out: texts in conversations of several turns" in str(refusal.value)
 
 
 def test_the_results_page_offers_the_formats_that_hold_the_study(ws: Workspace, owner: Visitor):
@@ -111,6 +114,24 @@ def test_the_results_page_offers_the_formats_that_hold_the_study(ws: Workspace, 
     assert offered(task="edit", arms=one) == ["table", "argilla", "trl-sft", "trl-dpo", "trl-reward"]
     stars = [{"name": "quality", "kind": "stars", "title": "How good?"}]
     assert offered(task="rate", arms=one, questions=stars) == ["table", "argilla", "trl-sft", "trl-kto"]
+
+
+def test_people_whom_the_owner_leaves_out_of_a_study_are_left_out_here(ws: Workspace, owner: Visitor):
+    pairs = [make(ws, owner, f"turn these words around, number {n}", count=2)[1] for n in range(4)]
+    spec = {"title": "Mine", "task": "compare", "outputs": [[a.id, b.id] for a, b in pairs], "overlap": 2, "seed": 7}
+    study = filled_study(ws, owner, spec)
+    honest, spammer = people(2)
+    answers_all(ws, honest, study, lambda task, item: {"winner": "ab"[task.arrangement.index(0)]})
+    answers_all(ws, spammer, study, lambda task, item: {"winner": "ab"[task.arrangement.index(1)]})
+    with pytest.raises(NotFound, match="say the opposite"):
+        datasets.build(ws, "trl-dpo")
+    study_api.leave_out(ws, owner, study.id, [spammer.annotator_id], "always the other one")
+    data = datasets.build(ws, "trl-dpo")
+    assert len(data.train) + len(data.test) == 4
+    assert data.counts == {"left out: answers of people whom the owner left out": 4}
+    study_api.leave_out(ws, owner, study.id, [], "")
+    with pytest.raises(NotFound):
+        datasets.build(ws, "trl-dpo")
 
 
 def test_arms_with_prompts_of_their_own_give_no_pairs(ws: Workspace, owner: Visitor):

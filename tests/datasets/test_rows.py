@@ -100,6 +100,47 @@ def test_very_small_and_very_large_edits_are_left_out():
     assert len(made("sft", [source("a", long)], act(Edit, output_id="a", text=f"{long} and two more"))[0]) == 1
 
 
+def test_a_word_is_a_character_where_no_spaces_are_written():
+    before, after = "今日は天気がとても良いので散歩に行きました。", "今日は天気がとても良いので公園に散歩に行きました。"
+    (row,), left_out = made("dpo", [source("a", before)], act(Edit, output_id="a", text=after))
+    assert (row.answer, row.rejected, left_out) == (after, before, [])
+
+
+def test_an_edit_of_spaces_alone_is_a_slip():
+    for kind in ("sft", "dpo"):
+        assert made(kind, [source("a", TEN)], act(Edit, output_id="a", text=f"{TEN} \n"))[0] == []
+
+
+def test_an_edit_that_leaves_a_cut_off_end_is_left_out():
+    cut = source("a", TEN, cut_off=True)
+    for text, kept in ((TEN.replace("one", "first"), 0), (f"{TEN} and the end.", 1)):
+        assert len(made("sft", [cut], act(Edit, output_id="a", text=text))[0]) == kept
+
+
+def test_equal_answers_to_the_same_are_one_text():
+    twins = [source("a", "Tea"), source("b", "Tea ")]
+    acts = [act(Rating, output_id="a", score=5), act(Rating, who="bob", output_id="b", score=1)]
+    assert made("sft", twins, *acts) == ([], [])
+    edited = act(Edit, who="eve", output_id="b", text="Tea is fine")
+    assert [row.answer for row in made("sft", twins, acts[0], edited)[0]] == ["Tea is fine"]
+
+
+def test_an_empty_text_is_never_good():
+    empty, full = source("a", " "), source("b")
+    for kind in ("sft", "kto"):
+        assert made(kind, [empty], act(Rating, output_id="a", score=5)) == ([], ["an empty text"])
+    vote = act(Preference, output_a_id="a", output_b_id="b", winner="a")
+    assert made("dpo", [empty, full], vote) == ([], ["an empty text"])
+    assert [row.good for row in made("kto", [empty], act(Rating, output_id="a", score=1))[0]] == [False]
+
+
+def test_a_long_ranking_gives_some_pairs_from_its_best_to_its_worst():
+    sources = [source(f"{n:02}") for n in range(64)]
+    rows, left_out = made("dpo", sources, act(Ranking, groups=tuple((s.output_id,) for s in sources)))
+    assert len(rows) <= 50 and len(rows) + len(left_out) == 64 * 63 // 2
+    assert rows[0].answer == sources[0].text and len({row.answer for row in rows}) > 25
+
+
 def test_acts_on_what_is_no_text_give_nothing():
     acts = [
         act(Rating, output_id="x", score=5), act(Ranking, groups=(("x",), ("y",))), act(Edit, output_id="x", text="t"),

@@ -16,7 +16,7 @@ from tests.datasets.test_rows import ASKED, source
 
 def row(who: str, answer: str = "tea", **more: Any) -> Row:
     row.count += 1  # type: ignore[attr-defined]
-    event = f"e{row.count}"  # type: ignore[attr-defined]
+    event = f"e{row.count:04}"  # type: ignore[attr-defined]
     return Row(**{"messages": ASKED, "source": source("a"), **more}, answer=answer, people=(who,), event_ids=(event,))
 
 
@@ -50,6 +50,12 @@ def test_nobody_is_heard_too_much():
     assert [one.answer for one in found.rows] == ["text 0", "text 4", "text 5", "other"]  # bob agrees on the first
     assert found.counts["left out: beyond 3 rows of one person"] == 3
     assert all(n <= 3 for n in Counter(who for one in found.rows for who in one.people).values())
+
+
+def test_of_what_is_too_much_the_oldest_goes_whatever_it_was():
+    rows = [row("ann", f"text {n}") for n in range(4)]
+    found = sift([rows[3], rows[0], rows[1], rows[2]], per_annotator=2)  # the newest is told first
+    assert [one.answer for one in found.rows] == ["text 2", "text 3"]
 
 
 def test_reasons_are_counted():
