@@ -42,8 +42,6 @@ _TELLS = (
     Column("event_ids", "string", "the recorded acts behind the row", 1),
     Column("split_group", "string", "rows of one group share a prompt or a person: never split them"),
 )
-
-
 _FROM: Mapping[StudyTask, tuple[Kind, ...]] = {
     "compare": ("dpo", "reward"), "rank": ("dpo", "reward"), "rate": ("sft", "kto"), "edit": ("sft", "dpo", "reward"),
 }  # fmt: skip
@@ -78,26 +76,21 @@ def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: i
     with paused_collector():
         told = read_told(ws, study_id)
         sifted = sift(rows_of(kind, told))
+        counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
         if not sifted.rows:
-            reasons = (sifted.counts + Counter({f"left out: {why}": n for why, n in told.unused.items()})).most_common(
-                3
-            )
-            why = "; ".join(f"{count:,} × {reason}" for reason, count in reasons)
+            why = "; ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(3))
             raise NotFound(f"Nothing was said yet that gives a row of {format}: {_NOTHING[kind]}{why and f' ({why})'}.")
         groups = split_groups(sifted.rows)
         out = held_out(groups, seed)
         cells = [_cells(kind, row, group) for row, group in zip(sifted.rows, groups, strict=True)]
     train = [row for row in cells if row["split_group"] not in out]
     test = [row for row in cells if row["split_group"] in out]
-    counts = dict(sorted(sifted.counts.items())) | {f"left out: {why}": n for why, n in sorted(told.unused.items())}
-    return Dataset(kind=kind, columns=_columns(kind), train=train, test=test, counts=counts,
+    return Dataset(kind=kind, columns=_columns(kind), train=train, test=test, counts=dict(sorted(counts.items())),
                    sha256=_sha256(kind, train, test))  # fmt: skip
 
 
 def _columns(kind: Kind) -> tuple[Column, ...]:
-    names = {"sft": ("prompt", "completion"), "kto": ("prompt", "completion")}.get(
-        kind, ("prompt", "chosen", "rejected")
-    )
+    names = ("prompt", "completion") if kind in ("sft", "kto") else ("prompt", "chosen", "rejected")
     turns = [Column(name, "turn", _TURNS[name], 1) for name in names]
     label = [Column("label", "boolean", "whether the text is good")] if kind == "kto" else []
     return (*turns, *label, *_TELLS)

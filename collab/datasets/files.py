@@ -11,6 +11,7 @@ from collab.datasets.building import Dataset
 from collab.datasets.rows import Kind
 from collab.datasets.sifting import PER_ANNOTATOR
 from collab.exchange.new_folder import new_folder
+from collab.exchange.study_file import columns_and_licence
 from collab.exchange.table_files import write_tables
 
 _TITLES: Mapping[Kind, str] = {
@@ -67,16 +68,6 @@ def _card(dataset: Dataset) -> str:
         "",
         f"SHA-256 of the rows: `{dataset.sha256}`",
         "",
-        "## Columns",
-        "",
-        "| column | what it holds |\n|---|---|",
-        *(f"| `{column.name}` | {column.about} |" for column in dataset.columns),
-        "",
-        "## Licence and privacy",
-        "",
-        "No licence has been chosen yet. Before this is passed on, see what the models' licences say about their "
-        "outputs and what the annotators agreed to. Annotators appear under pseudonyms; prompts, texts and edits are "
-        "as people and models wrote them and may name people: read them before publishing.",
-        "",
+        *columns_and_licence(dataset.columns),
     ]
     return "\n".join(lines)

@@ -46,8 +46,10 @@ class Row:
     event_ids: tuple[str, ...]
 
 
-class LeftOut(Exception):  # no error: a row that is not made, and why
-    """Says in half a sentence why an act gives no row."""
+class LeftOut(str):
+    """Why an act gives no row, in half a sentence."""
+
+    __slots__ = ()
 
 
 def rows_of(kind: Kind, told: Told) -> Iterator[Row | LeftOut]:
@@ -55,30 +57,22 @@ def rows_of(kind: Kind, told: Told) -> Iterator[Row | LeftOut]:
     acts = sorted(told.acts, key=lambda act: act.id)
     match kind:
         case "sft":
-            yield from _edited(acts, told)
+            yield from _edited(acts, told, paired=False)
             yield from _liked(acts, told)
         case "kto":
             yield from _labelled(acts, told)
         case _:
             yield from _compared(acts, told)
-            yield from _improved(acts, told)
+            yield from _edited(acts, told, paired=True)
 
 
-def _edited(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
+def _edited(acts: Sequence[Act], told: Told, *, paired: bool) -> Iterator[Row | LeftOut]:
+    """What people made of texts; paired: over what it was, for an edit is also a preference."""
     for act, source in _edits(acts, told):
         if problem := _edit_problem(source, act.text or ""):
             yield LeftOut(problem)
         else:
-            yield _row(source, act, answer=act.text or "")
-
-
-def _improved(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
-    """An edit is also a preference: what it became over what it was."""
-    for act, source in _edits(acts, told):
-        if problem := _edit_problem(source, act.text or ""):
-            yield LeftOut(problem)
-        else:
-            yield _row(source, act, answer=act.text or "", rejected=source.text)
+            yield _row(source, act, answer=act.text or "", rejected=source.text if paired else None)
 
 
 def _liked(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
@@ -115,12 +109,10 @@ def _compared(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
     for act in acts:
         if isinstance(act, Preference) and act.winner in ("tie", "both_bad"):
             yield LeftOut("a tie, which prefers nothing")
-        pairs = list(preferred(act))
-        step = -(-len(pairs) // PAIRS_PER_ACT) or 1  # evenly, from the best to the worst
-        yield from itertools.repeat(
-            LeftOut(f"beyond {PAIRS_PER_ACT} pairs of one ranking"), len(pairs) - len(pairs[::step])
-        )
-        for better_id, worse_id in pairs[::step]:
+        every = list(preferred(act))
+        pairs = every[:: -(-len(every) // PAIRS_PER_ACT) or 1]  # evenly, from the best to the worst
+        yield from itertools.repeat(LeftOut(f"beyond {PAIRS_PER_ACT} pairs of one ranking"), len(every) - len(pairs))
+        for better_id, worse_id in pairs:
             better, worse = told.sources.get(better_id), told.sources.get(worse_id)
             if better is None or worse is None:
                 continue

@@ -58,7 +58,7 @@ def read_told(ws: Workspace, study_id: str | None = None) -> Told:
     if len(acts) < len(said):
         unused["answers of people whom the owner left out"] = len(said) - len(acts)
     if len(said) == ACTS_LIMIT:
-        unused["acts before the newest 500,000, which are not counted"] = 1
+        unused[f"acts before the newest {ACTS_LIMIT:,}, which are not counted"] = 1
     for output_id, text in texts.items():
         source = reader.source(text)
         if parsed(text.inputs).get("turns"):  # an act names the whole, not one of its turns

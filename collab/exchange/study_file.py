@@ -100,6 +100,16 @@ def write_card(judged: JudgedSet, folder: Path, *, format: str, data: str, colum
         *_quoted("Question", judged.question),
         *_quoted("Guidelines", judged.guidelines),
         *_quoted("Systems", ", ".join(arms)),
+        *columns_and_licence(columns),
+    ]
+    path = folder / "README.md"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def columns_and_licence(columns: Sequence[Column]) -> list[str]:
+    """The lines that end the card of any dataset of what people said."""
+    return [
         "## Columns",
         "",
         "| column | what it holds |\n|---|---|",
@@ -114,9 +124,6 @@ def write_card(judged: JudgedSet, folder: Path, *, format: str, data: str, colum
         "comments are as people and models wrote them and may name people: read them before publishing.",
         "",
     ]
-    path = folder / "README.md"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
 
 
 def write_folder(

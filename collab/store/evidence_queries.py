@@ -5,7 +5,7 @@ A fixed number of queries, each in chunks of ids. Knows the tables; says nothing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
+from collab.store.pieces import chunks
 from collab.store.queries import own_generations
 from collab.store.store import Store
 from collab.types import Act, Modality, PromptVersion
@@ -20,7 +21,6 @@ from collab.types import Act, Modality, PromptVersion
 _f, _g, _v, _p, _o = (
     schema.feedback, schema.generations, schema.prompt_versions, schema.prompts, schema.outputs,
 )  # fmt: skip
-_CHUNK = 5_000  # ids asked for at once: every database takes so many
 
 
 class Made(NamedTuple):
@@ -86,7 +86,7 @@ def made_from(connection: Connection, output_ids: Collection[str]) -> dict[str, 
         .where(_o.c.text.is_not(None) | _o.c.blob_sha256.is_not(None))
     )  # fmt: skip
     found: dict[str, Made] = {}
-    for ids in _chunks(sorted(output_ids)):
+    for ids in chunks(sorted(output_ids)):
         found |= {row[0]: Made._make(row) for row in connection.execute(query.where(_o.c.id.in_(ids))).all()}
     return found
 
@@ -95,7 +95,7 @@ def versions(store: Store, version_ids: Collection[str], *, connection: Connecti
     """The prompt versions with these ids."""
     return {
         version.id: version
-        for ids in _chunks(sorted(version_ids))
+        for ids in chunks(sorted(version_ids))
         for version in store.find(PromptVersion, id=ids, connection=connection)
     }
 
@@ -119,10 +119,5 @@ def acts_in_force(store: Store, which: sa.ColumnElement[bool], limit: int, conne
         .limit(limit)
     )
     ids = [act_id for (act_id,) in connection.execute(query).all() if act_id is not None]
-    acts = [act for some in _chunks(ids) for act in store.acts(some, connection=connection)]
+    acts = [act for some in chunks(ids) for act in store.acts(some, connection=connection)]
     return sorted(acts, key=lambda act: act.id, reverse=True)
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[list[str]]:
-    for at in range(0, len(ids), _CHUNK):
-        yield list(ids[at : at + _CHUNK])

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
-
-_CHUNK = 5_000  # ids asked for at once: every database takes so many
+from collab.store.pieces import chunks
 
 
 class Origin(NamedTuple):
@@ -34,11 +33,11 @@ def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, O
     o, g = schema.outputs, schema.generations
     raw = [json_text(g.c.settings), json_text(g.c.inputs)]
     found: dict[str, Origin] = {}
-    for at in range(0, len(output_ids), _CHUNK):
+    for ids in chunks(output_ids):
         query = (
             sa.select(o.c.id, o.c.text, o.c.blob_sha256, o.c.seed, *raw, g.c.prompt_version_id, g.c.model_version_id)
             .join(g, g.c.id == o.c.generation_id)
-            .where(o.c.id.in_(output_ids[at : at + _CHUNK]))
+            .where(o.c.id.in_(ids))
         )
         found |= {row[0]: Origin._make(row) for row in connection.execute(query).all()}
     return found

@@ -1,12 +1,21 @@
-"""Many small rows of one query in one piece. Knows JSON and the two databases, no table."""
+"""Many small rows of one query in one piece, and long lists of ids in several. Knows JSON and databases, no table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+_CHUNK = 5_000  # ids asked for at once: every database takes so many
+
+
+def chunks(ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids in order, as many at once as a query may name."""
+    for at in range(0, len(ids), _CHUNK):
+        yield list(ids[at : at + _CHUNK])
 
 
 def all_rows(connection: Connection, query: sa.Select[Any]) -> list[list[Any]]:

@@ -14,12 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
-from collab.store.pieces import all_rows
+from collab.store.pieces import all_rows, chunks
 from collab.store.study_schema import outcome_of
 
 _t, _v, _i = schema.tasks, schema.votes, schema.study_items
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CHUNK = 5_000  # ids asked for at once: every database takes so many
 _BITS = 15  # of a number of people on one item: 32,767, far above any overlap
 
 
@@ -162,10 +161,10 @@ def first_votes(
     """The first `most` votes (all for None) of each of these people on the pair, in the order they came."""
     found: list[FirstVote] = []
     turn = sa.func.row_number().over(partition_by=_v.c.annotator_id, order_by=_v.c.id).label("turn")
-    for start in range(0, len(people), _CHUNK):
+    for some in chunks(people):
         on_pair = (
             sa.select(_v.c.id, turn)
-            .where(_v.c.study_id == study_id, _v.c.annotator_id.in_(people[start : start + _CHUNK]),
+            .where(_v.c.study_id == study_id, _v.c.annotator_id.in_(some),
                    _v.c.arm_a == pair[0], _v.c.arm_b == pair[1])
         ).subquery()  # fmt: skip
         query = sa.select(_v.c.id, _v.c.annotator_id, _v.c.item_id, _v.c.winner).join(on_pair, on_pair.c.id == _v.c.id)

@@ -14,10 +14,9 @@ from sqlalchemy.engine import Connection
 from collab.store import schema
 from collab.store.evidence_queries import acts_in_force
 from collab.store.export_queries import json_text
+from collab.store.pieces import chunks
 from collab.store.store import Store
 from collab.types import Act, FinishReason
-
-_CHUNK = 5_000  # ids asked for at once: every database takes so many
 
 
 class Written(NamedTuple):
@@ -58,14 +57,13 @@ def written_texts(connection: Connection, output_ids: Collection[str]) -> dict[s
     query = (
         sa.select(
             o.c.id, o.c.text, o.c.seed, o.c.finish_reason, json_text(g.c.variables), json_text(g.c.inputs),
-            json_text(g.c.settings),            g.c.prompt_version_id, m.c.revision,
+            json_text(g.c.settings), g.c.prompt_version_id, m.c.revision,
         )
         .join(g, g.c.id == o.c.generation_id)
         .join(m, m.c.id == g.c.model_version_id)
         .where(o.c.text.is_not(None))
     )  # fmt: skip
-    ids, found = sorted(output_ids), dict[str, Written]()
-    for at in range(0, len(ids), _CHUNK):
-        rows = connection.execute(query.where(o.c.id.in_(ids[at : at + _CHUNK]))).all()
-        found |= {row[0]: Written._make(row) for row in rows}
+    found: dict[str, Written] = {}
+    for ids in chunks(sorted(output_ids)):
+        found |= {row[0]: Written._make(row) for row in connection.execute(query.where(o.c.id.in_(ids))).all()}
     return found

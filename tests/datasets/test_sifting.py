@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -13,14 +14,12 @@ from collab.datasets.sifting import sift
 from collab.datasets.splitting import HELD_OUT_MOST, held_out, split_groups
 from tests.datasets.test_rows import ASKED, source
 
+_numbers = itertools.count()
+
 
 def row(who: str, answer: str = "tea", **more: Any) -> Row:
-    row.count += 1  # type: ignore[attr-defined]
-    event = f"e{row.count:04}"  # type: ignore[attr-defined]
+    event = f"e{next(_numbers):04}"
     return Row(**{"messages": ASKED, "source": source("a"), **more}, answer=answer, people=(who,), event_ids=(event,))
-
-
-row.count = 0  # type: ignore[attr-defined]
 
 
 def test_rows_that_say_the_same_are_one_that_names_all_acts():

@@ -106,16 +106,15 @@ def diverse_sets(
     """At most `count` sets (at least one, where anything fits) that share no shot, each of at most `most` shots within
     `budget` tokens, good and unlike each other. A set after the first is as large as the first, or is not offered."""
     words_left = example_words_allowed(parent) - sum(_words(example) for example in parent.examples)
-    sizes: dict[int, int] = {}
-    for at, shot in enumerate(shots[:_LOOKED_AT]):
+    pool: list[_Fitting] = []
+    for shot in shots[:_LOOKED_AT]:
         size = tools.tokens(shot.example.user) + tools.tokens(shot.example.assistant)
         if size <= budget and _words(shot.example) <= words_left:
-            sizes[at] = size
-        if len(sizes) == _POOL:
+            pool.append(_Fitting(shot, size))
+        if len(pool) == _POOL:
             break
-    if not sizes:
+    if not pool:
         return []
-    pool = [_Fitting(shots[at], size) for at, size in sizes.items()]
     like = _likeness([fitting.shot for fitting in pool], tools)
     left, sets = list(range(len(pool))), list[list[Shot]]()
     while left and len(sets) < max(count, 1):
