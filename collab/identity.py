@@ -8,20 +8,17 @@ a login the operator listed, or the operator's token. It never widens whose Hist
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from filelock import FileLock
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from collab.errors import Misconfigured, NotAllowed
+from collab.keys import installation_key
 from collab.settings import Settings
 from collab.types import Origin, new_id
 
@@ -145,7 +142,7 @@ class Identity:
 
 
 def open_identity(settings: Settings, *, shared: bool = False) -> Identity:
-    """The identity of this installation: COLLAB_SECRET, else a key kept in COLLAB_HOME that its owner alone reads.
+    """The identity of this installation, whose key signs cookies.
 
     Raises Misconfigured when the server would be reachable by others and nobody could be its owner.
     """
@@ -155,24 +152,7 @@ def open_identity(settings: Settings, *, shared: bool = False) -> Identity:
             f"Serving on {'a share link' if shared else settings.server_name} would let others in without an owner: "
             "set COLLAB_OWNER_TOKEN (16 characters or more) or COLLAB_OWNERS (Hugging Face names) first."
         )
-    return Identity(settings.secret or _kept_key(settings.home / "secret"), settings, shared)
-
-
-def _kept_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(path.with_suffix(".lock")):  # whoever starts at the same moment must get the same key
-        if not path.exists():
-            fresh = path.with_suffix(".new")
-            fresh.unlink(missing_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(48))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, path)
-        key = path.read_text().strip()
-    if len(key) < 32:
-        raise Misconfigured(f"The key file {path} is damaged: delete it, and every browser starts anew.")
-    return key
+    return Identity(installation_key(settings), settings, shared)
 
 
 def _cookies(headers: Mapping[str, str]) -> dict[str, str]:

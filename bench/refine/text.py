@@ -31,7 +31,7 @@ from bench.refine.editors import TASTES, Edit, Taste, cost
 from bench.refine.trial import hold
 from bench.refine.writer import Writer
 
-SEEDS_EACH = range(400, 402)  # those below were looked at while this was made
+SEEDS_EACH = range(400, 404)  # those below were looked at while this was made
 EDITS = 100
 BASE = "Write a short description of {thing}."
 THINGS = (

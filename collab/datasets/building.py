@@ -82,7 +82,8 @@ def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: i
             raise NotFound(f"Nothing was said yet that gives a row of {format}: {_NOTHING[kind]}{why and f' ({why})'}.")
         groups = split_groups(sifted.rows)
         out = held_out(groups, seed)
-        cells = [_cells(kind, row, group) for row, group in zip(sifted.rows, groups, strict=True)]
+        names = {person: pseudonym(ws, person) for person in {row.people[0] for row in sifted.rows}}
+        cells = [_cells(kind, row, group, names[row.people[0]]) for row, group in zip(sifted.rows, groups, strict=True)]
     train = [row for row in cells if row["split_group"] not in out]
     test = [row for row in cells if row["split_group"] in out]
     return Dataset(kind=kind, columns=_columns(kind), train=train, test=test, counts=dict(sorted(counts.items())),
@@ -96,7 +97,7 @@ def _columns(kind: Kind) -> tuple[Column, ...]:
     return (*turns, *label, *_TELLS)
 
 
-def _cells(kind: Kind, row: Row, group: str) -> dict[str, Any]:
+def _cells(kind: Kind, row: Row, group: str, annotator: str) -> dict[str, Any]:
     answer = [{"role": "assistant", "content": row.answer}]
     own: dict[str, Any] = {"prompt": [{"role": role, "content": content} for role, content in row.messages]}
     if kind in ("sft", "kto"):
@@ -112,7 +113,7 @@ def _cells(kind: Kind, row: Row, group: str) -> dict[str, Any]:
         "seed": source.seed,
         "settings": encode_json(source.settings),
         "blind": row.blind,
-        "annotator": pseudonym(row.people[0]),
+        "annotator": annotator,
         "annotators": len(set(row.people)),
         "event_ids": list(row.event_ids),
         "split_group": group,

@@ -100,7 +100,7 @@ class _Reader:
         said = dict(given.said)
         comment, blind = said.pop("comment", ""), said.pop("blind", True)
         if given.annotator_id not in self._pseudonyms:
-            self._pseudonyms[given.annotator_id] = pseudonym(given.annotator_id)
+            self._pseudonyms[given.annotator_id] = pseudonym(self.ws, given.annotator_id)
         return JudgedAnswer(
             annotator=self._pseudonyms[given.annotator_id],
             answer=as_shown(self.study.task, said, range(outputs)),
