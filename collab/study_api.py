@@ -186,8 +186,7 @@ def _formats_of(study: Study) -> list[str]:
         f.name for f in exchange.FORMATS.values()
         if f.write and study.task in f.tasks and study.modality in f.modalities
     ]  # fmt: skip
-    training = datasets.formats_from(study.task) if study.modality == "text" else ()
-    return [*holding, *training]
+    return [*holding, *datasets.formats_from(study)]
 
 
 def export(ws: Workspace, visitor: Visitor, study_id: object) -> JudgedSet:

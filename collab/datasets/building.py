@@ -19,7 +19,8 @@ from collab.errors import InvalidImport, NotFound
 from collab.exchange.json_rows import encode_json
 from collab.exchange.table_files import Column
 from collab.studies.names import pseudonym
-from collab.types import StudyTask
+from collab.studies.spec import read_spec
+from collab.types import Study, StudyTask
 from collab.workspace import Workspace
 
 FORMATS: Mapping[str, Kind] = {f"trl-{kind}": kind for kind in KINDS}
@@ -47,9 +48,12 @@ _FROM: Mapping[StudyTask, tuple[Kind, ...]] = {
 }  # fmt: skip
 
 
-def formats_from(task: StudyTask) -> list[str]:
-    """The formats that answers to a study's task can give rows of."""
-    return [format for format, kind in FORMATS.items() if kind in _FROM[task]]
+def formats_from(study: Study) -> list[str]:
+    """The formats that answers to a study can give rows of."""
+    judges = study.task != "rate" or any(q.kind in ("stars", "thumb") for q in read_spec(study.spec).questions)
+    if study.modality != "text" or not judges:
+        return []
+    return [format for format, kind in FORMATS.items() if kind in _FROM[study.task]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,8 @@ def test_the_results_page_offers_the_formats_that_hold_the_study(ws: Workspace, 
     assert offered(task="edit", arms=one) == ["table", "argilla", "trl-sft", "trl-dpo", "trl-reward"]
     stars = [{"name": "quality", "kind": "stars", "title": "How good?"}]
     assert offered(task="rate", arms=one, questions=stars) == ["table", "argilla", "trl-sft", "trl-kto"]
+    words = [{"name": "why", "kind": "text", "title": "What is wrong?"}]
+    assert offered(task="rate", arms=one, questions=words) == ["table", "argilla"]
 
 
 def test_people_whom_the_owner_leaves_out_of_a_study_are_left_out_here(ws: Workspace, owner: Visitor):
