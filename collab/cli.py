@@ -20,11 +20,13 @@ from collab.refine_cli import add_refine_verbs
 from collab.settings import Settings, read_settings
 from collab.study_cli import add_verbs
 from collab.terminal import live_server, local_client, sentences
+from collab.trial_cli import add_trial_verbs
 
 app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)  # fmt: skip
 add_verbs(app)
 add_refine_verbs(app)
+add_trial_verbs(app)
 
 
 @app.command()

@@ -37,6 +37,8 @@ from models.base import ImageRequest, Message, ModelError, ModelInfo, TextReques
 
 MAX_COUNT = 8
 SEED_LIMIT = 2**32
+# a study's hundreds and samples of proposals wait in lanes of their own: whoever asked for them is not held up by them
+_LANES: Mapping[GenerationOrigin, str] = {"study": "study ", "refinement": "refine "}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,8 +281,7 @@ def _request(
     text, negative, system = filled
     common: dict[str, Any] = {
         "id": generation.id,
-        # a study's hundreds wait in a lane of their own: whoever made it is not held up by them
-        "owner": f"study {visitor.annotator_id}" if generation.origin == "study" else visitor.annotator_id,
+        "owner": f"{_LANES.get(generation.origin, '')}{visitor.annotator_id}",
         "model": model,
         "settings": generation.settings,
         "seed": generation.seed,

@@ -17,6 +17,8 @@ from collab.refinement import board as boards
 from collab.refinement import proposing, revising
 from collab.refinement.board import job_json
 from collab.refinement.owned import only_owner, owned_prompt
+from collab.refinement.sampling import start_samples
+from collab.refinement.sieve import Note
 from collab.types import UNFINISHED, Alias, Job, Prompt, PromptVersion, Refinement, Trial
 from collab.views import Link
 from collab.workspace import Workspace
@@ -55,9 +57,9 @@ def job(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
 
 def start_proposing(
     ws: Workspace, visitor: Visitor, version_id: object, count: object = 4, proposers: object = (),
-    reflector: object = "",
+    reflector: object = "", *, samples: bool = True,
 ) -> Job:  # fmt: skip
-    """Begin to work out proposals; raises at once what can be told at once."""
+    """Begin to work out proposals; raises at once what can be told at once. samples: outputs of them are made after."""
     version, number, chosen = proposing.check_asked(ws, visitor, version_id, count, proposers, reflector)
     names, model = [p.name for p in chosen], str(reflector or "")
     spec = {"prompt_id": version.prompt_id, "prompt_version_id": version.id, "count": number, "proposers": names,
@@ -65,10 +67,13 @@ def start_proposing(
 
     def work(control: JobControl) -> Mapping[str, Any]:
         found = proposing.propose(ws, visitor, version.id, number, proposers=names, reflector=model, control=control)
+        notes = list(found.notes)
+        if samples and (refused := start_samples(ws, visitor, found.versions)):
+            notes.append(Note("", refused))
         return {
             "message": f"{len(found.versions)} of {number} proposals",
             "version_ids": [v.id for v in found.versions],
-            "notes": [note.as_json() for note in found.notes],
+            "notes": [note.as_json() for note in notes],
         }
 
     return jobs.start(ws, visitor, "propose", spec, work, alone=("prompt_id",))
@@ -139,11 +144,16 @@ def cancel_job(ws: Workspace, visitor: Visitor, job_id: object, link: Link) -> J
 # ---- by hand --------------------------------------------------------------------------------------------------------
 
 
-def write_version(ws: Workspace, visitor: Visitor, version_id: object, why: object = "", **changed: Any) -> Json:
-    """Write a version by hand under another; what is left out stays as it is there."""
+def write_version(
+    ws: Workspace, visitor: Visitor, version_id: object, why: object = "", *, samples: bool = True, **changed: Any
+) -> Json:
+    """Write a version by hand under another; what is left out stays as it is there. samples: outputs of it are made
+    after."""
     version = revising.revise(ws, visitor, version_id, why=why, **changed)
     warning = revising.lengthened(ws, version)
-    return {"prompt_version_id": version.id, "prompt_id": version.prompt_id, "warning": warning}
+    refused = start_samples(ws, visitor, [version]) if samples else ""
+    return {"prompt_version_id": version.id, "prompt_id": version.prompt_id,
+            "warning": " ".join(filter(None, (warning, refused)))}  # fmt: skip
 
 
 def revise(
@@ -173,9 +183,11 @@ def reject(ws: Workspace, visitor: Visitor, version_id: object, reason: object, 
 
 def start_trial(
     ws: Workspace, visitor: Visitor, prompt_id: object, version_ids: object, *, model: object = "",
-    cases: object = None, scope: object = "population", votes: object = None,
+    cases: object = None, scope: object = "population", votes: object = None, confirming_votes: object = None,
+    panel: object = None,
 ) -> Json:  # fmt: skip
-    """Try versions blind against the one that serves. votes: of the screening at most; None: as many as fit."""
+    """Try versions blind against the one that serves. votes: of the screening at most; confirming_votes: fresh ones at
+    most; None: as many as fit. panel: ids of the people whom scope “panel” is about; None: whoever asks."""
     from collab.refinement.trying import trials
 
     prompt = owned_prompt(ws, visitor, prompt_id)
@@ -186,6 +198,10 @@ def start_trial(
     asked: Json = {"model": model or "", "cases": cases or (), "scope": scope or "population"}
     if votes not in (None, "", 0):
         asked["screening_votes"] = votes
+    if confirming_votes not in (None, "", 0):
+        asked["confirming_votes"] = confirming_votes
+    if panel not in (None, "", [], ()):
+        asked["panel"] = panel
     started = trials.start(ws, visitor, prompt.id, tuple(version_ids), **asked)
     ws.pregeneration.wake()
     return {"trial_id": started.id, "prompt_id": prompt.id, "stage": started.stage}
@@ -193,10 +209,12 @@ def start_trial(
 
 def trial(
     ws: Workspace, visitor: Visitor, prompt_id: object, version_ids: object, *, model: object = "",
-    cases: object = None, scope: object = "population", votes: object = None, link: Link,
+    cases: object = None, scope: object = "population", votes: object = None, confirming_votes: object = None,
+    link: Link,
 ) -> Json:  # fmt: skip
     """Begin a trial, and answer with the board."""
-    made = start_trial(ws, visitor, prompt_id, version_ids, model=model, cases=cases, scope=scope, votes=votes)
+    made = start_trial(ws, visitor, prompt_id, version_ids, model=model, cases=cases, scope=scope, votes=votes,
+                       confirming_votes=confirming_votes)  # fmt: skip
     return board(ws, visitor, made["prompt_id"], link)
 
 

@@ -1,20 +1,20 @@
-"""The command line's verbs about refining: refine, promote, rollback. Owners' work, on this machine's prompts."""
+"""The command line's verbs about versions of a prompt: proposed, written by hand, turned down, looked at.
+
+Owners' work, on the prompts of the command line's own `local` annotator, not on those of a browser.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from collab.errors import CollabError, InvalidPrompt
-from collab.settings import read_settings
-from collab.terminal import Json, live_server, local_client, own_workspace, sentences
+from collab.errors import CollabError
+from collab.terminal import Json, own_workspace, running_server
 
 refine = typer.Typer(
     help="Propose better prompts from feedback, try them blind, see what became of them.", no_args_is_help=True
@@ -26,28 +26,6 @@ _LOOK_S = 0.25
 def add_refine_verbs(app: typer.Typer) -> None:
     """Put these verbs beside the others."""
     app.add_typer(refine, name="refine")
-    app.command("promote")(promote)
-    app.command("rollback")(rollback)
-
-
-@contextmanager
-def _server() -> Iterator[Callable[..., Any] | None]:
-    """What calls an endpoint of the server that is running here, or None without one."""
-    with sentences():
-        settings = read_settings()
-        url = live_server(settings)
-        if not url:
-            yield None
-            return
-        client = local_client(settings, url)
-
-        def call(api_name: str, **fields: Any) -> Any:
-            try:
-                return client.predict(api_name=api_name, **fields)
-            except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
-                raise CollabError(str(error)) from error
-
-        yield call
 
 
 # ---- proposing ------------------------------------------------------------------------------------------------------
@@ -63,7 +41,7 @@ def propose(
 ) -> None:
     """Propose new versions of a prompt from what people said of its outputs."""
     asked: dict[str, Any] = {"count": count, "proposers": proposer or [], "reflector": reflector}
-    with _server() as call:
+    with running_server() as call:
         if call:
             started = call("/start_proposing", prompt_version_id=version_id, **asked)
             answer = _follow(
@@ -75,7 +53,8 @@ def propose(
         from collab import refine_api
         from collab.identity import LOCAL
 
-        job = refine_api.start_proposing(ws, LOCAL, version_id, **asked)
+        # this program ends before samples of them could be made
+        job = refine_api.start_proposing(ws, LOCAL, version_id, **asked, samples=False)
         answer = _follow(lambda: refine_api.job(ws, LOCAL, job.id), lambda: refine_api.cancel(ws, LOCAL, job.id))
         _say_proposals(answer, as_json)
 
@@ -112,6 +91,86 @@ def _say_proposals(job: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"{note['proposer']}: {note['said']}" if note["proposer"] else note["said"])
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+@refine.command("job")
+def job(job_id: str, as_json: Json = False) -> None:
+    """How far proposals are that were begun elsewhere; those that are there, once they are."""
+    with own_workspace() as ws:
+        from collab import refine_api
+        from collab.identity import LOCAL
+
+        found = refine_api.job(ws, LOCAL, job_id)
+        if found["status"] == "done":
+            _say_proposals(found, as_json)
+            return
+        typer.echo(
+            " ".join(f"{found['status']}, {found['progress']:.0%}. {found['error'] or found['message']}".split())
+        )
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+@refine.command("cancel")
+def cancel(job_id: str, as_json: Json = False) -> None:
+    """Stop proposals that are being worked out, in whichever program."""
+    with own_workspace() as ws:
+        from collab import refine_api
+        from collab.identity import LOCAL
+
+        found = refine_api.cancel(ws, LOCAL, job_id)
+        typer.echo(f"Job {job_id} is {found['status']}.")
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+# ---- by hand --------------------------------------------------------------------------------------------------------
+
+
+@refine.command("revise")
+def revise(
+    version_id: Annotated[str, typer.Argument(help="the version that the new one is made from")],
+    text: Annotated[str | None, typer.Option(help="the prompt; left out: as it is there")] = None,
+    system_text: Annotated[str | None, typer.Option(help="the system text")] = None,
+    negative_text: Annotated[str | None, typer.Option(help="the negative prompt of pictures")] = None,
+    why: Annotated[str, typer.Option(help="what is to be better, for the tree")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write a version by hand: a candidate like those that are proposed."""
+    changed = {"text": text, "system_text": system_text, "negative_text": negative_text}
+    with running_server() as call:
+        if call:
+            _say_version(call("/revise", prompt_version_id=version_id, why=why, **changed), as_json)
+            return
+    with own_workspace() as ws:
+        from collab import refine_api
+        from collab.identity import LOCAL
+
+        # this program ends before a sample of it could be made
+        _say_version(refine_api.write_version(ws, LOCAL, version_id, why, samples=False, **changed), as_json)
+
+
+def _say_version(answer: dict[str, Any], as_json: bool) -> None:
+    typer.echo(f"Version {answer['prompt_version_id']} is stored. {answer['warning']}".strip())
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+@refine.command("reject")
+def reject(
+    version_id: Annotated[str, typer.Argument(help="the version that is to enter no trial any more")],
+    reason: Annotated[str, typer.Option(help="why, for the log")] = "",
+    as_json: Json = False,
+) -> None:
+    """Turn a version down; it stays in the tree."""
+    with own_workspace() as ws:
+        from collab import refine_api
+        from collab.identity import LOCAL
+
+        answer = refine_api.turn_down(ws, LOCAL, version_id, reason)
+        typer.echo(f"Version {version_id} is turned down.")
+        if as_json:
+            typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
 # ---- looking --------------------------------------------------------------------------------------------------------
@@ -177,91 +236,3 @@ def log(prompt_id: PromptId, as_json: Json = False) -> None:
             typer.echo(f"{entry['at']}  {entry['kind']:8}  {entry['said']}")
         if as_json:
             typer.echo(json.dumps({"log": found}, ensure_ascii=False))
-
-
-# ---- trying and serving ---------------------------------------------------------------------------------------------
-
-
-@refine.command("trial")
-def trial(
-    prompt_id: PromptId,
-    version_ids: Annotated[list[str], typer.Argument(help="the versions to try against the one that serves")],
-    model: Annotated[str, typer.Option(help="the model that answers; the current one where empty")] = "",
-    cases: Annotated[Path | None, typer.Option(help="a JSON file with a list of {variable: value} objects")] = None,
-    scope: Annotated[str, typer.Option(help="population, or panel: yourself")] = "population",
-    votes: Annotated[int, typer.Option(help="of the screening at most; 0: as many as fit")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Try versions blind. A running server makes the outputs; without one they are made when it starts."""
-    with _server() as call:
-        given = _read_cases(cases)
-        asked: dict[str, Any] = {"model": model, "cases": given, "scope": scope, "votes": votes or None}
-        if call:
-            answer = call("/start_trial", prompt_id=prompt_id, prompt_version_ids=version_ids, **asked)
-            _say_trial(answer, as_json)
-            return
-    with own_workspace() as ws:
-        from collab import refine_api
-        from collab.identity import LOCAL
-
-        _say_trial(refine_api.start_trial(ws, LOCAL, prompt_id, version_ids, **asked), as_json)
-
-
-def _read_cases(path: Path | None) -> Any:
-    if path is None:
-        return None
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise InvalidPrompt(f"{path} is not text in UTF-8 ({error.reason}): save it as UTF-8.") from error
-    except ValueError as error:
-        raise InvalidPrompt(f"{path} is not JSON ({error}): write a list of objects.") from error
-    return given
-
-
-def _say_trial(answer: dict[str, Any], as_json: bool) -> None:
-    typer.echo(f"Trial {answer['trial_id']} is {answer['stage']}.")
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
-
-
-@refine.command("stop")
-def stop(trial_id: str, as_json: Json = False) -> None:
-    """Stop a trial: nothing is decided by it."""
-    with own_workspace() as ws:
-        from collab import refine_api
-        from collab.identity import LOCAL
-
-        _say_trial(refine_api.end_trial(ws, LOCAL, trial_id), as_json)
-
-
-def promote(
-    alias: Annotated[str, typer.Argument(help="prompt:ID, or a prompt's id")],
-    version_id: Annotated[str, typer.Argument(help="the version that is to serve")],
-    as_json: Json = False,
-) -> None:
-    """Let an alias mean another version, on the evidence of a decided trial alone."""
-    with own_workspace() as ws:
-        from collab import refine_api
-        from collab.identity import LOCAL
-
-        _say_move(refine_api.promote_alias(ws, LOCAL, alias, version_id), as_json)
-
-
-def rollback(
-    alias: Annotated[str, typer.Argument(help="prompt:ID, or a prompt's id")],
-    reason: Annotated[str, typer.Option(help="why, for the log")] = "",
-    as_json: Json = False,
-) -> None:
-    """Let an alias mean what it meant before its last promotion."""
-    with own_workspace() as ws:
-        from collab import refine_api
-        from collab.identity import LOCAL
-
-        _say_move(refine_api.rollback_alias(ws, LOCAL, alias, reason), as_json)
-
-
-def _say_move(answer: dict[str, Any], as_json: bool) -> None:
-    typer.echo(f"{answer['alias']} means {answer['version_id']} now.")
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))

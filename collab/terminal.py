@@ -6,7 +6,7 @@ Knows no verb.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,3 +75,23 @@ def local_client(settings: Settings, url: str) -> Any:
     if settings.owner_token:
         headers["Authorization"] = f"Bearer {settings.owner_token}"
     return Client(url, headers=headers, verbose=False, analytics_enabled=False)
+
+
+@contextmanager
+def running_server() -> Iterator[Callable[..., Any] | None]:
+    """What calls an endpoint of the server that is running here, or None without one."""
+    with sentences():
+        settings = read_settings()
+        url = live_server(settings)
+        if not url:
+            yield None
+            return
+        client = local_client(settings, url)
+
+        def call(api_name: str, **fields: Any) -> Any:
+            try:
+                return client.predict(api_name=api_name, **fields)
+            except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
+                raise CollabError(str(error)) from error
+
+        yield call

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from collab import feedback, workspace
 from collab.identity import LOCAL
 from collab.settings import read_settings
-from collab.types import Job, PromptVersion
+from collab.types import Job, PromptVersion, Trial, now
 from collab.ui import serve
 from collab.workspace import Workspace
 from tests.conftest import counts, make
@@ -62,6 +64,34 @@ def test_proposals_are_made_shown_and_logged(home: Path, version: PromptVersion)
     assert whole_json(run("refine", "stop", trial["trial_id"], "--json"))["stage"] == "stopped"
 
 
+def test_a_version_written_by_hand_is_a_candidate_until_it_is_turned_down(home: Path, ws: Workspace):
+    root, _ = prompt_with(ws, LOCAL, "say hello kindly")
+    answer = whole_json(run("refine", "revise", root.id, "--text", "say hello once", "--why", "shorter", "--json"))
+    by_hand = ws.store.get(PromptVersion, answer["prompt_version_id"])
+    assert (by_hand.text, by_hand.parent_id, by_hand.system_text) == ("say hello once", root.id, root.system_text)
+    plan = ["--confirming-votes", "60", "--scope", "panel", "--member", "me", "--json"]
+    trial = whole_json(run("refine", "trial", root.prompt_id, by_hand.id, *plan))
+    kept = ws.store.get(Trial, trial["trial_id"]).spec
+    assert (kept["confirming_votes"], kept["panel"]) == (60, [LOCAL.annotator_id])
+    run("refine", "stop", trial["trial_id"])
+    told = run("refine", "reject", by_hand.id, "--reason", "too curt")
+    assert told.exit_code == 0 and "is turned down" in told.stdout
+    assert "too curt" in run("refine", "log", root.prompt_id).stdout
+    assert "was rejected" in refused("refine", "trial", root.prompt_id, by_hand.id)
+
+
+def test_a_job_that_was_begun_elsewhere_is_looked_at_and_cancelled(home: Path, ws: Workspace, version: PromptVersion):
+    done = proposed(version)
+    assert whole_json(run("refine", "job", done["job_id"], "--json")) == done
+    elsewhere = f"{socket.gethostname()}:{os.getppid()}:another"
+    going = Job(kind="propose", spec={"prompt_id": version.prompt_id}, created_by=LOCAL.annotator_id, status="running",
+                progress=0.4, message="Reading the feedback", worker=elsewhere, heartbeat=now())  # fmt: skip
+    ws.store.add(going)
+    assert "running, 40%. Reading the feedback" in run("refine", "job", going.id).stdout
+    assert whole_json(run("refine", "cancel", going.id, "--json"))["status"] == "cancelled"
+    assert ws.store.get(Job, going.id).status == "cancelled"
+
+
 def test_a_server_that_runs_works_the_proposals_out(
     home: Path, ws: Workspace, version: PromptVersion, monkeypatch: pytest.MonkeyPatch
 ):
@@ -91,6 +121,9 @@ def test_what_cannot_be_is_one_line_and_stores_nothing(
     home: Path, ws: Workspace, version: PromptVersion, tmp_path: Path
 ):
     (tmp_path / "cases.json").write_text("{", encoding="utf-8")
+    other = ws.store.get(PromptVersion, whole_json(
+        run("refine", "revise", version.id, "--text", "Write one line about {thing}", "--json")
+    )["prompt_version_id"])  # fmt: skip
     before = counts(ws.store)
     for args, said in (
         (["refine", "propose", "nowhere"], "There is no prompt version"),
@@ -98,6 +131,12 @@ def test_what_cannot_be_is_one_line_and_stores_nothing(
         (["refine", "propose", version.id, "--proposer", "nobody"], "There is no proposer “nobody”"),
         (["refine", "propose", version.id, "--reflector", "no-such"], "There is no model"),
         (["refine", "show", "nowhere"], "There is no prompt"),
+        (["refine", "revise", "nowhere", "--text", "x"], "There is no prompt version"),
+        (["refine", "revise", version.id, "--text", version.text], "same"),
+        (["refine", "reject", version.id], "serves"),
+        (["refine", "job", "nowhere"], "There is no job"),
+        (["refine", "cancel", "nowhere"], "There is no job"),
+        (["refine", "trial", version.prompt_id, other.id, "--scope", "panel", "--member", "nobody"], "no annotator"),
         (["refine", "trial", version.prompt_id, version.id], "serves already"),
         (["refine", "trial", version.prompt_id, "x", "--cases", str(tmp_path / "cases.json")], "is not JSON"),
         (["promote", f"prompt:{version.prompt_id}", version.id], "serves already"),
@@ -109,7 +148,14 @@ def test_what_cannot_be_is_one_line_and_stores_nothing(
 
 
 def test_every_verb_explains_itself(home: Path):
-    for verb in (["refine"], ["refine", "propose"], ["refine", "trial"], ["promote"], ["rollback"]):
+    for verb in (
+        ["refine"],
+        ["refine", "propose"],
+        ["refine", "revise"],
+        ["refine", "trial"],
+        ["promote"],
+        ["rollback"],
+    ):
         told = run(*verb, "--help")
         assert told.exit_code == 0 and "Usage" in told.stdout
     assert "propose" in run("refine").output  # on its own it shows its help

@@ -121,6 +121,7 @@ def board(ws: Workspace, visitor: Visitor, prompt_id: object, link: Link) -> Jso
         ],
         "job": job_json(job) if job else None,
         "usual_votes": {"screening_each": VOTES_PER_ARM, "confirming": dict(CONFIRMING_VOTES)},
+        "usual_scope": "panel" if ws.settings.is_loopback else "population",  # on one's own machine nobody else comes
         "trial": standing.trial,
         "watch": standing.watch,
         "log": [_logged(decision) for decision in reversed(decisions[-LOG_SHOWN:])],
@@ -174,6 +175,7 @@ def _version(
         "outputs": counts.outputs,
         "acts": counts.acts,
         "liking": counts.liking,
+        "making": counts.making,
     }
 
 

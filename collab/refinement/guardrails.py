@@ -3,11 +3,12 @@
 Length: text, system text and negative prompt together may have twice the words of the parent's, or WORDS_FLOOR where
 that is more, so that a prompt of five words may get a few rules; examples are counted apart, twice the parent's or
 EXAMPLE_WORDS_FLOOR. Variables: exactly the parent's, wherever they stand. Format: not empty, not wrapped in fences or
-quotation marks, no chatter about being a prompt. Near-duplicates: the same words but for case, width and spaces; or a
-Levenshtein ratio of 0.98 or more with at most two words changed (a rule added to a long prompt is a difference);
-examples or settings that differ make two wordings different. Safety: no control characters, no reordered text, no
-secrets anywhere, no addresses that nobody had, no call to drop instructions or safety. What the parent has already, the
-person wrote, and is theirs.
+quotation marks, no chatter about being a prompt; a format of answers that the parent names (JSON, CSV …) still named.
+Near-duplicates: the same words but for case, width and spaces; or a Levenshtein ratio of 0.98 or more with at most two
+words changed (a rule added to a long prompt is a difference); examples or settings that differ make two wordings
+different. Safety: no control characters, no reordered text, no secrets anywhere, no addresses that nobody had, no call
+to drop instructions or safety in English or Chinese; what a prompt is about is not judged. What the parent has already,
+the person wrote, and is theirs.
 """
 
 from __future__ import annotations
@@ -44,8 +45,12 @@ _UNSAFE = re.compile(
     r"|\bjailbr(?:eak|oken)\b|\bdo anything now\b"
     r"|\byou (?:have|are under) no (?:restrictions|rules|limits|guidelines)\b"
     r"|\bwithout (?:any )?(?:safety|ethical|moral) (?:filters?|restrictions|constraints|guidelines|considerations)\b"
-    r"|\b(?:reveal|print|repeat|leak) (?:the |your )?(?:system|hidden) (?:prompt|instructions)\b", re.I,
+    r"|\b(?:reveal|print|repeat|leak) (?:the |your )?(?:system|hidden) (?:prompt|instructions)\b"
+    r"|(?:忽略|无视|忘记|忽視|無視|忘記|不要遵守)[^。！？\n]{0,12}(?:指令|指示|规则|規則|提示|限制|要求)"
+    r"|(?:绕过|繞過|关闭|關閉|避开|避開)[^。！？\n]{0,8}(?:安全|审查|審查|过滤|過濾|限制)"
+    r"|不受[^。！？\n]{0,6}(?:限制|约束|約束)|(?:泄露|洩露|透露|输出|輸出)[^。！？\n]{0,4}(?:系统|系統)提示", re.I,
 )  # fmt: skip
+_FORMAT = re.compile(r"\b(?:json|yaml|xml|csv|tsv|html|markdown|latex|svg)\b", re.I)  # that an answer is asked for in
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)[^\s<>\"”’)]+|\b[\w.+-]+@[\w-]+\.[\w.]{2,}", re.I)
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk)-[\w-]{16,}|\bhf_\w{16,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bAKIA[0-9A-Z]{16}\b"
@@ -68,7 +73,8 @@ def objection(
     embed: (n, d) unit vectors of texts; with it, siblings that say the same in other words are duplicates too.
     known: texts of the feedback, whose addresses may be used.
     """
-    said = fault(candidate, parent) or _length(candidate, parent) or _introduced(candidate, parent, known)
+    said = fault(candidate, parent) or _length(candidate, parent) or _format(candidate, parent)
+    said = said or _introduced(candidate, parent, known)
     return said or _duplicate(candidate, parent, siblings, embed)
 
 
@@ -154,6 +160,15 @@ def _length(candidate: Wording, parent: Wording) -> str | None:
     if words > allowed:
         return f"Its examples have {words} words: at most {allowed} are allowed."
     return None
+
+
+def _format(candidate: Wording, parent: Wording) -> str | None:
+    """A program that reads the answers needs the format that the parent names; to show it in an example is not enough."""
+    if candidate.modality != "text":
+        return None
+    was, is_now = ([name.upper() for name in _FORMAT.findall("\n".join(_texts(w)))] for w in (parent, candidate))
+    lost = next((name for name in was if name not in is_now), None)
+    return f"It no longer asks for {lost}, which its parent does." if lost else None
 
 
 def _introduced(candidate: Wording, parent: Wording, known: Sequence[str]) -> str | None:

@@ -69,12 +69,13 @@ def recent_acts(store: Store, annotator_id: str, *, since: datetime, limit: int)
 
 
 def own_generations(annotator_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """What a generation is of which a person would say it is theirs: none that was made for a study or imported.
+    """What a generation is of which a person would say it is theirs: none that was made for a study, as a sample of a
+    proposal, or imported.
 
     The origins are written into the SQL, as in the partial index that was made for this.
     """
     g = schema.generations
-    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported"))
+    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported", "refinement"))
     return g.c.requested_by == annotator_id, *made
 
 

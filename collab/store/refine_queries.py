@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
+from collab.store.queries import own_generations
 from collab.store.store import Store
-from collab.types import Job
+from collab.types import UNFINISHED, Generation, Job
 
 _AT_ONCE = 5_000  # values bound in one statement
 
@@ -34,11 +36,15 @@ def known_acts(connection: Connection, event_ids: Collection[str]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class VersionCounts:
-    """What there is about one version. liking: −1 … 1, the mean of all stars and thumbs in force; None without."""
+    """What there is about one version. liking: −1 … 1, the mean of all stars and thumbs in force; None without.
+
+    making: outputs that are being made as a sample of it.
+    """
 
     outputs: int = 0
     acts: int = 0
     liking: float | None = None
+    making: int = 0
 
 
 def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[str, VersionCounts]:
@@ -79,11 +85,32 @@ def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[s
         .where(g.c.prompt_version_id.in_(version_ids), is_last(), r.c.score.is_not(None) | r.c.thumb.is_not(None))
         .group_by(g.c.prompt_version_id)
     )
-    outputs, acts, liking = (_pairs(connection, query) for query in (made, said, liked))
+    unfinished: sa.BindParameter[Any] = sa.bindparam("unfinished", UNFINISHED, expanding=True, literal_execute=True)
+    under_way = (
+        sa.select(g.c.prompt_version_id, sa.func.sum(g.c.count))
+        .where(g.c.prompt_version_id.in_(version_ids), g.c.status.in_(unfinished), g.c.origin == "refinement")
+        .group_by(g.c.prompt_version_id)
+    )
+    outputs, acts, liking, making = (_pairs(connection, query) for query in (made, said, liked, under_way))
     return {
-        version: VersionCounts(outputs.get(version, 0), acts.get(version, 0), _rounded(liking.get(version)))
+        version: VersionCounts(
+            outputs.get(version, 0), acts.get(version, 0), _rounded(liking.get(version)), making.get(version, 0)
+        )
         for version in version_ids
     }
+
+
+def newest_made(store: Store, prompt_id: str, annotator_id: str) -> Generation | None:
+    """What a person last had made of a prompt, in whichever version, unless it was for a study or as a sample."""
+    g, v = schema.generations, schema.prompt_versions
+    query = (
+        sa.select(g)
+        .join(v, v.c.id == g.c.prompt_version_id)
+        .where(v.c.prompt_id == prompt_id, g.c.status == "done", *own_generations(annotator_id))
+        .order_by(g.c.id.desc())
+        .limit(1)
+    )
+    return next(iter(store.rows(Generation, query)), None)
 
 
 def _pairs(connection: Connection, query: sa.Select) -> dict:

@@ -44,7 +44,7 @@ def refine_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request
             case "reject":
                 board = refine_api.reject(ws, visitor, version_id, get("reason"), link)
             case "trial":
-                plan = {name: get(name) for name in ("model", "cases", "scope", "votes")}
+                plan = {name: get(name) for name in ("model", "cases", "scope", "votes", "confirming_votes")}
                 board = refine_api.trial(ws, visitor, prompt_id, get("prompt_version_ids"), **plan, link=link)
             case "stop_trial":
                 board = refine_api.stop_trial(ws, visitor, get("trial_id"), link)

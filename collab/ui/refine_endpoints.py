@@ -92,12 +92,18 @@ def add_refine_endpoints(ws: Workspace, identity: Identity) -> None:
         cases: list | None = None,
         scope: str = "population",
         votes: int | None = None,
+        confirming_votes: int | None = None,
+        panel: list | None = None,
         request: gr.Request = None,
     ) -> dict:
-        """Try versions blind against the one that serves (owner only). votes: of the screening at most."""
-        return refine_api.start_trial(
-            ws, who(request), prompt_id, prompt_version_ids, model=model, cases=cases, scope=scope, votes=votes
-        )
+        """Try versions blind against the one that serves (owner only).
+
+        votes: of the screening at most; confirming_votes: fresh ones at most, which are the evidence.
+        panel: annotator ids, or "me", that scope "panel" is about; you alone where empty.
+        """
+        plan: dict[str, Any] = {"model": model, "cases": cases, "scope": scope, "votes": votes,
+                                "confirming_votes": confirming_votes, "panel": panel}  # fmt: skip
+        return refine_api.start_trial(ws, who(request), prompt_id, prompt_version_ids, **plan)
 
     def stop_trial(trial_id: str, request: gr.Request = None) -> dict:
         """Stop a trial (owner only): nothing is decided by it."""

@@ -23,12 +23,12 @@ from tests.conftest import make
 from tests.refinement.reflectors import TEXT, judged
 from tests.refinement.trying import child, likes, prompt_with, vote, won
 
-BOARD = {"prompt", "versions", "acts", "models", "reflectors", "proposers", "job", "usual_votes", "trial",
-         "watch", "log", "can"}  # fmt: skip
+BOARD = {"prompt", "versions", "acts", "models", "reflectors", "proposers", "job", "usual_votes", "usual_scope",
+         "trial", "watch", "log", "can"}  # fmt: skip
 VERSION = {
     "prompt_version_id", "parent_id", "number", "text", "negative_text", "system_text", "examples", "settings",
     "origin", "proposer", "rationale", "evidence", "evidence_total", "created_at", "rejected", "is_current", "outputs",
-    "acts", "liking", "win_rate", "lower", "upper", "votes", "samples",
+    "acts", "liking", "making", "win_rate", "lower", "upper", "votes", "samples",
 }  # fmt: skip
 
 

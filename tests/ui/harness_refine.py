@@ -36,6 +36,7 @@ class Desk:
         self.down = 0  # how many of the next calls fail as a broken network does
         self.refusal = ""  # with what the next change is refused
         self.delay_s = 0.0
+        self.samples_ready = False  # whether what is being made as a sample is there at the next look
 
     def prompts(self) -> list[dict[str, Any]]:
         rows = []
@@ -88,7 +89,7 @@ class Desk:
                 job.update(status="done", notes=[{"proposer": "demonstrations", "said": NO_DEMONSTRATIONS}])
                 told["versions"].append(
                     version(len(told["versions"]) + 1, 1, told["versions"][0]["text"] + " Be brief.",
-                            proposer="reflect", rationale="People shorten the answers.")
+                            proposer="reflect", rationale="People shorten the answers.", making=1)
                 )  # fmt: skip
         return dict(job)
 
@@ -99,6 +100,9 @@ class Desk:
         if trial and trial["stage"] == "confirming":
             trial["confirming"]["votes"] += 1
             trial["confirming"]["evidence"] = claim(trial["confirming"]["votes"], 0.62, "undecided")
+        for each in told["versions"]:
+            if each["making"] and self.samples_ready:
+                each.update(making=0, samples=[{"text": "The sky is blue.", "asked": "Why is the sky blue?"}])
 
     def propose(self, told: dict[str, Any], payload: dict) -> None:
         told["job"] = {"job_id": "j2", "status": "running", "progress": 0.0, "message": "Starting", "error": "",
@@ -121,10 +125,10 @@ class Desk:
         study = {"study_id": "s9", "link": "Jq3vX0h2-s9", "votes": 0, "items_ready": 0, "items": 24}
         told["trial"] = {
             "trial_id": "t9", "stage": "screening", "champion_id": told["prompt"]["current_id"], "leader_id": None,
-            "candidate_ids": payload["prompt_version_ids"], "model": payload["model"], "verdict": "",
+            "candidate_ids": payload["prompt_version_ids"], "model": payload.get("model", ""), "verdict": "",
             "confirming": None,
             "said": "No votes yet: send the link around.",
-            "screening": {**study, "wanted": payload["votes"], "rows": []},
+            "screening": {**study, "wanted": payload.get("votes"), "rows": []},
         }  # fmt: skip
 
     def stop_trial(self, told: dict[str, Any], payload: dict) -> None:

@@ -20,6 +20,7 @@ PROPOSERS = {
             "said": "Puts what people choose, again and again, into rules.",
         },
         {"name": "demonstrations", "title": "Demonstrations", "said": "Adds answers that people liked as examples."},
+        {"name": "search", "title": "Search", "said": "Rewrites many times. Takes minutes.", "usual": False},
     ],
     "image": [
         {"name": "reflect", "title": "Reflect", "said": "A text model reads what people said and rewrites the prompt."},
@@ -44,7 +45,7 @@ def version(number: int, parent: int | None, text: str, **more: Any) -> dict[str
         "text": text, "negative_text": "", "system_text": "", "examples": [], "settings": {}, "origin": "refiner",
         "proposer": "", "rationale": "", "evidence": [], "evidence_total": 0, "created_at": NOW.format(number),
         "rejected": False, "is_current": False, "outputs": 0, "acts": 0, "liking": None,
-        "win_rate": None, "lower": None, "upper": None, "votes": None, "samples": [], **more,
+        "making": 0, "win_rate": None, "lower": None, "upper": None, "votes": None, "samples": [], **more,
     }  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def board(prompt_id: str, title: str, modality: str, versions: list[dict[str, An
         "prompt": {"prompt_id": prompt_id, "title": title, "modality": modality, "current_id": current},
         "versions": versions, "acts": sum(v["acts"] for v in versions), "models": MODELS[modality],
         "proposers": PROPOSERS[modality], "job": None, "trial": None, "watch": None, "log": [],
+        "usual_scope": "panel", "usual_votes": {"screening_each": 15, "confirming": {"population": 400, "panel": 60}},
         "can": {"propose": "", "trial": "", "promote": untested, "rollback": "nothing was promoted yet."}, **more,
     }  # fmt: skip
 

@@ -91,7 +91,7 @@ def test_the_keys_go_through_the_versions_and_open_the_forms(board: Page, desk: 
     expect(board.get_by_role("form", name="Propose new versions")).to_be_visible()
     board.keyboard.press("Escape")
     board.keyboard.press("t")
-    expect(board.get_by_role("form", name="Start a blind test")).to_be_visible()
+    expect(board.get_by_role("form", name="Plan a blind test")).to_be_visible()
     board.keyboard.press("Escape")
     board.keyboard.press("?")
     expect(board.get_by_role("dialog")).to_contain_text("propose new versions")
@@ -244,8 +244,8 @@ def test_what_was_typed_stays_until_it_is_saved_as_a_version(board: Page, desk: 
 def test_a_blind_test_starts_with_what_was_chosen_in_the_tree(board: Page, desk: Desk) -> None:
     show(board, desk, "decided")
     board.get_by_label("Put Version 2 into the next blind test").check()
-    button(board, "Start blind test").click()
-    form = board.get_by_role("form", name="Start a blind test")
+    button(board, "Plan a test").click()
+    form = board.get_by_role("form", name="Plan a blind test")
     expect(form.get_by_label("Version 2")).to_be_checked()
     form.get_by_label("Version 5").check()
     expect(board.get_by_label("Put Version 5 into")).to_be_checked()
@@ -256,6 +256,8 @@ def test_a_blind_test_starts_with_what_was_chosen_in_the_tree(board: Page, desk:
     form.get_by_label("{topic}").fill("rain\nsnow")
     form.get_by_role("radio", name="just me").click()
     form.get_by_label("Votes to find the best").fill("24")
+    form.get_by_label("Fresh votes to make sure").fill("40")
+    expect(form).to_contain_text("At most 24 votes to find the best, then 40 fresh ones")
     desk.refusal = "The model “x” is not here: choose another."
     start.click()
     expect(form.get_by_role("alert")).to_contain_text("choose another")
@@ -263,7 +265,50 @@ def test_a_blind_test_starts_with_what_was_chosen_in_the_tree(board: Page, desk:
     expect(board.locator(".rf-trial")).to_contain_text("0 of 24")
     asked = sent(desk, "trial")
     assert asked["prompt_version_ids"] == ["v2", "v5"] and asked["scope"] == "panel" and asked["votes"] == 24
+    assert asked["confirming_votes"] == 40
     assert asked["cases"] == [{"variables": {"topic": "rain"}}, {"variables": {"topic": "snow"}}]
+
+
+def test_one_click_starts_the_usual_test_of_what_was_chosen(board: Page, desk: Desk) -> None:
+    show(board, desk, "decided")
+    board.get_by_label("Put Version 5 into the next blind test").check()
+    desk.refusal = "No values are known for {topic}: give some cases."
+    button(board, "Start blind test").click()
+    expect(board.locator(".rf-decide").get_by_role("alert")).to_contain_text("give some cases")
+    button(board, "Start blind test").click()
+    expect(board.locator(".rf-trial")).to_contain_text("No votes yet")
+    expect(board.locator(".rf-decide").get_by_role("alert")).to_be_hidden()
+    asked = sent(desk, "trial")
+    assert (asked["prompt_version_ids"], asked["scope"]) == (["v5"], "panel")
+    expect(button(board, "Start blind test")).to_be_disabled()
+    expect(button(board, "Plan a test")).to_be_disabled()
+
+
+def test_what_is_usually_left_out_is_asked_when_it_is_ticked(board: Page, desk: Desk) -> None:
+    show(board, desk, "decided")
+    board.keyboard.press("p")
+    form = board.get_by_role("form", name="Propose new versions")
+    form.get_by_label("Search", exact=True).check()
+    form.get_by_role("button", name="Propose", exact=True).click()
+    expect(form).to_be_hidden()
+    assert sent(desk, "propose")["proposers"] == ["reflect", "preferences", "demonstrations", "search"]
+
+
+def test_a_sample_that_is_being_made_is_said_and_then_shown(board: Page, desk: Desk) -> None:
+    show(board, desk, "decided")
+    board.keyboard.press("p")
+    board.get_by_role("form", name="Propose new versions").get_by_role("button", name="Propose", exact=True).click()
+    for _ in range(40):
+        if "has arrived" in board.locator(".rf-job").inner_text():
+            break
+        look_again(board, 1.1)
+        board.wait_for_timeout(150)
+    version(board, 6).click()
+    expect(board.locator(".rf-samples")).to_contain_text("1 output is being made…")
+    desk.samples_ready = True
+    look_again(board)
+    expect(board.locator(".rf-samples")).to_contain_text("The sky is blue.")
+    expect(board.locator(".rf-samples")).not_to_contain_text("being made")
 
 
 def test_what_people_wrote_is_never_markup_and_fits_a_phone(board: Page, desk: Desk) -> None:

@@ -164,8 +164,8 @@ def reject(page: Page, number: int, reason: str) -> None:
 def try_blind(page: Page, *versions: int) -> None:
     for number in versions:
         page.get_by_role("checkbox", name=f"Put Version {number} into the next blind test").check()
-    act(page, "Start blind test…")
-    form = page.get_by_role("form", name="Start a blind test")
+    act(page, "Plan a test…")
+    form = page.get_by_role("form", name="Plan a blind test")
     form.get_by_role("radio", name="just me").click()
     form.get_by_label("Votes to find the best of them").fill(str(SCREENING_VOTES))
     expect(form).to_contain_text(f"At most {SCREENING_VOTES} votes to find the best, then 60 fresh ones")

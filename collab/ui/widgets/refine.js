@@ -73,7 +73,8 @@ function refineBoard() {
   }
 
   function isMoving() {
-    return !!board && (isRunning(board.trial) || isWorking(board.job) || !!board.watch);
+    const making = () => board.versions.some((version) => version.making);
+    return !!board && (isRunning(board.trial) || isWorking(board.job) || !!board.watch || making());
   }
 
   // quiet: a look that fails is said at the head of the page, what stands there stays

@@ -194,7 +194,7 @@ function reasonOf(version) {
 
 // What the versions have made, in columns.
 function samplesOf(versions) {
-  if (versions.every((version) => !(version.samples || []).length) && versions.length > 1)
+  if (versions.every((version) => !(version.samples || []).length && !version.making) && versions.length > 1)
     return [h("h4", { class: "cb-caption", text: T.rf_samples }), h("p", { class: "in-how", text: T.rf_no_samples })];
   return [
     h(
@@ -208,7 +208,8 @@ function samplesOf(versions) {
           "section",
           { class: "rf-sample-column", "aria-label": title },
           h("h4", { class: "cb-caption", text: title }),
-          !samples.length && h("p", { class: "in-how", text: T.rf_no_samples }),
+          version.making && h("p", { class: "in-how", role: "status", text: plural("rf_making", version.making) }),
+          !samples.length && !version.making && h("p", { class: "in-how", text: T.rf_no_samples }),
           pictures.length > 0 &&
             h(
               "div",

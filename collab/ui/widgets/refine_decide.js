@@ -1,16 +1,19 @@
 // What can be done with a prompt and the version that is looked at; where it cannot be, why not, in words.
-function decidePane({ ask, openForm, say }) {
+function decidePane({ ask, openForm, testNow, say }) {
   const propose = textButton(T.rf_propose, () => openForm("propose"));
   const revise = textButton(T.rf_revise, () => openForm("revise"));
-  const test = textButton(T.rf_test, () => openForm("test"));
+  const test = textButton(T.rf_test, () => testNow(test, note));
+  const plan = textButton(T.rf_plan, () => openForm("test"));
   const promote = textButton("", askToPromote);
   const reject = textButton("", askToReject);
   const rollback = textButton(T.rf_rollback, askToRollBack);
   const reasons = h("ul", { class: "rf-reasons" });
+  const note = failure();
   const node = h(
     "section",
     { class: "rf-decide", "aria-label": T.rf_actions },
-    h("div", { class: "rf-buttons" }, propose, revise, test, promote, reject, rollback),
+    h("div", { class: "rf-buttons" }, propose, revise, test, plan, promote, reject, rollback),
+    note,
     reasons,
   );
   let board = null;
@@ -38,6 +41,9 @@ function decidePane({ ask, openForm, say }) {
       button.disabled = !!lacks[act];
       setAttr(button, "aria-describedby", lacks[act] ? "rf-why-" + act : null);
     }
+    plan.disabled = !!lacks.test;
+    setAttr(plan, "aria-describedby", lacks.test ? "rf-why-test" : null);
+    if (lacks.test) tell(note, "");
     const serving = version === current;
     show(promote, !serving);
     show(reject, !serving);

@@ -8,7 +8,7 @@ function refinePage({ back, ask, say }) {
   const job = jobBar({ ask });
   const tree = versionTree({ choose, mark: markFor });
   const compare = comparePane({ chooseAgainst });
-  const decide = decidePane({ ask, openForm, say });
+  const decide = decidePane({ ask, openForm, testNow, say });
   const trial = trialPane({ ask, say });
   const propose = proposePanel({ ask, close: closeForm, started: () => closeForm() });
   const test = testPanel({ ask, close: closeForm, started, mark: markFor });
@@ -151,6 +151,22 @@ function refinePage({ back, ask, say }) {
     const untested = open.filter((id) => !known(versionOf(board, id).win_rate));
     const usual = open.includes(state.chosen) ? [state.chosen] : untested.length ? untested : open;
     for (const id of usual) state.marked.add(id);
+  }
+
+  // A blind test as it is usually planned; what else can be said about one stands in its form.
+  async function testNow(button, note) {
+    if (!state.marked.size) markUsual();
+    draw();
+    const chosen = [...state.marked];
+    const done = await sendFrom(button, note, ask, {
+      act: "trial",
+      prompt_id: board.prompt.prompt_id,
+      prompt_version_ids: chosen,
+      scope: board.usual_scope || "population",
+    });
+    if (!done) return;
+    say(plural("rf_test_began", chosen.length));
+    started();
   }
 
   function closeForm() {

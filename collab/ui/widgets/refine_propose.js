@@ -113,7 +113,7 @@ function proposePanel({ ask, close, started }) {
       act: "propose",
       prompt_version_id: version.prompt_version_id,
       count,
-      proposers: proposers.length === names.length ? [] : proposers,
+      proposers,
       reflector: reflects() ? model.value : "",
     });
     if (done) started();

@@ -1,7 +1,7 @@
 // The form of a blind test: which versions, on what, for whom. What was typed stays when the board is told anew.
 function testPanel({ ask, close, started, mark: markFor }) {
   const texts = {}; // variable -> what was typed
-  let scope = "population";
+  let scope = ""; // until it is chosen, what is usual here
   let own = false;
   let board = null;
   let state = null;
@@ -10,16 +10,12 @@ function testPanel({ ask, close, started, mark: markFor }) {
   const picks = h("div", { class: "rf-checks", role: "group" });
   const pickName = h("span", { class: "rf-field-name", dir: "auto" });
   const model = h("select", { class: "in-select" });
-  const scopeHow = h("span", { class: "in-how", text: T.rf_scope_population_how });
+  const scopeHow = h("span", { class: "in-how" });
   const scopes = segments(
     T.rf_scope,
     ["population", "panel"].map((value) => ({ value, label: T["rf_scope_" + value] })),
     scope,
-    (value) => {
-      scope = value;
-      setText(scopeHow, T["rf_scope_" + value + "_how"]);
-      tellMost();
-    },
+    choose,
   );
   const caseSwitch = segments(
     T.rf_cases,
@@ -52,6 +48,16 @@ function testPanel({ ask, close, started, mark: markFor }) {
     oninput: tellMost,
   });
   const voteField = fieldOf(T.rf_screening_votes, votes);
+  const fresh = h("input", {
+    class: "in-field rf-short",
+    type: "number",
+    min: 1,
+    max: 5000,
+    step: 1,
+    placeholder: T.rf_votes_usual,
+    inputmode: "numeric",
+    oninput: tellMost,
+  });
   const most = h("p", { class: "in-how", dir: "auto" });
   const note = failure();
   const go = textButton(T.rf_test_yes, send, { class: "cb-primary" });
@@ -64,6 +70,7 @@ function testPanel({ ask, close, started, mark: markFor }) {
       h("div", { class: "rf-field" }, h("span", { class: "rf-field-name", text: T.rf_scope }), scopes.node, scopeHow),
       caseField,
       voteField,
+      fieldOf(T.rf_confirming_votes, fresh),
       most,
       note,
       h("div", { class: "cb-row rf-panel-foot" }, go),
@@ -71,9 +78,19 @@ function testPanel({ ask, close, started, mark: markFor }) {
     close,
   );
 
+  function choose(value) {
+    scope = value;
+    setText(scopeHow, T["rf_scope_" + value + "_how"]);
+    tellMost();
+  }
+
   function update(board_, state_) {
     board = board_;
     state = state_;
+    if (!scope) {
+      choose(board.usual_scope || "population");
+      scopes.update(scope);
+    }
     if (promptId !== board.prompt.prompt_id) recall();
     setText(pickName, fill(T.rf_candidates, { version: versionName(currentOf(board)) }));
     setAttr(picks, "aria-label", pickName.textContent);
@@ -113,9 +130,9 @@ function testPanel({ ask, close, started, mark: markFor }) {
     const marked = usual ? testable(board).filter((version) => state.marked.has(version.prompt_version_id)).length : 0;
     show(most, marked > 0);
     if (!marked) return;
-    const first = Number(votes.value) || usual.screening_each * (marked + 1);
-    const fresh = number(usual.confirming[scope]);
-    setText(most, fill(marked > 1 ? T.rf_most_two : T.rf_most_one, { first: number(first), fresh }));
+    const first = number(Number(votes.value) || usual.screening_each * (marked + 1));
+    const then = number(Number(fresh.value) || usual.confirming[scope]);
+    setText(most, fill(marked > 1 ? T.rf_most_two : T.rf_most_one, { first, fresh: then }));
   }
 
   function recall() {
@@ -183,6 +200,7 @@ function testPanel({ ask, close, started, mark: markFor }) {
       cases,
       scope,
       votes: votes.value === "" ? null : Number(votes.value),
+      confirming_votes: fresh.value === "" ? null : Number(fresh.value),
     });
     if (done) started();
   }
