@@ -163,7 +163,7 @@ def _length(candidate: Wording, parent: Wording) -> str | None:
 
 
 def _format(candidate: Wording, parent: Wording) -> str | None:
-    """A program that reads the answers needs the format that the parent names; to show it in an example is not enough."""
+    """A program that reads the answers needs the format that the parent names; an example of it is not enough."""
     if candidate.modality != "text":
         return None
     was, is_now = ([name.upper() for name in _FORMAT.findall("\n".join(_texts(w)))] for w in (parent, candidate))
