@@ -18,13 +18,14 @@ from collab.studies.answering import flag_task, reveal_task, skip_task, undo_ans
 from collab.studies.assignment import Nothing, renew
 from collab.studies.assignment import next_task as take_task
 from collab.studies.creation import create_study as make_study
-from collab.studies.creation import import_set, preview
+from collab.studies.creation import import_set, preview, study_of_set
 from collab.studies.exporting import export_study
 from collab.studies.plain import a_list
 from collab.studies.pregeneration import retry_failed
 from collab.studies.presenting import TaskLink, progress, shown_again, shown_nothing, shown_study, shown_task
 from collab.studies.results import filter_effect, study_results
 from collab.studies.tables import csv_table
+from collab.studies.uploads import receive_piece, upload_preview
 from collab.types import Study
 from collab.views import Link
 from collab.workspace import Workspace
@@ -111,6 +112,10 @@ def create_study(ws: Workspace, visitor: Visitor, spec: object, request_id: str 
     """Make a study; its outputs are generated in the background."""
     study = make_study(ws, visitor, spec, request_id=request_id)
     ws.pregeneration.wake()
+    return _made(study)
+
+
+def _made(study: Study) -> Json:
     return {"study_id": study.id, "link": address_of(study), "items": study.items, "status": study.status}
 
 
@@ -218,6 +223,25 @@ def import_file(ws: Workspace, visitor: Visitor, format: str, path: Path) -> Jso
     study = import_set(ws, visitor, judged)
     return {"study_id": study.id, "title": study.title, "items": study.items, "answers": study.answered,
             "status": study.status, "notes": list(judged.notes)}  # fmt: skip
+
+
+def create_from_file(ws: Workspace, visitor: Visitor, given: object, format: str, path: Path) -> Json:
+    """A study of what a file of the operator's holds, asked about as a spec says; closed where it brings answers."""
+    from collab.exchange import read_set
+
+    _only_owner(visitor)
+    judged = read_set(format, path)
+    study = study_of_set(ws, visitor, given, judged)
+    return _made(study) | {"notes": list(judged.notes)}
+
+
+def upload_rows(
+    ws: Workspace, visitor: Visitor, data: object, format: object, name: object = "", upload_id: object = "",
+    index: object = 0, total: object = 1,
+) -> Json:  # fmt: skip
+    """Take one base64 piece of a file whose rows are to be a study's; with the last one, what the file holds."""
+    found, whole = receive_piece(ws, visitor, upload_id, index, total, data, str(format or ""), str(name or ""))
+    return {"upload_id": found, "done": whole, **(upload_preview(ws, visitor, found) if whole else {})}
 
 
 def _only_owner(visitor: Visitor) -> None:

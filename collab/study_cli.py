@@ -31,11 +31,16 @@ def add_verbs(app: typer.Typer) -> None:
 @study.command("create")
 def create(
     spec: Annotated[Path, typer.Argument(help="a JSON file with the study's spec, or - for standard input")],
+    rows: Annotated[
+        tuple[str, Path] | None, typer.Option("--import", help="a format and the file or folder with what is judged")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create a study. A running server makes its outputs; without one they are made here, now."""
     with sentences():
         given = _read_spec(spec)
+        if rows:
+            return _create_from_file(given, *rows, as_json)
         settings = read_settings()
         url = live_server(settings)
         if url:
@@ -52,6 +57,17 @@ def create(
         answer = study_api.create_study(ws, LOCAL, given)
         _make_outputs(ws, answer["study_id"])
         _say(answer, as_json, "")
+
+
+def _create_from_file(given: Any, format: str, path: Path, as_json: bool) -> None:
+    with own_workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        answer = study_api.create_from_file(ws, LOCAL, given, format, path)
+        for note in answer["notes"]:
+            typer.echo(note)
+        _say(answer, as_json, (live_server(ws.settings) or "").rstrip("/"))
 
 
 def _say(answer: dict[str, Any], as_json: bool, server: str) -> None:

@@ -152,6 +152,21 @@ def test_outputs_without_answers_become_an_open_study(home: Path, tmp_path: Path
     assert (answer["items"], answer["answers"], answer["status"], answer["title"]) == (2, 0, "open", "rows")
 
 
+def test_rows_of_a_file_are_asked_about_as_a_spec_says(home: Path, tmp_path: Path):
+    path = written(tmp_path, "prompt,response_a,response_b\nhi,one,two\nho,three,four\n", "rows.csv")
+    asked = {"title": "Which is kinder?", "question": "Kinder?", "overlap": 4, "quota": 5, "access": "link",
+             "gold": [{"prompt": "hm", "outputs": ["yes", "no"], "expected": {"winner": "a"}}]}  # fmt: skip
+    spec = written(tmp_path, json.dumps(asked), "spec.json")
+    answer = whole_json(run("study", "create", spec, "--import", "table", path, "--json"))
+    assert (answer["items"], answer["status"], answer["notes"]) == (2, "open", [])
+    told = whole_json(run("study", "show", answer["study_id"], "--json"))
+    assert (told["study"]["title"], told["study"]["question"]) == ("Which is kinder?", "Kinder?")
+    assert "every item 4 times" in told["counts"]["target_sentence"]
+    rank = written(tmp_path, json.dumps({**asked, "task": "rank", "gold": []}), "rank.json")
+    assert "change the task" in refused("study", "create", rank, "--import", "table", path)
+    assert "There is no file" in refused("study", "create", spec, "--import", "table", str(tmp_path / "none.csv"))
+
+
 # ---- bad input ------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -303,3 +304,24 @@ def test_the_same_request_makes_one_study(studio: Studio, owner: Client):
 
 def test_the_store_is_sound_after_all_of_this(studio: Studio):
     assert list(problems(studio.ws.store, studio.ws.blobs)) == []
+
+
+def test_a_script_uploads_rows_in_pieces_and_asks_about_them(studio: Studio, owner: Client):
+    rows = b"prompt,response_a,response_b\n" + b"".join(b"ask %d,one,two\n" % n for n in range(40))
+    pieces = [base64.b64encode(rows[at : at + 300]).decode() for at in range(0, len(rows), 300)]
+    upload = ""
+    for index, piece in enumerate(pieces):
+        more = {"upload_id": upload, "index": index, "total": len(pieces)}
+        told = owner.predict(piece, "table", "rows.csv", **more, api_name="/upload_rows")
+        upload = told["upload_id"]
+        assert told["done"] is (index == len(pieces) - 1)
+    assert (told["items"], told["task"], told["sample"][0]["prompt"]) == (40, "compare", "ask 0")
+    asked = {"title": "Uploaded", "task": "compare", "overlap": 2, "import": {"upload_id": upload}}
+    made = owner.predict(asked, api_name="/create_study")
+    assert (made["items"], made["status"]) == (40, "open")
+    refusals = (({"path": "/etc/passwd"}, "names no upload"), ({"upload_id": "x" * 22}, "send the file again"))
+    for wrong, said in refusals:
+        with pytest.raises(AppError, match=said):
+            owner.predict({**asked, "import": wrong}, api_name="/create_study")
+    with pytest.raises(AppError, match="owner"):
+        annotator(studio).predict(pieces[0], "table", api_name="/upload_rows")

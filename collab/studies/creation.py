@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -121,7 +121,21 @@ def _count(number: int, noun: str) -> str:
 
 def _from_file(ws: Workspace, visitor: Visitor, asked: Asked, study_id: str) -> Study:
     """A study of what was uploaded beforehand (uploads.py)."""
-    judged = read_upload(ws, visitor, asked.source)
+    return _from_set(ws, visitor, asked, read_upload(ws, visitor, asked.source), study_id)
+
+
+def study_of_set(ws: Workspace, visitor: Visitor, given: object, judged: JudgedSet) -> Study:
+    """A study of an exchange set, asked about as a spec says. Raises what create_study does."""
+    if not visitor.is_owner:
+        raise NotAllowed("Only the studio's owner may create a study: enter the owner's token first, or ask them.")
+    if not isinstance(given, Mapping):
+        raise InvalidStudy("The spec of a study must be an object.")
+    asked = check_spec({"task": judged.task, **given, "import": {"set": True}})
+    check_gold(asked.gold, asked.task)
+    return _from_set(ws, visitor, asked, judged, "")
+
+
+def _from_set(ws: Workspace, visitor: Visitor, asked: Asked, judged: JudgedSet, study_id: str) -> Study:
     if asked.task != judged.task:
         raise InvalidStudy(f"The file's rows are to {judged.task}, not to {asked.task}: change the task.")
     if asked.modality and asked.modality != judged.modality:

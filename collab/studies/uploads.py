@@ -76,7 +76,10 @@ def read_upload(ws: Workspace, visitor: Visitor, source: Mapping[str, Any] | Non
     """What an uploaded file holds. Raises InvalidImport naming the row and column, or NotFound."""
     from collab.exchange import read_set
 
-    folder, about = _about(ws, visitor, (source or {}).get("upload_id"))
+    upload_id = (source or {}).get("upload_id")
+    if upload_id in (None, ""):
+        raise InvalidImport("The import names no upload: send the file first and give the upload_id that is answered.")
+    folder, about = _about(ws, visitor, upload_id)
     if about["next"] != about["total"]:
         raise InvalidImport(f"Only {about['next']} of {about['total']} pieces have arrived: wait for the rest.")
     return read_set(about["format"], _file(folder, about))

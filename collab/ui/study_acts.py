@@ -12,7 +12,6 @@ import gradio as gr
 from collab import study_api
 from collab.errors import CollabError, InvalidStudy
 from collab.identity import Identity, Visitor
-from collab.studies.uploads import receive_piece, upload_preview
 from collab.ui.archives import write_archive
 from collab.ui.endpoints import UNEXPECTED
 from collab.ui.web import archive_link, picture_link, task_link
@@ -104,12 +103,9 @@ def composer_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Reque
             case "create":
                 return study_api.create_study(ws, visitor, said.get("spec"), str(said.get("request_id") or ""))
             case "upload":
-                upload_id, whole = receive_piece(
-                    ws, visitor, said.get("upload_id"), said.get("index"), said.get("total"), said.get("data"),
-                    str(said.get("format") or ""), str(said.get("name") or ""),
-                )  # fmt: skip
-                shown = upload_preview(ws, visitor, upload_id) if whole else {}
-                return {"upload_id": upload_id, "done": whole, "import": {"upload_id": upload_id, **shown}}
+                names = ("data", "format", "name", "upload_id", "index", "total")
+                told = study_api.upload_rows(ws, visitor, *(said.get(name) for name in names))
+                return {"upload_id": told["upload_id"], "done": told.pop("done"), "import": told}
             case other:
                 raise _unknown(other)
 

@@ -35,6 +35,22 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
         """Create a study from its spec (owner only): a title, a task (compare, rank, rate, edit) and its items."""
         return study_api.create_study(ws, who(request), spec, request_id)
 
+    def upload_rows(
+        data: str,
+        format: str,
+        name: str = "",
+        upload_id: str = "",
+        index: int = 0,
+        total: int = 1,
+        request: gr.Request = None,
+    ) -> dict:
+        """Upload a file of rows for a study (owner only), in base64 pieces of at most 2 MB, one after the other.
+
+        format: table, arena, pick-a-pic, argilla or open-webui. name: the file's, for its ending. Each piece after the
+        first names the upload_id that the first was answered with. A spec's "import": {"upload_id"} takes the file.
+        """
+        return study_api.upload_rows(ws, who(request), data, format, name, upload_id, index, total)
+
     def studies(request: gr.Request = None) -> dict:
         """The studies you may take part in, newest first."""
         return {"studies": study_api.list_studies(ws, who(request))}
@@ -89,8 +105,8 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
         return {"url": archive_link(identity, token, base(request)), "files": names}
 
     public: tuple[Callable[..., dict], ...] = (
-        create_study, studies, next_task, answer_task, skip_task, flag_task, renew_task, undo_task, reveal_task, study,
-        leaderboard, close_study, export,
+        create_study, upload_rows, studies, next_task, answer_task, skip_task, flag_task, renew_task, undo_task,
+        reveal_task, study, leaderboard, close_study, export,
     )  # fmt: skip
     for endpoint in public:
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

@@ -12,6 +12,7 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.studies.served import answer_to
 from tests.ui.conftest import Studio, open_create
 
 FEW = {"max_new_tokens": 10}
@@ -32,7 +33,9 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "rank": {
         "title": "Order the answers", "task": "rank",
-        "arms": [{"name": name, "prompt": f"{name}, what is ice?", "settings": FEW} for name in ("Oh", "Say", "Well")],
+        "arms": [{"name": name, "prompt": f"{name}, what is {{thing}}?", "settings": FEW}
+                 for name in ("Oh", "Say", "Well")],
+        "cases": [{"variables": {"thing": "ice"}}, {"variables": {"thing": "salt"}}],
     },
     "rate": {
         "title": "Rate the answers", "task": "rate", "arms": [{"prompt": "What is {thing}?", "settings": FEW}],
@@ -104,11 +107,16 @@ def begin(page: Page) -> None:
     page.locator(".dk-act").first.wait_for()
 
 
-def take_turns(pages: list[Page], items: int, answer: Callable[[Page, int], None]) -> None:
-    """Everybody answers one item after the other, turn by turn."""
+def is_phone(page: Page) -> bool:
+    return (page.viewport_size or {})["width"] < 500
+
+
+def answer_at_once(pages: list[Page], items: int, answer: Callable[[Page, int], None]) -> None:
+    """Everybody answers an item while the answers of the others are under way, then all go on to the next."""
     for number in range(items):
         for page in pages:
             answer(page, number)
+        for page in pages:
             expect(page.locator(".dk-note")).to_have_attribute("data-state", "saved")
     for page in pages:
         expect(page.locator(".dk-rest-page")).to_have_attribute("data-kind", "done")
@@ -131,12 +139,12 @@ def test_three_people_compare_blind_and_the_owner_sees_who_leads(
 
     def vote(page: Page, number: int) -> None:
         page.locator(".dk-acts-compare").wait_for()
-        if (page.viewport_size or {})["width"] < 500:
+        if is_phone(page):
             page.locator(".dk-acts-compare .dk-act").first.tap()
         else:
             page.keyboard.press("a")
 
-    take_turns(annotators, 2, vote)
+    answer_at_once(annotators, 2, vote)
     found = results(owner, study)
     assert found["counts"]["answers"] == found["counts"]["votes"] == 2 * PEOPLE
     assert found["counts"]["annotators"] == PEOPLE and found["counts"]["items_complete"] == 2
@@ -144,68 +152,130 @@ def test_three_people_compare_blind_and_the_owner_sees_who_leads(
     assert all(row["median_s"] is not None for row in found["annotators"])
 
 
-def test_three_people_rank_and_every_pair_is_counted(
+def test_three_people_rank_by_keys_by_dragging_and_by_tapping_and_every_pair_is_counted(
     owner: Client, studio: Studio, made: dict[str, Any], annotators: list[Page]
 ):
     for page in annotators:
         enter(page, studio, made["rank"])
 
     def order(page: Page, number: int) -> None:
-        for label in "BAC":
-            if (page.viewport_size or {})["width"] < 500:
-                page.locator(f".dk-chip[data-chip={label}]").tap()
-            else:
-                page.keyboard.press({"A": "1", "B": "2", "C": "3"}[label])
-        if (page.viewport_size or {})["width"] < 500:
-            page.locator(".dk-acts .cb-primary, .dk-act.dk-primary").first.tap()
+        page.locator(".dk-chip[data-chip=A]").wait_for()
+        if page is annotators[0]:
+            for key in ("2", "1", "3"):
+                page.keyboard.press(key)
+        else:
+            for label in "ABC" if page is annotators[1] else "BAC":
+                chip = page.locator(f".dk-chip[data-chip={label}]")
+                chip.tap() if is_phone(page) else chip.click()
+        if page is annotators[1]:
+            drag(page, "B", "A")
+        expect(page.locator(".dk-strip")).to_have_text("BAC")
+        if is_phone(page):
+            page.locator(".dk-act.dk-primary").first.tap()
         else:
             page.keyboard.press("Enter")
 
-    take_turns(annotators, 1, order)
+    answer_at_once(annotators, 2, order)
     found = results(owner, made["rank"])
-    assert found["counts"]["answers"] == PEOPLE and found["counts"]["votes"] == 3 * PEOPLE
+    assert found["counts"]["answers"] == 2 * PEOPLE and found["counts"]["votes"] == 2 * 3 * PEOPLE
+    assert found["counts"]["items_complete"] == 2
+
+
+def drag(page: Page, label: str, onto: str) -> None:
+    """Pull one letter of a ranking before another."""
+    start, end = (page.locator(f".dk-chip[data-chip={name}]").bounding_box() for name in (label, onto))
+    assert start and end
+    page.mouse.move(start["x"] + 20, start["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(end["x"] + end["width"] * 0.05, end["y"] + 20, steps=6)
+    page.mouse.up()
 
 
 def test_three_people_rate_and_one_of_them_changes_their_mind(
     owner: Client, studio: Studio, made: dict[str, Any], annotators: list[Page]
 ):
-    desktop = annotators[:2]
-    for page in desktop:
+    for page in annotators:
         enter(page, studio, made["rate"])
 
     def rate(page: Page, number: int) -> None:
         page.locator(".dk-questions").wait_for()
+        if is_phone(page):
+            page.locator(".dk-star").nth(2).tap()
+            page.locator(".dk-thumb-down").tap()
+            page.locator(".dk-act.dk-primary").tap()
+            return
         for key in ("4", "u", "Enter"):
             page.keyboard.press(key)
 
-    take_turns(desktop, 2, rate)
-    desktop[0].keyboard.press("z")
-    desktop[0].locator(".dk-questions").wait_for()
+    answer_at_once(annotators, 2, rate)
+    first = annotators[0]
+    first.keyboard.press("z")
+    first.locator(".dk-questions").wait_for()
     for key in ("ArrowUp", "ArrowUp", "2", "Enter"):
-        desktop[0].keyboard.press(key)
-    expect(desktop[0].locator(".dk-rest-page")).to_have_attribute("data-kind", "done")
+        first.keyboard.press(key)
+    expect(first.locator(".dk-rest-page")).to_have_attribute("data-kind", "done")
     (stars, thumbs) = results(owner, made["rate"])["questions"]
-    assert stars["rows"][0]["counts"] == {"1": 0, "2": 1, "3": 0, "4": 3, "5": 0}
-    assert thumbs["rows"][0]["counts"] == {"up": 4, "down": 0}
+    assert stars["rows"][0]["counts"] == {"1": 0, "2": 1, "3": 2, "4": 3, "5": 0}
+    assert thumbs["rows"][0]["counts"] == {"up": 4, "down": 2}
 
 
-def test_texts_are_made_right_and_the_distance_is_told(
+def test_three_people_make_texts_right_and_the_distance_is_told(
     owner: Client, studio: Studio, made: dict[str, Any], annotators: list[Page]
 ):
-    page = annotators[0]
-    enter(page, studio, made["edit"])
+    for page in annotators:
+        enter(page, studio, made["edit"])
 
     def correct(page: Page, number: int) -> None:
         area = page.locator(".dk-edit-area")
-        if number == 0:
-            area.fill(area.input_value() + " and so on")
-            page.keyboard.press("Control+Enter")
+        area.wait_for()
+        fine = page.get_by_role("button", name="It is fine as it is")
+        if number:
+            fine.tap() if is_phone(page) else fine.click()
+            return
+        area.fill(area.input_value() + " and so on")
+        if is_phone(page):
+            page.locator(".dk-act.dk-primary").tap()
         else:
-            page.get_by_role("button", name="It is fine as it is").click()
+            page.keyboard.press("Control+Enter")
 
-    take_turns([page], 2, correct)
+    answer_at_once(annotators, 2, correct)
     (row,) = results(owner, made["edit"])["edits"]
-    assert row["n"] == 2 and row["unchanged"] == 1 and row["mean_distance"] > 0
+    assert row["n"] == 2 * PEOPLE and row["unchanged"] == PEOPLE and row["mean_distance"] > 0
+
+
+FIGURES = {  # what the results of each kind are drawn as, and something that stands in the first of them
+    "compare text": (["leaderboard", "evidence", "agreement", "votes"], "PLAINARM"),
+    "compare pictures": (["leaderboard", "evidence", "agreement", "votes"], "FLATARM"),
+    "rank": (["leaderboard", "matrix", "votes"], "Well"),
+    "rate": (["agreement", "votes"], "Helpful?"),
+    "edit": (["edits"], "1"),
+}
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_the_owner_looks_at_the_results_of_each_kind(
+    owner: Client, studio: Studio, made: dict[str, Any], context: BrowserContext, kind: str
+):
+    for _ in range(PEOPLE):  # where this test runs alone
+        somebody = Client(studio.url, verbose=False)
+        while "task_id" in (task := somebody.predict(made[kind]["study_id"], api_name="/next_task")):
+            somebody.predict(task["task_id"], answer_to(task), api_name="/answer_task")
+    found = results(owner, made[kind])
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    open_create(page, studio)
+    page.get_by_role("tab", name="Insights").click()
+    insights = page.locator("#insights")
+    insights.get_by_text(STUDIES[kind]["title"]).click()
+    figures, words = FIGURES[kind]
+    if kind == "rate":
+        figures = [*figures, *(f"question-{question['name']}" for question in found["questions"])]
+    for name in figures:
+        expect(insights.locator(f"figure[data-plot={name}]:not([hidden])")).to_be_visible()
+    expect(insights.locator(f"figure[data-plot={figures[0]}]")).to_contain_text(words)
+    expect(insights).to_contain_text(f"{found['counts']['answers']} answers")
+    assert not problems, problems
 
 
 def test_the_owner_opens_the_results_and_closes_the_study(
