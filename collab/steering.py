@@ -14,7 +14,19 @@ from collab.checks import clean_text
 from collab.errors import InvalidPrompt, InvalidSetting, Unavailable
 from collab.identity import Visitor
 from collab.store.queries import recent_acts
-from collab.types import Act, Example, Generation, GenerationOrigin, Modality, Output, Preference, Ranking, Rating, now
+from collab.types import (
+    STEERED_BY,
+    Act,
+    Example,
+    Generation,
+    GenerationOrigin,
+    Modality,
+    Output,
+    Preference,
+    Ranking,
+    Rating,
+    now,
+)
 from collab.workspace import Workspace
 from models.base import ModelInfo
 
@@ -24,10 +36,9 @@ REFERENCES = 4  # pictures of each kind
 RULES_LIMIT, RULE_LIMIT = 6, 500  # rules, characters
 DEMONSTRATIONS_LIMIT, TURN_LIMIT = 2, 20_000  # demonstrations, characters
 KEYS: Mapping[Modality, tuple[str, ...]] = {
-    "text": ("steer", "rules", "demonstrations"),
-    "image": ("steer", "liked", "disliked"),
+    "text": ("steer", *STEERED_BY[:2]),
+    "image": ("steer", *STEERED_BY[2:]),
 }
-LISTS = tuple(key for keys in KEYS.values() for key in keys if key != "steer")
 NOTHING = "Nothing to steer by yet: rate, edit or compare something first."
 
 

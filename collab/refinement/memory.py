@@ -85,4 +85,4 @@ def _words(text: str) -> Counter[str]:
 
 
 def _own(ws: Workspace, visitor: Visitor) -> list[JudgedOutput]:
-    return list(gather_own(ws, visitor, "text").values())[:_READ]
+    return list(gather_own(ws, visitor, "text").outputs.values())[:_READ]

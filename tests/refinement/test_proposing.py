@@ -166,6 +166,21 @@ def test_without_feedback_there_is_nothing_to_learn(ws: Workspace, owner: Visito
     assert str(refused.value) == NO_FEEDBACK and counts(ws.store) == before
 
 
+def test_outputs_made_with_steering_are_no_feedback_on_the_prompt_and_that_is_told(ws: Workspace, owner: Visitor):
+    liked, (one,) = make(ws, owner, "say hello to a friend")
+    feedback.rate(ws, owner, one.id, score=5)
+    made, (output,) = make(ws, owner, "say hello to a friend of mine", inputs={"steer": 1})
+    feedback.edit_text(ws, owner, output.id, "Hello friend!")
+    assert made.inputs["demonstrations"]
+    with pytest.raises(NothingToLearn, match="made with steering do not count"):
+        propose(ws, owner, made.prompt_version_id, 2)
+    _, (steered,) = make(ws, owner, "", prompt_version_id=liked.prompt_version_id, inputs={"steer": 1})
+    feedback.edit_text(ws, owner, steered.id, "Hello to you!")
+    found = propose(ws, owner, liked.prompt_version_id, 2, proposers=["demonstrations"])
+    assert "1 judged output made with steering left out: not what this prompt makes." in [n.said for n in found.notes]
+    assert "Hello to you!" not in str(found.versions)
+
+
 def test_feedback_that_was_taken_back_is_none(ws: Workspace, owner: Visitor):
     made, (output,) = make(ws, owner, "say hello")
     feedback.undo(ws, owner, feedback.rate(ws, owner, output.id, score=5).id)
