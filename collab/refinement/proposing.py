@@ -211,5 +211,8 @@ def _alternating(lists: Sequence[Sequence[Candidate]]) -> Iterator[Candidate]:
 
 
 def _nothing(notes: Sequence[Note]) -> str:
-    said = "; ".join(str(note).rstrip(".") for note in notes[:4])
+    whose: dict[str, list[str]] = {}
+    for note in notes:  # several may lack the same
+        whose.setdefault(note.said.rstrip("."), []).append(note.proposer)
+    said = "; ".join(str(Note(", ".join(filter(None, names)), what)) for what, names in list(whose.items())[:4])
     return f"Nothing could be proposed. {said}."[:600] if said else NO_FEEDBACK
