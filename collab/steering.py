@@ -2,12 +2,18 @@
 
 Personal by construction: it reads one person's acts on their own outputs, and studies never use it. Knows neither
 models nor pages; how pictures steer stands in models/fabric.py.
+
+Pictures are steered by what was said in this sitting. Texts are steered by all that one said of one's own (see
+refinement/memory.py), first by what was said in this sitting. The strength of a text's steering is how much of that it
+is sent: at 0 nothing; above, the best-supported of RULES_LIMIT rules, one more with each sixth of the way to 1; from a
+third on one example as well, from two thirds on two. Without any rule, the best example at any strength.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import ceil, floor
 from typing import Any
 
 from collab.checks import clean_text
@@ -186,14 +192,22 @@ def _verdicts(acts: Sequence[Act]) -> dict[str, bool]:
 
 
 def _words(ws: Workspace, visitor: Visitor, asked: str, strength: float) -> dict[str, list[Any]]:
-    """Rules and demonstrations out of the person's own memory, as many as the strength says."""
+    """Rules and demonstrations out of the person's own memory, as many as the strength says (see above)."""
     from collab.refinement import memory
 
-    rules = [rule.instruction[:RULE_LIMIT] for rule in memory.rules_for(ws, visitor, asked, limit=RULES_LIMIT)]
-    wanted = 0 if strength <= 0.33 else 1 if strength <= 0.66 else DEMONSTRATIONS_LIMIT
-    shown: Sequence[Example] = memory.demonstrations_for(ws, visitor, asked, limit=wanted) if wanted else ()
+    since = now() - SITTING
+    rules = memory.rules_for(ws, visitor, asked, limit=ceil(strength * RULES_LIMIT), since=since)
+    wanted = min(DEMONSTRATIONS_LIMIT, floor(strength * (DEMONSTRATIONS_LIMIT + 1)))
+    if not rules:  # the least that steers
+        wanted = max(wanted, 1)
+    shown: Sequence[Example] = (
+        memory.demonstrations_for(ws, visitor, asked, limit=wanted, since=since) if wanted else ()
+    )
     demonstrations = [{"user": e.user, "assistant": e.assistant} for e in shown]
-    return {"rules": rules, "demonstrations": [d for d in demonstrations if all(map(_is_sendable, d.values()))]}
+    return {
+        "rules": [rule.instruction[:RULE_LIMIT] for rule in rules],
+        "demonstrations": [d for d in demonstrations if all(map(_is_sendable, d.values()))],
+    }
 
 
 def _check_strength(value: object) -> float:
