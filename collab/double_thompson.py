@@ -1,4 +1,12 @@
-"""Which pair of arms to ask about next when only the best is sought: Double Thompson sampling. Knows no study."""
+"""Which pair of arms to ask about next when only the best is sought: uniformly at random, then by Double Thompson
+sampling. Knows no study.
+
+The beginning is a random draw and no round-robin, though that would spread the first votes more evenly. A strict turn
+gives all pairs but one a propensity of 0, and by such votes nothing can be weighted. One softened with a share of
+uniform choice keeps them positive, but the votes then weigh so unequally that 45 to 120 of them on 3 to 8 arms tell as
+much as two thirds would (share ½; Kish's effective number, simulated) or as a quarter (share 0.1). And people who come
+at the same moment would all be given the one pair whose turn it is.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +25,9 @@ def best_arm_probabilities(
     """Probabilities (k,) of asking next about each of the pairs (k, 2); all above zero, their sum one.
 
     How often Double Thompson sampling (Wu & Liu 2016, algorithm 1) chooses each pair in so many seeded draws, mixed
-    with a share `floor` of uniform choice so that every vote has a propensity; wholly uniform until every arm of the
-    pairs has `least` votes. Of the paper's second step the case that an arm meets itself is left out: nobody can be
-    asked that, so the second arm is the best of the others. Ties are half a win for each.
+    with a share `floor` of uniform choice so that every vote has a propensity; until every arm of the pairs has `least`
+    votes each pair is as likely as any other. Of the paper's second step the case that an arm meets itself is left out:
+    nobody can be asked that, so the second arm is the best of the others. Ties are half a win for each.
     Raises InvalidStudy where no pair is available or the floor is outside 0–1.
     """
     asked = np.asarray(pairs, np.int64).reshape(-1, 2)

@@ -10,7 +10,7 @@ from collab import steering
 from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt, NotFound
 from collab.identity import Visitor
-from collab.types import Generation, GenerationOrigin, Modality, Output
+from collab.types import STEERED_BY, Generation, GenerationOrigin, Modality, Output
 from collab.workspace import Workspace
 from models.base import ModelInfo
 
@@ -57,7 +57,7 @@ def check_inputs(
         if key not in (*_KEYS[modality], "replay_of"):
             raise InvalidPrompt(f"Unknown input “{str(key)[:40]}” for {modality}: use {' or '.join(_KEYS[modality])}.")
     given = steering.resolved(ws, visitor, inputs, modality=modality, asked=asked, model=model, origin=origin)
-    stored: dict[str, Any] = {k: v for k, v in given.items() if v not in (None, "") and k not in steering.LISTS}
+    stored: dict[str, Any] = {k: v for k, v in given.items() if v not in (None, "") and k not in STEERED_BY}
     stored |= steering.check_recorded(given)
     fields: dict[str, Any] = {}
     if "replay_of" in stored:

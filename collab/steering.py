@@ -2,19 +2,37 @@
 
 Personal by construction: it reads one person's acts on their own outputs, and studies never use it. Knows neither
 models nor pages; how pictures steer stands in models/fabric.py.
+
+Pictures are steered by what was said in this sitting. Texts are steered by all that one said of one's own (see
+refinement/memory.py), first by what was said in this sitting. The strength of a text's steering is how much of that it
+is sent: at 0 nothing; above, the best-supported of RULES_LIMIT rules, one more with each sixth of the way to 1; from a
+third on one example as well, from two thirds on two. Without any rule, the best example at any strength.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import ceil, floor
 from typing import Any
 
 from collab.checks import clean_text
 from collab.errors import InvalidPrompt, InvalidSetting, Unavailable
 from collab.identity import Visitor
 from collab.store.queries import recent_acts
-from collab.types import Act, Example, Generation, GenerationOrigin, Modality, Output, Preference, Ranking, Rating, now
+from collab.types import (
+    STEERED_BY,
+    Act,
+    Example,
+    Generation,
+    GenerationOrigin,
+    Modality,
+    Output,
+    Preference,
+    Ranking,
+    Rating,
+    now,
+)
 from collab.workspace import Workspace
 from models.base import ModelInfo
 
@@ -24,10 +42,9 @@ REFERENCES = 4  # pictures of each kind
 RULES_LIMIT, RULE_LIMIT = 6, 500  # rules, characters
 DEMONSTRATIONS_LIMIT, TURN_LIMIT = 2, 20_000  # demonstrations, characters
 KEYS: Mapping[Modality, tuple[str, ...]] = {
-    "text": ("steer", "rules", "demonstrations"),
-    "image": ("steer", "liked", "disliked"),
+    "text": ("steer", *STEERED_BY[:2]),
+    "image": ("steer", *STEERED_BY[2:]),
 }
-LISTS = tuple(key for keys in KEYS.values() for key in keys if key != "steer")
 NOTHING = "Nothing to steer by yet: rate, edit or compare something first."
 
 
@@ -175,14 +192,22 @@ def _verdicts(acts: Sequence[Act]) -> dict[str, bool]:
 
 
 def _words(ws: Workspace, visitor: Visitor, asked: str, strength: float) -> dict[str, list[Any]]:
-    """Rules and demonstrations out of the person's own memory, as many as the strength says."""
+    """Rules and demonstrations out of the person's own memory, as many as the strength says (see above)."""
     from collab.refinement import memory
 
-    rules = [rule.instruction[:RULE_LIMIT] for rule in memory.rules_for(ws, visitor, asked, limit=RULES_LIMIT)]
-    wanted = 0 if strength <= 0.33 else 1 if strength <= 0.66 else DEMONSTRATIONS_LIMIT
-    shown: Sequence[Example] = memory.demonstrations_for(ws, visitor, asked, limit=wanted) if wanted else ()
+    since = now() - SITTING
+    rules = memory.rules_for(ws, visitor, asked, limit=ceil(strength * RULES_LIMIT), since=since)
+    wanted = min(DEMONSTRATIONS_LIMIT, floor(strength * (DEMONSTRATIONS_LIMIT + 1)))
+    if not rules:  # the least that steers
+        wanted = max(wanted, 1)
+    shown: Sequence[Example] = (
+        memory.demonstrations_for(ws, visitor, asked, limit=wanted, since=since) if wanted else ()
+    )
     demonstrations = [{"user": e.user, "assistant": e.assistant} for e in shown]
-    return {"rules": rules, "demonstrations": [d for d in demonstrations if all(map(_is_sendable, d.values()))]}
+    return {
+        "rules": [rule.instruction[:RULE_LIMIT] for rule in rules],
+        "demonstrations": [d for d in demonstrations if all(map(_is_sendable, d.values()))],
+    }
 
 
 def _check_strength(value: object) -> float:

@@ -11,7 +11,7 @@ from collab import feedback, steering
 from collab.errors import CollabError, InvalidPrompt, InvalidSetting, NotFound, Unavailable
 from collab.generation import Ask, generate, replay
 from collab.identity import Visitor
-from collab.types import Generation, Output
+from collab.types import Generation, Output, now
 from collab.views import cards, provenance
 from collab.workspace import Workspace
 from tests.conftest import counts, ended, make
@@ -200,6 +200,73 @@ def test_own_rules_and_examples_go_into_the_messages_as_strength_says(
     assert len(made.inputs.get("demonstrations", [])) == shown and len(turns) == 2 * shown
     assert all("🎉" in content for role, content in turns if role == "assistant")
     assert cards(ws, ann, [made], str)[0]["steered"].startswith(f"Steered by {len(made.inputs['rules'])} rule")
+
+
+def test_more_strength_sends_more_rules_and_examples_in_steps_that_can_be_told(ws: Workspace, ann: Visitor, edited):
+    _, (output,) = make(ws, ann, "a short note about topic9")
+    feedback.rate(
+        ws,
+        ann,
+        output.id,
+        thumb=-1,
+        comment="too long, please use a list, no quotes, more formal, no greeting, no headings",
+    )
+    sent_at = []
+    for strength in (0, 0.05, 0.3, 0.5, 0.7, 1.0):
+        made, _ = make(ws, ann, "a short note about topic8", inputs={"steer": strength})
+        sent_at.append((len(made.inputs.get("rules", ())), len(made.inputs.get("demonstrations", ()))))
+    assert sent_at == [(0, 0), (1, 0), (2, 0), (3, 1), (5, 2), (6, 2)]
+
+
+def test_one_edit_just_made_steers_the_very_next_text(ws: Workspace, ann: Visitor, monkeypatch):
+    for n in range(3):
+        _, (old,) = make(ws, ann, f"a note about topic{n}")
+        feedback.edit_text(ws, ann, old.id, f"{old.text} indeed")
+    between = now()
+    _, (new,) = make(ws, ann, "a note about the harbour and its boats")
+    feedback.edit_text(ws, ann, new.id, "- harbour\n- boats")
+    monkeypatch.setattr(steering, "SITTING", now() - between)
+    made, _ = make(ws, ann, "a note about topic1", inputs={"steer": 0.5})
+    assert any("list" in rule for rule in made.inputs["rules"])
+    assert made.inputs["demonstrations"][0]["assistant"] == "- harbour\n- boats"  # before closer ones of long ago
+    monkeypatch.setattr(steering, "SITTING", timedelta(microseconds=1))
+    later, _ = make(ws, ann, "a note about topic1", inputs={"steer": 0.5})
+    assert later.inputs["demonstrations"][0]["assistant"].endswith("indeed")
+    assert not any("list" in rule for rule in later.inputs.get("rules", ()))
+
+
+def test_the_preferred_text_of_a_comparison_is_shown_and_the_other_never(ws: Workspace, ann: Visitor):
+    _, (one, two) = make(ws, ann, "name a river in the north", count=2)
+    feedback.compare(ws, ann, one.id, two.id, "b")
+    made, _ = make(ws, ann, "name a river in the south", inputs={"steer": 0.3})
+    (shown,) = made.inputs["demonstrations"]
+    assert shown == {"user": "name a river in the north", "assistant": two.text} and one.text != two.text
+    feedback.rate(ws, ann, two.id, thumb=-1)  # the winner was the lesser evil
+    made, _ = make(ws, ann, "name a river in the south", inputs={"steer": 1})
+    assert made.inputs == {"steer": 1.0}
+
+
+def test_what_choices_have_in_common_becomes_a_rule(ws: Workspace, ann: Visitor):
+    for n in range(2):
+        _, (plain,) = make(ws, ann, f"say something about subject{n}")
+        _, (cheered,) = make(ws, ann, f"say something about subject{n} 🎉")
+        feedback.compare(ws, ann, plain.id, cheered.id, "b")
+    made, _ = make(ws, ann, "say something about subject7", inputs={"steer": 0.5})
+    assert any("emoji" in rule for rule in made.inputs["rules"])
+
+
+def test_a_disliked_texts_comment_states_rules_and_the_text_is_no_example(ws: Workspace, ann: Visitor):
+    _, (output,) = make(ws, ann, "tell me about the town")
+    feedback.rate(ws, ann, output.id, thumb=-1, comment="too long, please use a list")
+    made, _ = make(ws, ann, "tell me about the town", inputs={"steer": 0.5})
+    assert made.inputs["rules"] == ["Be brief.", "Write a bulleted list."] and "demonstrations" not in made.inputs
+
+
+def test_nobody_is_steered_by_what_others_prefer_or_ask_for(ws: Workspace, ann: Visitor, bob: Visitor):
+    _, (one, two) = make(ws, bob, "name a river in the north", count=2)
+    feedback.compare(ws, bob, one.id, two.id, "b")
+    feedback.rate(ws, bob, one.id, thumb=-1, comment="too long, please use a list")
+    assert make(ws, ann, "name a river in the north", inputs={"steer": 1})[0].inputs == {"steer": 1.0}
 
 
 def test_a_replayed_text_is_sent_the_same_words_again(

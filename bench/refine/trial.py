@@ -1,6 +1,6 @@
 """A blind trial in memory: the very allocation, ranking and test of the studio, with votes from a function.
 
-Round-robin and Double Thompson sampling find the leader of the candidates; the leader meets the champion on fresh
+Uniform choice, then Double Thompson sampling find the leader of the candidates; the leader meets the champion on fresh
 votes, tested after each by the same e-process that decides in the studio. Knows no model and no store.
 """
 

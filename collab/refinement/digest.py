@@ -1,13 +1,15 @@
 """What people said of a prompt's outputs, gathered once for all proposers. Reads the store.
 
 The prompt's whole tree of versions counts fully, whoever judged, in a study or not; the asker's other feedback of the
-same modality counts less. Bounded: of more outputs than the limits below the newest are read.
+same modality counts less. What was steered by somebody's own feedback is not what a prompt makes: it is left out, and
+counted. Bounded: of more outputs than the limits below the newest are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -84,13 +86,15 @@ class JudgedPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """The evidence about one version. outputs: by output id, those of this prompt first, newest first."""
+    """The evidence about one version. outputs: by output id, those of this prompt first, newest first; steered: how
+    many judged outputs of this prompt were left out because their asker's own feedback shaped them."""
 
     version: PromptVersion
     wording: Wording
     modality: Modality
     outputs: Mapping[str, JudgedOutput] = field(default_factory=dict)
     pairs: tuple[JudgedPair, ...] = ()
+    steered: int = 0
 
     @property
     def own(self) -> tuple[JudgedOutput, ...]:
@@ -118,40 +122,62 @@ def gather(ws: Workspace, visitor: Visitor, version: PromptVersion) -> Digest:
             ws.store, version.prompt_id, visitor.annotator_id, wording.modality, limit=_OTHER_ACTS_LIMIT,
             connection=connection,
         )  # fmt: skip
-        outputs, pairs = _judged(ws, visitor, [*acts, *beside], wording.modality, version.prompt_id, connection)
-    return Digest(version=version, wording=wording, modality=wording.modality, outputs=outputs, pairs=pairs)
+        outputs, pairs, steered = _judged(
+            ws, visitor, [*acts, *beside], wording.modality, version.prompt_id, connection
+        )
+    return Digest(version=version, wording=wording, modality=wording.modality, outputs=outputs, pairs=pairs,
+                  steered=steered)  # fmt: skip
 
 
-def gather_own(ws: Workspace, visitor: Visitor, modality: Modality) -> dict[str, JudgedOutput]:
-    """What the visitor said of what they made for themselves, whatever the prompt, all of weight 1, newest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFeedback:
+    """What one person said of what they made for themselves, all of weight 1. outputs: newest first; recent: the acts
+    since the moment that was asked for."""
+
+    outputs: Mapping[str, JudgedOutput]
+    pairs: tuple[JudgedPair, ...]
+    recent: frozenset[str] = frozenset()
+
+
+def gather_own(ws: Workspace, visitor: Visitor, modality: Modality, since: datetime | None = None) -> OwnFeedback:
+    """What the visitor said of what they made for themselves, whatever the prompt and be it steered.
 
     Nobody else's feedback, and few enough acts to be read whenever something is made.
     """
     with ws.store.reading() as connection:
         acts = own_acts(ws.store, visitor.annotator_id, modality, limit=_OWN_ACTS_LIMIT, connection=connection)
-        outputs, _ = _judged(ws, visitor, acts, modality, None, connection)
-    return {output_id: replace(output, weight=1.0) for output_id, output in outputs.items()}
+        outputs, pairs, _ = _judged(ws, visitor, acts, modality, None, connection)
+    return OwnFeedback(
+        outputs={output_id: replace(output, weight=1.0) for output_id, output in outputs.items()},
+        pairs=tuple(replace(pair, weight=1.0) for pair in pairs),
+        recent=frozenset(act.id for act in acts if since is not None and act.created_at >= since),
+    )
 
 
 def _judged(
     ws: Workspace, visitor: Visitor, acts: Sequence[Act], modality: Modality, prompt_id: str | None,
     connection: Connection,
-) -> tuple[dict[str, JudgedOutput], tuple[JudgedPair, ...]]:  # fmt: skip
-    """The outputs and pairs that the acts are about: in the prompt's tree by anybody, elsewhere by the visitor."""
+) -> tuple[dict[str, JudgedOutput], tuple[JudgedPair, ...], int]:  # fmt: skip
+    """The outputs and pairs that the acts are about: in the prompt's tree by anybody, elsewhere by the visitor.
+
+    Where a prompt is asked about, outputs that were steered are left out; the number of those in its tree comes third.
+    """
     from collab.refinement.gathering import judged_outputs, judged_pairs
 
     acts = sorted({act.id: act for act in acts}.values(), key=lambda act: act.id, reverse=True)
     made = made_from(connection, {output_id for act in acts for output_id in named_in(act)})
     tree = {output_id for output_id, one in made.items() if one.prompt_id == prompt_id}
     mine = {one.output_id for one in made.values() if one.requested_by == visitor.annotator_id}
+    steered = {output_id for output_id, one in made.items() if one.steered and prompt_id is not None}
     told = [
         act for act in acts if act.annotator_id == visitor.annotator_id or any(name in tree for name in named_in(act))
     ]
     named = {output_id for act in told for output_id in named_in(act)}
-    newest = sorted(named & tree, reverse=True)[:OUTPUTS_LIMIT]
-    others = [output_id for output_id in named - tree if output_id in mine and made[output_id].modality == modality]
+    left = named - steered
+    newest = sorted(left & tree, reverse=True)[:OUTPUTS_LIMIT]
+    others = [output_id for output_id in left - tree if output_id in mine and made[output_id].modality == modality]
     weights = dict.fromkeys(newest, 1.0) | dict.fromkeys(sorted(others, reverse=True)[:OTHERS_LIMIT], OTHER_WEIGHT)
     used = {made[output_id].prompt_version_id for output_id in weights}
     wordings = versions(ws.store, used, connection=connection)
     outputs = judged_outputs(told, made, wordings, weights)
-    return outputs, judged_pairs(told, outputs)
+    return outputs, judged_pairs(told, outputs), len(named & tree & steered)

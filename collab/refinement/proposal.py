@@ -26,7 +26,8 @@ class NothingToLearn(CollabError):
 class Candidate:
     """A proposed wording with why, in words for people, and the acts of feedback that it rests on.
 
-    details: the proposer's own numbers (weights, counts), JSON.
+    details: the proposer's own numbers (weights, counts), JSON. exploratory: proposed because nobody knows of it; then
+    it may rest on no act at all, and says so.
     """
 
     wording: Wording
@@ -34,6 +35,7 @@ class Candidate:
     rationale: str
     evidence_ids: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    exploratory: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 COUNT_LIMIT = 12
 ON_REQUEST = ("search",)  # proposers that take minutes, asked only by name
-NO_FEEDBACK = "Nobody has said anything about this prompt's outputs yet: rate, compare or edit a few of them first."
+NO_FEEDBACK = (
+    "Nobody has said anything about this prompt's outputs yet: rate, compare or edit a few of them first. Those made "
+    "with steering do not count."
+)
 
 
 def known_proposers(reflector: str = "") -> list[Proposer]:
@@ -110,6 +113,9 @@ def propose(
             proposer.generate = maker(ws, visitor, digest, tools, stopped)  # type: ignore[attr-defined]
             proposer.picture = ws.blobs.get  # type: ignore[attr-defined]
     sieve = Sieve(ws, version, [text for output in digest.own for text in _texts_of(output)])
+    if digest.steered:
+        outputs = "output" if digest.steered == 1 else "outputs"
+        sieve.note("", f"{digest.steered} judged {outputs} made with steering left out: not what this prompt makes.")
     accepted = _gather_candidates(chosen, digest, tools, count, sieve)
     if not accepted:
         raise NothingToLearn(_nothing(sieve.notes))
@@ -205,5 +211,8 @@ def _alternating(lists: Sequence[Sequence[Candidate]]) -> Iterator[Candidate]:
 
 
 def _nothing(notes: Sequence[Note]) -> str:
-    said = "; ".join(str(note).rstrip(".") for note in notes[:4])
+    whose: dict[str, list[str]] = {}
+    for note in notes:  # several may lack the same
+        whose.setdefault(note.said.rstrip("."), []).append(note.proposer)
+    said = "; ".join(str(Note(", ".join(filter(None, names)), what)) for what, names in list(whose.items())[:4])
     return f"Nothing could be proposed. {said}."[:600] if said else NO_FEEDBACK

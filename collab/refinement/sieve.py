@@ -1,4 +1,5 @@
-"""What lets a proposed wording pass: it says something new, breaks nothing, and names feedback that exists.
+"""What lets a proposed wording pass: it says something new, breaks nothing, and names feedback that exists or says that
+it rests on none.
 
 Knows nothing of proposers; keeps a note of what it refused and why.
 """
@@ -73,7 +74,7 @@ class Sieve:
             return False
         with self.ws.store.reading() as connection:
             known = known_acts(connection, candidate.evidence_ids)
-        if not known:
+        if not known and (candidate.evidence_ids or not candidate.exploratory):
             self.note(candidate.proposer, "a proposal was refused: it names no feedback that it rests on.")
             return False
         objection = guardrails.objection(wording, self.parent, self.siblings, self.embed, self.known)

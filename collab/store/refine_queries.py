@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.queries import own_generations
+from collab.store.steered import is_steered
 from collab.store.store import Store
 from collab.types import UNFINISHED, Generation, Job
 
@@ -50,14 +51,15 @@ class VersionCounts:
 def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[str, VersionCounts]:
     """Outputs with content, acts of feedback in force about them by anybody, and how they are liked, of each version.
 
-    A ranking across versions counts for the version of its first output alone.
+    Outputs that were steered are none of the version's. A ranking across versions counts for the version of its first
+    output alone.
     """
     g, o, f = schema.generations, schema.outputs, schema.feedback
     there = o.c.text.is_not(None) | o.c.blob_sha256.is_not(None)
     made = (
         sa.select(g.c.prompt_version_id, sa.func.count())
         .join(o, o.c.generation_id == g.c.id)
-        .where(g.c.prompt_version_id.in_(version_ids), there)
+        .where(g.c.prompt_version_id.in_(version_ids), ~is_steered(), there)
         .group_by(g.c.prompt_version_id)
     )
     live, last = live_id(), last_acts()
@@ -65,14 +67,14 @@ def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[s
         sa.select(g.c.prompt_version_id.label("version"), live.label("act"))
         .select_from(last)
         .join(g, g.c.id == f.c.generation_id)
-        .where(g.c.prompt_version_id.in_(version_ids), live.is_not(None), is_last())
+        .where(g.c.prompt_version_id.in_(version_ids), ~is_steered(), live.is_not(None), is_last())
     )
     p = schema.preferences
     second = (  # a comparison is about both its outputs, and names the generation of one
         sa.select(g.c.prompt_version_id, live)
         .select_from(last.join(p, p.c.id == live).join(o, o.c.id == p.c.output_b_id))
         .join(g, g.c.id == o.c.generation_id)
-        .where(g.c.prompt_version_id.in_(version_ids), is_last())
+        .where(g.c.prompt_version_id.in_(version_ids), ~is_steered(), is_last())
     )
     both = sa.union(about, second).subquery()
     said = sa.select(both.c.version, sa.func.count()).group_by(both.c.version)
@@ -82,7 +84,8 @@ def version_counts(connection: Connection, version_ids: Sequence[str]) -> dict[s
     liked = (
         sa.select(g.c.prompt_version_id, sa.func.avg(value))
         .select_from(last.join(r, r.c.id == live).join(g, g.c.id == f.c.generation_id))
-        .where(g.c.prompt_version_id.in_(version_ids), is_last(), r.c.score.is_not(None) | r.c.thumb.is_not(None))
+        .where(g.c.prompt_version_id.in_(version_ids), ~is_steered(), is_last())
+        .where(r.c.score.is_not(None) | r.c.thumb.is_not(None))
         .group_by(g.c.prompt_version_id)
     )
     unfinished: sa.BindParameter[Any] = sa.bindparam("unfinished", UNFINISHED, expanding=True, literal_execute=True)
@@ -135,7 +138,7 @@ class Sample:
 def newest_samples(
     connection: Connection, version_ids: Sequence[str], *, each: int, hidden_studies: Collection[str] = ()
 ) -> list[Sample]:
-    """The newest outputs with content of each version, without those made for `hidden_studies`."""
+    """The newest outputs with content of each version, without those made for `hidden_studies` and those steered."""
     g, o = schema.generations, schema.outputs
     place = sa.func.row_number().over(partition_by=g.c.prompt_version_id, order_by=o.c.id.desc())
     query = (
@@ -144,6 +147,7 @@ def newest_samples(
         .where(
             g.c.prompt_version_id.in_(version_ids),
             o.c.text.is_not(None) | o.c.blob_sha256.is_not(None),
+            ~is_steered(),
             *(~sa.func.coalesce(g.c.request_id, "").startswith(f"study:{study}:") for study in hidden_studies),
         )
         .subquery()
@@ -174,7 +178,8 @@ class PromptCounts:
 
 
 def prompt_counts(connection: Connection, annotator_id: str) -> list[PromptCounts]:
-    """All prompts of a person with their versions and the acts in force about their outputs, last touched first."""
+    """All prompts of a person with their versions and the acts in force about what they made unsteered, last touched
+    first."""
     g, v, p, f = schema.generations, schema.prompt_versions, schema.prompts, schema.feedback
     versions = (
         sa.select(v.c.prompt_id, sa.func.count(), sa.func.max(v.c.id))
@@ -188,7 +193,7 @@ def prompt_counts(connection: Connection, annotator_id: str) -> list[PromptCount
         .join(g, g.c.id == f.c.generation_id)
         .join(v, v.c.id == g.c.prompt_version_id)
         .join(p, p.c.id == v.c.prompt_id)
-        .where(p.c.created_by == annotator_id, live_id().is_not(None), is_last())
+        .where(p.c.created_by == annotator_id, ~is_steered(), live_id().is_not(None), is_last())
         .group_by(v.c.prompt_id)
     )
     said = {prompt_id: (number, newest) for prompt_id, number, newest in connection.execute(acts)}

@@ -20,6 +20,7 @@ from collab.types.loop import (
 )
 from collab.types.making import (
     MODALITIES,
+    STEERED_BY,
     UNFINISHED,
     Annotator,
     Example,
@@ -53,6 +54,7 @@ from collab.types.studying import (
 )
 
 __all__ = [
+    "STEERED_BY",
     "TRIALS_UNDER_WAY",
     "Act",
     "Alias",

@@ -77,6 +77,9 @@ class ModelVersion(Row):
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
+STEERED_BY = ("rules", "demonstrations", "liked", "disliked")  # what inputs hold where one's own feedback shaped it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation(Row):
     """The durable job: it outlives the tab and the server.

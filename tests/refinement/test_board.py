@@ -67,6 +67,24 @@ def proposal(ws: Workspace, owner: Visitor, parent: PromptVersion, text: str, ev
     return version
 
 
+def test_what_steering_shaped_is_none_of_a_versions_outputs(each_ws: Workspace, owner: Visitor):
+    made, (plain,) = make(each_ws, owner, "write a line about tea")
+    feedback.rate(each_ws, owner, plain.id, score=2)
+    feedback.edit_text(each_ws, owner, plain.id, "A line about tea.")
+    before = shown(each_ws, owner, prompt_of(each_ws, made.prompt_version_id))
+    listed = prompts(each_ws, owner)
+    steered, (one, two) = make(each_ws, owner, "write a line about tea", inputs={"steer": 1}, count=2)
+    feedback.rate(each_ws, owner, one.id, score=5)
+    feedback.compare(each_ws, owner, one.id, two.id, "a")
+    assert steered.inputs["demonstrations"] and steered.prompt_version_id == made.prompt_version_id
+    assert shown(each_ws, owner, prompt_of(each_ws, made.prompt_version_id)) == before
+    assert prompts(each_ws, owner) == listed
+
+
+def prompt_of(ws: Workspace, version_id: str) -> str:
+    return ws.store.get(PromptVersion, version_id).prompt_id
+
+
 def test_a_board_tells_of_every_version_what_was_made_and_said(each_ws: Workspace, owner: Visitor):
     ws = each_ws
     version, outputs = judged(ws, owner, number=3)

@@ -174,9 +174,51 @@ def test_other_peoples_prompts_and_feedback_stay_theirs(each_ws: Workspace, owne
     feedback.edit_text(each_ws, bob, two.id, "bob's own words")
     told = digest_of(each_ws, owner, made)
     assert set(told.outputs) == {one.id} and "bob" not in str(told)
-    assert set(gather_own(each_ws, bob, "text")) == {two.id}
+    assert set(gather_own(each_ws, bob, "text").outputs) == {two.id}
     with pytest.raises(NotFound, match="of yours"):
         digest_of(each_ws, owner, theirs)
+
+
+def test_what_steering_shaped_is_left_out_and_counted(each_ws: Workspace, owner: Visitor):
+    made, (plain, other) = make(each_ws, owner, "write a line about {thing}", variables={"thing": "tea"}, count=2)
+    feedback.edit_text(each_ws, owner, plain.id, "A line about tea.")
+    version = each_ws.store.get(PromptVersion, made.prompt_version_id)
+    again = make(each_ws, owner, "", prompt_version_id=version.id, variables={"thing": "tea"}, inputs={"steer": 1})
+    generation, (steered,) = again
+    assert generation.inputs["demonstrations"], "it was shaped by the edit"
+    for output in (plain, steered):
+        feedback.rate(each_ws, owner, output.id, score=5)
+    feedback.edit_text(each_ws, owner, steered.id, "Quite another line about tea.")
+    feedback.compare(each_ws, owner, plain.id, steered.id, "b")
+    feedback.rank(each_ws, owner, [[plain.id], [steered.id], [other.id]])
+    told = digest_of(each_ws, owner, made)
+    assert set(told.outputs) == {plain.id, other.id} and told.steered == 1
+    assert [(p.better, p.worse) for p in told.pairs] == [(plain.id, other.id)]
+    elsewhere, (one,) = make(each_ws, owner, "another prompt about it")
+    feedback.rate(each_ws, owner, one.id, score=4)
+    beside = digest_of(each_ws, owner, elsewhere)
+    assert steered.id not in beside.outputs and plain.id in beside.outputs and beside.steered == 0
+    own = gather_own(each_ws, owner, "text")
+    assert own.outputs[steered.id].corrections, "what a person wants of their own texts it does tell"
+
+
+def test_with_nothing_to_steer_by_an_output_is_what_its_prompt_makes(ws: Workspace, owner: Visitor):
+    made, (one,) = make(ws, owner, 'say "rules": and "liked": loudly', inputs={"steer": 1})
+    feedback.rate(ws, owner, one.id, score=5)
+    assert made.inputs == {"steer": 1.0} and set(digest_of(ws, owner, made).outputs) == {one.id}
+    made, (prefixed,) = make(ws, owner, "go on with it", inputs={"prefix": '{"rules": ["x"], "liked": [1]}'})
+    feedback.rate(ws, owner, prefixed.id, score=5)
+    assert [output.output_id for output in digest_of(ws, owner, made).own] == [prefixed.id]
+
+
+def test_steered_pictures_teach_no_term(ws: Workspace, owner: Visitor):
+    made, (plain,) = make(ws, owner, "a cat, on a blue background", modality="image")
+    feedback.rate(ws, owner, plain.id, thumb=1)
+    shaped, (output,) = make(ws, owner, "a cat, on a blue background", modality="image", inputs={"steer": 1})
+    feedback.rate(ws, owner, output.id, thumb=1)
+    assert shaped.inputs["liked"] == [plain.id] and shaped.prompt_version_id == made.prompt_version_id
+    told = digest_of(ws, owner, made)
+    assert set(told.outputs) == {plain.id} and told.steered == 1
 
 
 def test_the_newest_outputs_are_read_in_a_fixed_number_of_queries(

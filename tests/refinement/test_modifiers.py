@@ -162,7 +162,8 @@ def test_exploration_spreads_over_slots_and_keeps_to_what_the_icon_model_knows()
         now, then = read_slots(each.wording.text), read_slots(PARENT.text)
         changed += [slot for slot in now if slot not in then or now[slot].level != then[slot].level]
         assert each.details["kind"] == "exploratory" and each.rationale.startswith("To try")
-        assert each.evidence_ids, "it cites the ratings it was asked for after"
+        assert not each.evidence_ids, "the ratings do not bear on it"
+        assert "No feedback speaks for it or against it." in each.rationale
     assert sorted(changed) == ["background", "position", "size", "style"]
     assert {each.wording.text for each in found} != {
         each.wording.text for each in Modifiers().propose(made, tools(seed=1), 4)
@@ -210,6 +211,35 @@ def test_variables_stay_and_a_slot_that_one_fills_is_left_alone():
     for each in Modifiers().propose(digest(parent, outputs), tools(), 12):
         assert placeholders(each.wording.text) == ["subject", "look"]
         assert "style" not in read_slots(each.wording.text)
+
+
+def test_an_exploratory_term_cites_only_what_bears_on_it():
+    made = voted(tree(STYLES), lambda each: 0.0, seed=3, n=40)
+    found = [each for each in Modifiers().propose(made, tools(), 12) if each.details["kind"] == "exploratory"]
+    terms = {output.output_id: read_slots(output.wording.text) for output in made.outputs.values()}
+    assert any(not each.evidence_ids for each in found) and all(each.exploratory for each in found)
+    for each in found:
+        assert bool(each.evidence_ids) != ("No feedback speaks for it" in each.rationale)
+        now, then = read_slots(each.wording.text), read_slots(PARENT.text)
+        slots = {slot for slot in {**now, **then} if now.get(slot) != then.get(slot)}
+        for vote in (judged for judged in made.pairs if judged.event_id in each.evidence_ids):
+            assert any(terms[vote.better].get(slot) != terms[vote.worse].get(slot) for slot in slots)
+
+
+def test_a_vote_and_ratings_that_say_the_opposite_propose_nothing():
+    liked, other, third = tree(["a cat in flat style"], 3)
+    judged = [replace(liked, liking=-1.0), replace(other, liking=1.0)]
+    vote = pair(liked.output_id, other.output_id)
+    with pytest.raises(NothingToLearn, match="contradicts itself: every output was put above others as often as below"):
+        Modifiers().propose(digest(PARENT, judged, [vote]), tools(), 4)
+    for agreeing in (
+        digest(PARENT, judged),
+        digest(PARENT, [liked, other], [vote]),
+        digest(PARENT, [*judged, replace(third, liking=1.0)], [vote]),
+        digest(PARENT, [replace(judged[0], remarks=output("x", PARENT, said=[("comment", "red")]).remarks), judged[1]],
+               [vote]),
+    ):  # fmt: skip
+        assert Modifiers().propose(agreeing, tools(), 4)
 
 
 def test_without_any_judgement_there_is_nothing_to_learn():

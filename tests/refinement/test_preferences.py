@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from collab import feedback
-from collab.errors import Unavailable
+from collab.errors import NotFound, Unavailable
 from collab.identity import Visitor
 from collab.prompts import Wording, placeholders
 from collab.refinement.digest import Digest, gather
@@ -301,6 +301,20 @@ def test_a_model_may_add_rules_and_what_makes_no_sense_of_them_is_left_out():
 
     with pytest.raises(NothingToLearn):
         Preferences().propose(corrected(shuffled_words(6)), tools(busy), 4)
+
+
+@pytest.mark.parametrize("missing", [NotFound("There is no model “gone”."), Unavailable("The model is busy.")])
+def test_the_counted_rules_stand_where_there_is_no_model_to_ask(missing: Exception):
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        raise missing
+
+    cheered = [*each(*STYLES["emoji: with"]), *each("We sell {topic} too.", "We sell {topic} too. 🎉")]
+    told = corrected([*cheered, *shuffled_words(3)])
+    found = Preferences().propose(told, tools(ask), 12)
+    assert asked and found and all("emoji" in str(candidate.details["rules"]) for candidate in found)
 
 
 def test_hostile_corrections_put_nothing_but_words_into_a_prompt():

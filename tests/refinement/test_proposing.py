@@ -166,6 +166,21 @@ def test_without_feedback_there_is_nothing_to_learn(ws: Workspace, owner: Visito
     assert str(refused.value) == NO_FEEDBACK and counts(ws.store) == before
 
 
+def test_outputs_made_with_steering_are_no_feedback_on_the_prompt_and_that_is_told(ws: Workspace, owner: Visitor):
+    liked, (one,) = make(ws, owner, "say hello to a friend")
+    feedback.rate(ws, owner, one.id, score=5)
+    made, (output,) = make(ws, owner, "say hello to a friend of mine", inputs={"steer": 1})
+    feedback.edit_text(ws, owner, output.id, "Hello friend!")
+    assert made.inputs["demonstrations"]
+    with pytest.raises(NothingToLearn, match="made with steering do not count"):
+        propose(ws, owner, made.prompt_version_id, 2)
+    _, (steered,) = make(ws, owner, "", prompt_version_id=liked.prompt_version_id, inputs={"steer": 1})
+    feedback.edit_text(ws, owner, steered.id, "Hello to you!")
+    found = propose(ws, owner, liked.prompt_version_id, 2, proposers=["demonstrations"])
+    assert "1 judged output made with steering left out: not what this prompt makes." in [n.said for n in found.notes]
+    assert "Hello to you!" not in str(found.versions)
+
+
 def test_feedback_that_was_taken_back_is_none(ws: Workspace, owner: Visitor):
     made, (output,) = make(ws, owner, "say hello")
     feedback.undo(ws, owner, feedback.rate(ws, owner, output.id, score=5).id)
@@ -173,17 +188,39 @@ def test_feedback_that_was_taken_back_is_none(ws: Workspace, owner: Visitor):
         propose(ws, owner, made.prompt_version_id, 2)
 
 
-def test_contradictory_feedback_makes_no_rule(ws: Workspace, owner: Visitor, bob: Visitor):
-    made, outputs = make(ws, owner, "say something about rivers", count=4)
-    for output, text in zip(outputs, ("short", "long " * 40, "brief", "many more words " * 20), strict=True):
-        feedback.edit_text(ws, owner, output.id, text)
+def test_contradictory_edits_are_told_once_and_no_proposer_makes_anything_of_them(ws: Workspace, owner: Visitor):
+    made, outputs = make(ws, owner, "say something about rivers and seas", count=4)
+    for output, text in zip(outputs, ("short", "long " * 40, "brief", "more words " * 20), strict=True):
+        feedback.edit_text(ws, owner, output.id, text.strip())
     before = counts(ws.store)
-    try:
-        found = propose(ws, owner, made.prompt_version_id, 2, proposers=["preferences"])
-    except NothingToLearn as refused:
-        assert "preferences: " in str(refused) and counts(ws.store) == before
-    else:
-        assert not any("longer" in v.text and "short" in v.text for v in found.versions)
+    for asked in ({}, {"reflector": "reflector"}, {"proposers": ["demonstrations"]}, {"proposers": ["preferences"]}):
+        with pytest.raises(NothingToLearn) as refused:
+            propose(ws, owner, made.prompt_version_id, 4, **asked)  # type: ignore[arg-type]
+        said = str(refused.value)
+        assert said.count("The feedback contradicts itself: ") == 1
+        assert "2 made it shorter" in said and "2 made it longer" in said and said.endswith("a few more outputs.")
+    assert counts(ws.store) == before
+
+
+def test_a_vote_against_the_ratings_proposes_no_change_of_a_picture(ws: Workspace, owner: Visitor):
+    made, (one, two) = make(ws, owner, "a cat in flat style", modality="image", count=2)
+    feedback.compare(ws, owner, one.id, two.id, "a")
+    feedback.rate(ws, owner, one.id, thumb=-1)
+    feedback.rate(ws, owner, two.id, thumb=1)
+    before = counts(ws.store)
+    with pytest.raises(NothingToLearn, match=r"contradicts itself: every output was put above others as often as be"):
+        propose(ws, owner, made.prompt_version_id, 4, reflector="reflector")
+    assert counts(ws.store) == before
+
+
+def test_a_term_that_nobody_spoke_of_is_stored_without_evidence_and_says_so(ws: Workspace, owner: Visitor):
+    made, (one,) = make(ws, owner, "a cat in flat style", modality="image")
+    feedback.rate(ws, owner, one.id, thumb=1)
+    found = propose(ws, owner, made.prompt_version_id, 2, proposers=["modifiers"])
+    assert len(found.versions) == 2
+    for version in found.versions:
+        assert found.refinements[version.id].evidence_ids == ()
+        assert "No feedback speaks for it or against it. Only a blind trial can tell." in version.rationale
 
 
 def test_counts_out_of_range_are_refused(ws: Workspace, owner: Visitor, untouched: PromptVersion):

@@ -1,20 +1,25 @@
 """Few-shot examples from what people liked or made right: different from each other, within a budget of tokens.
 
 Chosen by maximal marginal relevance (Carbonell & Goldstein 1998): each next example is good, and unlike those before.
+Where people disagree about texts (contradiction.py), all examples of a set are on one side: one set for each side.
 Knows neither store nor models.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import isclose
 from typing import TYPE_CHECKING
 
 from collab.prompts import Wording
 from collab.refinement.digest import Digest, JudgedOutput
 from collab.refinement.guardrails import example_words_allowed
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
+from collab.refinement.proposers.contradiction import contradiction, in_words, side_of
 from collab.refinement.proposers.features import words_of
+from collab.refinement.proposers.mining import Mined, mine
 from collab.types import Example, Modality
 
 if TYPE_CHECKING:
@@ -51,9 +56,12 @@ class Demonstrations:
         """Candidates that share no new example, the best first, then fewer of the first's. Raises NothingToLearn.
 
         Which examples are shown decides more than how many (figures in bench/refine/text.py), and which of them a model
-        follows cannot be foreseen, so several sets are offered and the trial tells.
+        follows cannot be foreseen, so several sets are offered and the trial tells. So too between the sides of what
+        people disagree about, unless these weigh the same.
         """
         tools.tell(0.0, "Looking for outputs that people liked or corrected")
+        if said := contradiction(digest):
+            raise NothingToLearn(said)
         parent = digest.wording
         if len(parent.examples) >= MOST:
             raise NothingToLearn(f"The prompt has {len(parent.examples)} examples already: {MOST} are enough.")
@@ -64,12 +72,22 @@ class Demonstrations:
             raise NothingToLearn(
                 "Nothing was liked or corrected that is no example yet: give four stars or more, or correct a text."
             )
-        sets = diverse_sets(shots, tools, self._room(parent, tools), MOST - len(parent.examples), parent, count)
+        mined = mine(digest)
+        sides = _sides(shots, mined)
+        room, most = self._room(parent, tools), MOST - len(parent.examples)
+        if len(sides) > 1:
+            each = [diverse_sets(side, tools, room, most, parent, 1) for side in sides]
+            sets = [some for side in each for some in side]
+        else:
+            sets = diverse_sets(shots, tools, room, most, parent, count)
         if not sets:
             raise NothingToLearn(
                 f"The texts that people liked are longer than the {self.budget} tokens that examples may take: like or "
                 "correct a shorter one."
             )
+        if len(sides) > 1:
+            quarrel = f" All are on one side of what people disagree about ({'; '.join(mined.conflicts[:3])})."
+            return [_candidate(parent, some, self.name, more=quarrel) for some in sets[: max(count, 0)]]
         first, *others = sets
         found = [_candidate(parent, first, self.name)]
         found += [_candidate(parent, some, self.name, "another ") for some in others]
@@ -98,6 +116,21 @@ def shots_of(outputs: Iterable[JudgedOutput]) -> list[Shot]:
         if key[1] and (key not in found or found[key].worth < worth * output.weight):
             found[key] = Shot(Example(user=output.asked, assistant=text), worth * output.weight, events)
     return sorted(found.values(), key=lambda shot: -shot.worth)
+
+
+def _sides(shots: Sequence[Shot], mined: Mined) -> list[list[Shot]]:
+    """The shots by the side they are on of what people disagree about, the weightiest side first; all together where
+    they disagree about nothing. Raises NothingToLearn where the sides weigh the same: always if about length, which a
+    model takes from examples before all else, of other things if there is no rule either."""
+    side, found = side_of(mined), defaultdict[tuple[str | None, ...], list[Shot]](list)
+    for shot in shots:
+        found[side(shot.example.assistant)].append(shot)
+    weights = {key: sum(shot.worth for shot in some) for key, some in found.items()}
+    ordered = sorted(found, key=lambda key: -weights[key])
+    even = len(ordered) > 1 and isclose(weights[ordered[0]], weights[ordered[1]])
+    if even and ("length" in mined.contested or not mined.rules):
+        raise NothingToLearn(in_words(mined))
+    return [found[key] for key in ordered]
 
 
 def diverse_sets(
@@ -168,13 +201,13 @@ def _words(example: Example) -> int:
     return len(words_of(example.user)) + len(words_of(example.assistant))
 
 
-def _candidate(parent: Wording, shots: Sequence[Shot], name: str, other: str = "") -> Candidate:
+def _candidate(parent: Wording, shots: Sequence[Shot], name: str, other: str = "", more: str = "") -> Candidate:
     events = tuple(dict.fromkeys(event for shot in shots for event in shot.event_ids))
     number = f"{other}{len(shots)} examples" if len(shots) > 1 else f"{other or 'one '}example"
     return Candidate(
         wording=replace(parent, examples=(*parent.examples, *(shot.example for shot in shots))),
         proposer=name,
-        rationale=f"Shows {number} of what people liked or corrected, chosen to differ from each other.",
+        rationale=f"Shows {number} of what people liked or corrected, chosen to differ from each other.{more}",
         evidence_ids=events,
         details={"examples": len(shots), "worth": [round(shot.worth, 3) for shot in shots]},
     )

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
+from typing import Literal
 
 from collab.refinement.digest import Digest, JudgedOutput, JudgedPair
 from collab.refinement.proposers.features import READ_LIMIT, Style, style_of, words_of
@@ -29,10 +30,12 @@ _LEXICAL = ("first person", "second person", "politeness", "hedges", "greeting")
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """The rules, the surest first, and what people disagree about, in words; and what both were found in."""
+    """The rules, the surest first, and what people disagree about: in words, and which dimensions; and what they were
+    found in."""
 
     rules: tuple[Rule, ...]
     conflicts: tuple[str, ...] = ()
+    contested: tuple[str, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
     edits: int = 0
     wishes: int = 0
@@ -69,9 +72,10 @@ def mine_outputs(
     rules += phrase_rules(contrasts, rules)
     rules.sort(key=lambda rule: (-rule.strength * min(rule.support, 10.0), rule.kind))
     settled = {rule.dimension for rule in rules}
-    conflicts = [said for dimension in tally.sides if dimension not in settled for said in _conflict(tally, dimension)]
+    contested = [dimension for dimension in tally.sides if dimension not in settled and tally.conflict(dimension)]
+    conflicts = [_conflict(tally, dimension) for dimension in contested]
     edits = sum(contrast.how == "edit" for contrast in contrasts)
-    return Mined(tuple(rules[:RULES_LIMIT]), tuple(conflicts), tuple(contrasts), edits, wishes, tally)
+    return Mined(tuple(rules[:RULES_LIMIT]), tuple(conflicts), tuple(contested), tuple(contrasts), edits, wishes, tally)
 
 
 def _contrasts(outputs: Iterable[JudgedOutput], weigh: Mapping[str, float]) -> Iterator[Contrast]:
@@ -111,7 +115,7 @@ def _note_traits(tally: Tally, contrast: Contrast, before: Style, after: Style) 
         if trait in _LEXICAL:
             weight *= taken if state == "without" else added
         _note(tally, contrast, trait, earlier, state, weight)
-    _note(tally, contrast, "casing", _casing(before), _casing(after), contrast.weight)
+    _note(tally, contrast, "casing", casing_of(before), casing_of(after), contrast.weight)
     joined = ["one" if style.paragraphs < 2 else "several" for style in (before, after)]
     _note(tally, contrast, "paragraphs", joined[0], joined[1], contrast.weight * taken)
 
@@ -125,7 +129,8 @@ def _note(tally: Tally, contrast: Contrast, dimension: str, earlier: str | None,
         tally.keep(dimension, state, w)
 
 
-def _casing(style: Style) -> str | None:
+def casing_of(style: Style) -> str | None:
+    """A text's casing, "plain" for any other; None where it is too short to tell."""
     return None if style.words < 2 else style.casing or "plain"
 
 
@@ -136,6 +141,13 @@ def _kept_shares(contrast: Contrast) -> tuple[float, float]:
     return both / max(before.total(), 1), both / max(after.total(), 1)
 
 
+def length_change(before: float, after: float) -> Literal["shorter", "longer"] | None:
+    """Which way a change from so many words to so many goes; None below a sixth or three words."""
+    if abs(after - before) < 3 or _SHORTER < after / max(before, 1) < _LONGER:
+        return None
+    return "shorter" if after < before else "longer"
+
+
 class _Lengths:
     """How long people made their texts, in words."""
 
@@ -144,9 +156,9 @@ class _Lengths:
         self.kept: list[tuple[int, float]] = []  # words, weight
 
     def note(self, tally: Tally, contrast: Contrast, before: int, after: int) -> None:
-        """Count a contrast that changes the length by a sixth and three words at least. before, after: words."""
-        if abs(after - before) >= 3 and not _SHORTER < after / max(before, 1) < _LONGER:
-            way = "shorter" if after < before else "longer"
+        """Count a contrast. before, after: words."""
+        way = length_change(before, after)
+        if way:
             tally.vote("length", way, contrast.weight, contrast.event_ids)
             if contrast.how == "edit":
                 self.made[way].append(after)
@@ -206,8 +218,6 @@ def _paragraphs(contrasts: Iterable[Contrast]) -> int | None:
     return number if count > made.total() / 2 else None
 
 
-def _conflict(tally: Tally, dimension: str) -> Iterator[str]:
-    ways = tally.conflict(dimension)
-    if len(ways) > 1:
-        told = (f"{tally.sides[dimension][way].changed:.3g} {WORDINGS[dimension][way][1]}" for way in ways[:2])
-        yield ", ".join(told)
+def _conflict(tally: Tally, dimension: str) -> str:
+    ways = tally.conflict(dimension)[:2]
+    return ", ".join(f"{tally.sides[dimension][way].changed:.3g} {WORDINGS[dimension][way][1]}" for way in ways)

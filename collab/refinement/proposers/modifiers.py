@@ -15,6 +15,7 @@ from typing import Literal
 
 from collab.refinement.digest import Digest
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
+from collab.refinement.proposers.contradiction import contradiction
 from collab.refinement.proposers.modifier_moves import Move, applied, moves
 from collab.refinement.proposers.term_effects import NUMBERS, PRIOR_LOGITS, Effects, fit_effects
 from collab.types import Modality
@@ -59,7 +60,8 @@ class Modifiers:
         """At most `count` candidates: all learned changes together, then one by one, those leant to, then exploratory
         ones, of which at least one where two or more are wanted.
 
-        Raises NothingToLearn when nothing was judged or nothing is left to try.
+        Raises NothingToLearn when nothing was judged, when nothing is left to try, and when all judgements contradict
+        each other, so that nothing can be learned from them.
         """
         if not digest.acts:
             raise NothingToLearn(
@@ -75,6 +77,8 @@ class Modifiers:
         learned = _learned(weighed, tested)
         leaning = _leaning(weighed, learned)
         explored = [each for each in _spread(weighed, tools) if each not in learned and each not in leaning]
+        if not learned and not leaning and (said := contradiction(digest)):
+            raise NothingToLearn(said)
         room = count - (1 if explored and count > 1 else 0)
         made = [self._together(digest, effects, learned, tested)] if len(learned) > 1 else []
         made += [self._one(digest, effects, each, "learned", tested) for each in learned]
@@ -105,11 +109,12 @@ class Modifiers:
             evidence = effects.events(move.contrast)
         else:
             asked = " People asked for it in words." if move.hints else ""
-            rationale = f"To try: {move.words}. The votes say little about it.{asked} Only a blind trial can tell."
-            evidence = move.hints or effects.events(move.contrast) or _all_events(digest)
+            evidence = move.hints or effects.events(move.contrast)
+            known = "The votes say little about it." if evidence else "No feedback speaks for it or against it."
+            rationale = f"To try: {move.words}. {known}{asked} Only a blind trial can tell."
         return Candidate(
             wording=move.wording, proposer=self.name, rationale=rationale, evidence_ids=evidence[:_EVIDENCE],
-            details=details,
+            details=details, exploratory=kind == "exploratory",
         )  # fmt: skip
 
     def _together(self, digest: Digest, effects: Effects, learned: Sequence[_Weighed], tested: int) -> Candidate:
@@ -205,8 +210,3 @@ def _odds(each: _Weighed, z: float, tested: int) -> str:
         f"People's odds of preferring it are about {math.exp(each.mean):.1f} to 1 "
         f"(at least {math.exp(each.lower(z)):.1f} to 1, {LEVEL:.0%} sure{over})."
     )
-
-
-def _all_events(digest: Digest) -> tuple[str, ...]:
-    rated = [event for output in digest.outputs.values() for event in output.event_ids]
-    return tuple(dict.fromkeys([*rated, *(pair.event_id for pair in digest.pairs)]))

@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from collab.errors import Unavailable
+from collab.errors import NotFound, Unavailable
 from collab.prompts import PROMPT_LIMIT, Wording
 from collab.refinement.digest import Digest
 from collab.refinement.guardrails import objection, words_allowed, words_in
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
+from collab.refinement.proposers.contradiction import in_words
 from collab.refinement.proposers.features import words_of
 from collab.refinement.proposers.mining import Mined, mine
 from collab.refinement.proposers.rules import Rule, stated, with_rules
@@ -87,7 +88,7 @@ class Preferences:
         tools.tell(0.5, "Asking a model what the other corrections have in common")
         try:
             answer = tools.ask(_question(rest[:_SHOWN]))
-        except Unavailable:  # the rules that were counted stand without it
+        except (NotFound, Unavailable):  # the rules that were counted stand without a model
             return []
         events = tuple(dict.fromkeys(event for contrast in rest[:_SHOWN] for event in contrast.event_ids))
         inferred = [
@@ -166,7 +167,7 @@ def _support(rule: Rule) -> str:
 
 def _why_nothing(mined: Mined, rules: Sequence[Rule]) -> str:
     if mined.conflicts:
-        return f"The feedback contradicts itself: {'; '.join(mined.conflicts[:3])}."
+        return in_words(mined)
     if mined.rules and not rules:
         return "The prompt says already what people's corrections agree on."
     if rules:

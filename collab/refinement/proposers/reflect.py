@@ -15,6 +15,7 @@ from collab.prompts import Wording, placeholders
 from collab.refinement.digest import Digest
 from collab.refinement.proposal import Candidate, NothingToLearn, Tools
 from collab.refinement.proposers import surrogate
+from collab.refinement.proposers.contradiction import contradiction
 from collab.refinement.proposers.lessons import Lesson, choose, lessons, said_changes
 from collab.refinement.proposers.proposed_text import objection_to, said_answer, tidy
 from collab.refinement.proposers.surrogate_search import Generate, optimize_against_surrogate
@@ -62,11 +63,13 @@ class Reflect:
     def propose(self, digest: Digest, tools: Tools, count: int) -> Sequence[Candidate]:
         """At most `count` candidates. An answer that cannot be a prompt makes none.
 
-        Raises NothingToLearn when nothing was said of the outputs, or no answer was usable (it says why); Unavailable
-        when the model fails before anything was proposed; Stopped.
+        Raises NothingToLearn when nothing was said of the outputs, when all that was said contradicts itself, and when
+        no answer was usable (it says why); Unavailable when the model fails before anything was proposed; Stopped.
         """
         if self.search:
             return self._search(digest, tools, count)
+        if said := contradiction(digest):
+            raise NothingToLearn(said)
         found = lessons(digest)
         if not found:
             raise NothingToLearn(
