@@ -1,4 +1,4 @@
-"""What rating and correcting say of each arm, with intervals, and where people disagree. Knows nothing of the store."""
+"""What rating and correcting say of each arm, with intervals, and how far people agree. Knows nothing of the store."""
 
 from __future__ import annotations
 
@@ -110,35 +110,3 @@ def question_agreement(question: Question, judgements: Iterable[Judgement]) -> A
     }  # fmt: skip
     patterns, times, _ = count_patterns(list(units.values()) or [[]], domains[question.kind])
     return alpha(patterns, times, "ordinal" if question.kind == "stars" else "nominal")
-
-
-def disputed(questions: Sequence[Question], judgements: Iterable[Judgement], *, limit: int) -> list[str]:
-    """Items on which people's ratings are two stars or more apart, or no thumb or choice has more than half."""
-    by_item: dict[str, list[Judgement]] = {}
-    for judgement in judgements:
-        by_item.setdefault(judgement.item_id, []).append(judgement)
-    found = [item_id for item_id, mine in by_item.items() if any(_is_disputed(q, mine) for q in questions)]
-    return sorted(found)[:limit]
-
-
-def _is_disputed(question: Question, judgements: Sequence[Judgement]) -> bool:
-    values = [v for j in judgements if (v := j.said["values"].get(question.name)) is not None]
-    if len(values) < 2:
-        return False
-    if question.kind == "stars":
-        return max(values) - min(values) >= 2
-    return question.kind in ("thumb", "choice") and 2 * Counter(values).most_common(1)[0][1] <= len(values)
-
-
-def consensus_values(questions: Sequence[Question], judgements: Sequence[Judgement]) -> Json:
-    """What an item's answers come to: the median star, the thumb or choice that more than half gave."""
-    from collab.agreement import majority
-
-    agreed: Json = {}
-    for question in questions:
-        values = [v for j in judgements if (v := j.said["values"].get(question.name)) is not None]
-        if question.kind == "stars" and values:
-            agreed[question.name] = sorted(values)[(len(values) - 1) // 2]
-        elif question.kind in ("thumb", "choice"):
-            agreed[question.name] = majority(Counter(values))
-    return agreed

@@ -71,7 +71,7 @@ class MadeStudy:
             "counts": self.counts(),
             "leaderboard": self.leaderboard(by, tag, votes) if ranked else None,
             "matrix": self.matrix(votes) if ranked else None,
-            "evidence": self.evidence(votes) if ranked and votes else None,
+            "evidence": self.evidence(votes) if spec["task"] == "compare" and votes else None,
             "agreement": [], "questions": [], "edits": [],
             "annotators": self.annotators(), "time": self.time(),
             "adjudication": [], "filter": self.excluded, "exports": ["table", "argilla", "trl-sft"],
@@ -84,11 +84,13 @@ class MadeStudy:
         return [v for v in self.votes if f"p{v[0]}" not in out]
 
     def counts(self) -> dict[str, Any]:
-        n, target = len(self.votes), 200
+        kept, n, target = self.kept(), len(self.votes), 200
+        people, counted = ({v[0] for v in votes} for votes in (self.votes, kept))
         sentence = f"{n} of {target} votes." if n < target else f"The target of {target} votes is reached."
         return {
-            "answers": n, "votes": n, "annotators": len({v[0] for v in self.votes}), "items": 120,
-            "items_complete": min(120, n // 3), "items_ready": 120 - self.failed, "items_failed": self.failed,
+            "answers": len(kept), "votes": len(kept), "annotators": len(counted), "items": 120,
+            "answers_left_out": n - len(kept), "annotators_left_out": len(people) - len(counted),
+            "items_complete": min(120, len(kept) // 3), "items_ready": 120 - self.failed, "items_failed": self.failed,
             "skipped": n // 40, "flagged": n // 90, "leased": 2 if n and self.spec["status"] == "open" else 0,
             "target_progress": min(1, n / target), "target_sentence": sentence,
         }  # fmt: skip
@@ -141,6 +143,17 @@ class MadeStudy:
         return {"names": names, "wins": share, "votes": n.tolist()}
 
     def evidence(self, votes: list[tuple]) -> dict[str, Any] | None:
+        told, left_out = self.claim(votes), self.counts()["annotators_left_out"]
+        if not told or not left_out:
+            return told and {**told, "left_out": 0, "everybody": None}
+        everybody = {k: v for k, v in self.claim(self.votes).items() if k not in ("challenger", "champion", "curve")}
+        told["sentence"] += (
+            f" {left_out} people were left out after votes were seen, and the error bound does not cover that choice. "
+            f"With everybody: {everybody['sentence']}"
+        )
+        return {**told, "left_out": left_out, "everybody": everybody}
+
+    def claim(self, votes: list[tuple]) -> dict[str, Any] | None:
         scores = np.array([(o if i == 1 else 1 - o) for _, i, j, o, *_rest in votes if {i, j} == {0, 1}])
         if not scores.size:
             return None

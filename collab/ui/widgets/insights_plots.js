@@ -27,13 +27,18 @@ function studyPlots({ choose }) {
 
   function update(results) {
     const { study, counts } = results;
-    const source = fill(T.in_source, {
-      title: study.title,
-      answers: plural("in_answers", counts.answers),
-      people: plural("in_people", counts.annotators),
-      when: dated(new Date(), { dateStyle: "medium" }),
-    });
-    const tell = (figure, plot) => figure.update(plot && { ...plot, source, study: study.title });
+    const from = (answers, people) =>
+      fill(T.in_source, {
+        title: study.title,
+        answers: plural("in_answers", answers),
+        people: plural("in_people", people),
+        when: dated(new Date(), { dateStyle: "medium" }),
+      });
+    const source = from(counts.answers, counts.annotators);
+    // how the work went is told of everybody, also of those who are left out of what it came to
+    const everybody = from(counts.answers + counts.answers_left_out, counts.annotators + counts.annotators_left_out);
+    const tell = (figure, plot, whose = source) =>
+      figure.update(plot && { ...plot, source: whose, study: study.title });
     const board = results.leaderboard;
     drawSwitches(study);
     tell(leaderboard, forestPlot(board) || (asked.tag && { title: T.in_no_votes_tag, data: asked }) || null);
@@ -41,8 +46,8 @@ function studyPlots({ choose }) {
     tell(matrix, matrixPlot(results.matrix, board?.by === "arm" ? board.rows.map((row) => row.name) : []));
     tell(edits, editPlot(results.edits));
     tell(agreement, counts.answers ? agreementPlot(results.agreement) : null);
-    tell(votes, votesPlot(results.time));
-    tell(pace, secondsPlot(results.time));
+    tell(votes, votesPlot(results.time), everybody);
+    tell(pace, secondsPlot(results.time), everybody);
     drawQuestions(results.questions || [], tell);
     arrange();
     showColumns();
