@@ -57,13 +57,32 @@ def edit_rows(judgements: Sequence[Judgement], arms: Sequence[str]) -> list[Json
     rows = []
     for at, name in enumerate(arms):
         mine = [j for j in judgements if j.arm == at]
-        shares = [(j.annotator_id, min(1.0, j.said["edit_distance"] / max(1, j.words))) for j in mine]
+        shares = [(j.annotator_id, _changed(j)) for j in mine]
         found = _mean(shares, low=0, high=1)
         rows.append({
             "arm": name, "n": len(mine), "mean_distance": found["mean"], "lower": found["lower"],
             "upper": found["upper"], "unchanged": sum(j.said["edit_distance"] == 0 for j in mine),
         })  # fmt: skip
     return rows
+
+
+def _changed(judgement: Judgement) -> float:
+    return min(1.0, judgement.said["edit_distance"] / max(1, judgement.words))
+
+
+def edit_agreement(judgements: Iterable[Judgement]) -> Any:
+    """Krippendorff's alpha of how much of each text people changed, in whole per cent on an interval scale.
+
+    It is the agreement on the very figure that `edit_rows` gives. On a nominal scale of whole texts, what two people
+    write the same by chance would be estimated from the texts of other items, where it is next to nothing.
+    """
+    from collab.agreement import alpha, count_patterns
+
+    units: dict[str, list[int]] = {}
+    for judgement in judgements:
+        units.setdefault(judgement.item_id, []).append(round(100 * _changed(judgement)))
+    patterns, times, per_cent = count_patterns(list(units.values()) or [[]], range(101))
+    return alpha(patterns, times, "interval", values=per_cent)
 
 
 def _mean(values: Sequence[tuple[str, float]], *, low: float, high: float) -> Json:
