@@ -171,7 +171,7 @@ def close(
 
 def leaderboard(
     study_id: Annotated[str, typer.Argument(help="the study's id, as `study list` tells it")],
-    by: Annotated[str, typer.Option(help="arm, model or prompt")] = "arm",
+    by: Annotated[str, typer.Option(help="arm, model, prompt, or tag: a leaderboard of the arms for each")] = "arm",
     tag: Annotated[str, typer.Option(help="only items with this tag")] = "",
     as_json: Json = False,
 ) -> None:
@@ -181,15 +181,26 @@ def leaderboard(
         from collab.identity import LOCAL
 
         found = study_api.leaderboard(ws, LOCAL, study_id, by, tag)
-        board = found["leaderboard"]
-        for row in board["rows"] if board else ():
-            ranks = f"{row['rank_low']}–{row['rank_high']}" if row["rank_low"] < row["rank_high"] else row["rank_low"]
-            span = f"{row['strength']:7.1f} ({row['lower']:.1f} to {row['upper']:.1f})"
-            typer.echo(f"{ranks!s:>6}  {span:30}  {row['votes']:>7,} votes  {row['win_rate']:.1%} won  {row['name']}")
-        typer.echo(board["sentence"] if board else "This study does not compare, so there is nothing to rank.")
+        for part in found["tags"]["boards"] if found["tags"] else ():
+            typer.echo(f"Tag “{part['tag']}”:")
+            _say_board(part)
+        if found["tags"]:
+            typer.echo(" ".join(filter(None, ("All tags together:", found["tags"]["sentence"]))))
+        if found["leaderboard"]:
+            _say_board(found["leaderboard"])
+        else:
+            typer.echo("This study does not compare, so there is nothing to rank.")
         _say_filter(found["filter"])
         if as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+def _say_board(board: dict[str, Any]) -> None:
+    for row in board["rows"]:
+        ranks = f"{row['rank_low']}–{row['rank_high']}" if row["rank_low"] < row["rank_high"] else row["rank_low"]
+        span = f"{row['strength']:7.1f} ({row['lower']:.1f} to {row['upper']:.1f})"
+        typer.echo(f"{ranks!s:>6}  {span:30}  {row['votes']:>7,} votes  {row['win_rate']:.1%} won  {row['name']}")
+    typer.echo(board["sentence"])
 
 
 def export(

@@ -115,6 +115,12 @@ def test_a_study_of_ratings_has_nothing_to_rank(home: Path, tmp_path: Path):
     assert told.exit_code == 0 and "nothing to rank" in told.stdout
 
 
+def test_each_tag_has_a_leaderboard_of_its_own(home: Path, answered: str):
+    told = run("leaderboard", answered, "--by", "tag").stdout
+    assert told.index("Tag “even”:") < told.index("Tag “odd”:") < told.index("All tags together:")
+    assert told.count("may hold rank 1") + told.count("kind leads") == 3
+
+
 def test_tables_are_printed_as_csv(home: Path, answered: str):
     told = run("study", "table", answered, "consensus")
     rows = list(csv.DictReader(io.StringIO(told.stdout)))
@@ -241,7 +247,7 @@ def test_formats_groupings_and_folders_that_do_not_do_are_one_line(home: Path, a
     ):
         assert said in refused("export", format, "--study", answered, "--out", str(folder)), format
     assert not out.exists() and [path.name for path in full.iterdir()] == ["mine.txt"]
-    assert "choose arm, model or prompt" in refused("leaderboard", answered, "--by", "colour")
+    assert "choose arm, model, prompt or tag" in refused("leaderboard", answered, "--by", "colour")
     assert "No item has the tag “odd one”" in refused("leaderboard", answered, "--tag", "odd one")
     assert "There is no format 'excel'" in refused("import", "excel", str(full))
 

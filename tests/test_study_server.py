@@ -105,7 +105,7 @@ def test_a_whole_study_is_made_answered_read_closed_and_exported(
 
 
 def check_results(task: str, found: dict[str, Any], board: dict[str, Any]) -> None:
-    assert set(board) == {"leaderboard", "matrix", "evidence", "agreement", "counts", "filter"}
+    assert set(board) == {"leaderboard", "tags", "matrix", "evidence", "agreement", "counts", "filter"}
     assert all(board[name] == found[name] for name in board)
     if task in ("compare", "rank"):
         rows = board["leaderboard"]["rows"]

@@ -24,8 +24,8 @@ from collab.studies.access import address_of
 from collab.studies.claims import claim
 from collab.studies.counting import study_counts
 from collab.studies.decisions import Filter, filter_in_force
-from collab.studies.judgements import Judgement, edit_rows, question_agreement, question_rows
-from collab.studies.leaderboard import leaderboard
+from collab.studies.judgements import Judgement, edit_agreement, edit_rows, question_agreement, question_rows
+from collab.studies.leaderboard import leaderboard, tag_boards
 from collab.studies.quality import agreement_json, annotators, time_per_item, vote_agreement
 from collab.studies.queue import adjudication_queue
 from collab.studies.spec import StudySpec, read_spec
@@ -60,8 +60,8 @@ def study_results(
         found: Json = {
             "study": _about(ws, study, spec, arms, tags, connection),
             "filter": _filter_json(chosen) if without else None,
-            "leaderboard": None, "matrix": None, "evidence": None, "agreement": [], "questions": [], "edits": [],
-            "adjudication": [],
+            "leaderboard": None, "tags": None, "matrix": None, "evidence": None, "agreement": [], "questions": [],
+            "edits": [], "adjudication": [],
         }  # fmt: skip
         judgements: list[Judgement] = []
         if study.task in PAIRED:
@@ -141,12 +141,15 @@ def _votes(
             evidence["sentence"] += (
                 " This arm was picked because it leads, so confirm it on fresh votes before acting on it."
             )
-    return {"leaderboard": board, "matrix": matrix, "evidence": evidence}
+    tags = None
+    if by == "tag":
+        tags = tag_boards(ws, study, arms, tag=tag, without=without, connection=connection)
+    return {"leaderboard": board, "tags": tags, "matrix": matrix, "evidence": evidence}
 
 
 def _challenger(arms: Sequence[StudyArm], board: Json) -> int:
     """The arm to hold against the first: the only other one, or whoever else stands highest."""
-    if len(arms) == 2 or board["by"] != "arm":
+    if len(arms) == 2 or board["by"] not in ("arm", "tag"):
         return 1
     by_name = {arm.name: arm.position for arm in arms}
     return next((by_name[row["name"]] for row in board["rows"] if by_name.get(row["name"], 0) != 0), 1)
@@ -155,7 +158,9 @@ def _challenger(arms: Sequence[StudyArm], board: Json) -> int:
 def _judgements(study: Study, spec: StudySpec, arms: Sequence[StudyArm], judgements: Sequence[Judgement]) -> Json:
     names = [arm.name for arm in arms]
     if study.task == "edit":
-        return {"edits": edit_rows(judgements, names)}
+        amount = agreement_json("changed", "Share of words changed", edit_agreement(judgements))
+        amount["sentence"] += " What is compared is how many words people changed, not which."
+        return {"edits": edit_rows(judgements, names), "agreement": [amount]}
     agreement = []
     for question in spec.questions:
         found = question_agreement(question, judgements)

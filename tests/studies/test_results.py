@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,10 @@ from collab.identity import Visitor
 from collab.studies.answering import answer_task, skip_task, undo_answer
 from collab.studies.consensus import borda
 from collab.studies.decisions import queue_arrangement
-from collab.studies.judgements import Judgement, _mean
+from collab.studies.judgements import Judgement, _mean, edit_agreement
 from collab.studies.questions import Question
 from collab.studies.tables import TABLES
-from collab.types import Study, StudyItem, Task, new_id
+from collab.types import Output, Study, StudyItem, Task, new_id
 from collab.workspace import Workspace
 from tests.studies.people import answers_all, filled_study, given, people, prefers
 from tests.studies.test_answering import RATE, THREE
@@ -64,9 +65,42 @@ def test_tags_models_and_prompts_are_looked_at_apart(ws: Workspace, owner: Visit
     by_prompt = results(ws, owner, study, by="prompt")["leaderboard"]["rows"]
     assert {row["name"] for row in by_prompt} == {"say {thing}", "please say {thing}"}
     assert results(ws, owner, study, by="model")["leaderboard"]["rows"] == []  # both arms are of one model
+    assert results(ws, owner, study)["tags"] is None
+    told = results(ws, owner, study, by="tag")
+    firsts = [(board["tag"], board["rows"][0]["name"], board["rows"][0]["votes"]) for board in told["tags"]["boards"]]
+    assert firsts == [("even", "kind", 3), ("odd", "plain", 3)] and told["tags"]["sentence"] == ""
+    assert [row["name"] for row in told["leaderboard"]["rows"]] == [
+        row["name"] for row in results(ws, owner, study)["leaderboard"]["rows"]
+    ]
+    assert all(
+        row["lower"] < row["strength"] < row["upper"] for board in told["tags"]["boards"] for row in board["rows"]
+    )
+    assert [board["tag"] for board in results(ws, owner, study, by="tag", tag="odd")["tags"]["boards"]] == ["odd"]
     for wrong in ({"tag": "none"}, {"by": "colour"}):
         with pytest.raises(InvalidStudy):
             results(ws, owner, study, **wrong)
+
+
+def test_of_many_tags_those_with_most_votes_are_shown_and_the_others_told(ws: Workspace, owner: Visitor):
+    cases = [{"variables": {"thing": f"t{n}"}, "tag": f"tag {n // 2:02}"} for n in range(29)]  # the last has but one
+    study = filled_study(ws, owner, cases=cases)
+    (person,) = people(1)
+    answers_all(ws, person, study, prefers(1))
+    told = results(ws, owner, study, by="tag")["tags"]
+    assert [board["tag"] for board in told["boards"]] == [f"tag {n:02}" for n in range(12)]
+    assert "12 tags with the most votes of 15" in told["sentence"]
+    study_api.leave_out(ws, owner, study.id, [person.annotator_id], "guesses")
+    assert results(ws, owner, study, by="tag")["tags"] == {"boards": [], "sentence": ""}
+
+
+def test_what_would_flip_the_leader_of_very_many_is_told_to_be_missing(ws: Workspace, owner: Visitor, tmp_path: Path):
+    rows = [f"p{n},one,two,arm {n},arm {(n + 1) % 13},a" for n in range(13)]
+    path = tmp_path / "votes.csv"
+    path.write_text("\n".join(["prompt,response_a,response_b,model_a,model_b,winner", *rows]), encoding="utf-8")
+    study_id = study_api.import_file(ws, owner, "table", path)["study_id"]
+    board = study_api.results(ws, owner, study_id, str)["leaderboard"]
+    assert len(board["rows"]) == 13 and board["flips"] is None
+    assert "for up to 12 arms, and these are 13" in board["flips_missing"]
 
 
 def test_evidence_counts_blind_first_votes_and_names_its_scope(ws: Workspace, owner: Visitor):
@@ -271,6 +305,35 @@ def test_corrections_come_to_the_share_of_words_changed(ws: Workspace, owner: Vi
     answers_all(ws, people(1)[0], study, corrected)
     (row,) = results(ws, owner, study)["edits"]
     assert row["n"] == 6 and row["unchanged"] == 1 and 0 < row["mean_distance"] < 0.5
+
+
+def test_agreement_on_corrections_is_about_how_much_is_changed_and_says_so(ws: Workspace, owner: Visitor):
+    study = filled_study(ws, owner, task="edit", arms=[{"name": "only", "prompt": "say {thing}"}], overlap=2)
+    said = "What is compared is how many words people changed, not which."
+    (nobody,) = results(ws, owner, study)["agreement"]
+    assert nobody["alpha"] is None and "Too little to tell" in nobody["sentence"] and said in nobody["sentence"]
+
+    def by(word: str) -> Any:
+        def corrected(task: Task, item: StudyItem) -> Mapping[str, Any]:
+            words = (ws.store.get(Output, item.outputs[0]).text or "").split()
+            return {"text": " ".join([word] * (item.position % 3) + words[item.position % 3 :])}
+
+        return corrected
+
+    for person, word in zip(people(2), ("one", "other"), strict=True):
+        answers_all(ws, person, study, by(word))
+    (agreement,) = results(ws, owner, study)["agreement"]
+    assert (agreement["question"], agreement["level"]) == ("changed", "interval")
+    assert agreement["alpha"] == 1.0 and agreement["units"] == 6 and agreement["sentence"].endswith(said)
+
+
+def test_agreement_on_corrections_has_krippendorffs_value_on_an_interval_scale():
+    """Three texts of ten words, of which two people each changed so many, worked out by hand."""
+    pairs = ((0, 1), (2, 2), (5, 4))
+    judged = [Judgement(f"i{n}", who, 0, {"edit_distance": changed}, 10)
+              for n, pair in enumerate(pairs) for who, changed in zip("ab", pair, strict=True)]  # fmt: skip
+    # in tenths: observed (1 + 0 + 1)·2 / 6 = 2/3; expected over all 30 ordered pairs of 0 1 2 2 5 4: 208 / 30
+    assert edit_agreement(judged).alpha == pytest.approx(1 - (2 / 3) / (208 / 30))
 
 
 def test_rankings_are_ranked_and_their_pairs_agree_or_not(ws: Workspace, owner: Visitor):

@@ -70,6 +70,7 @@ class MadeStudy:
             },
             "counts": self.counts(),
             "leaderboard": self.leaderboard(by, tag, votes) if ranked else None,
+            "tags": self.tag_boards(by, votes),
             "matrix": self.matrix(votes) if ranked else None,
             "evidence": self.evidence(votes) if spec["task"] == "compare" and votes else None,
             "agreement": [], "questions": [], "edits": [],
@@ -96,7 +97,7 @@ class MadeStudy:
         }  # fmt: skip
 
     def grouped(self, by: str) -> tuple[list[str], list[int]]:
-        names = [arm["name" if by == "arm" else by] for arm in self.spec["arms"]]
+        names = [arm["name" if by in ("arm", "tag") else by] for arm in self.spec["arms"]]
         unique = list(dict.fromkeys(names))
         return unique, [unique.index(name) for name in names]
 
@@ -109,7 +110,7 @@ class MadeStudy:
                 wins[group[j], group[i]] += 1 - outcome
         n = wins + wins.T
         if not n.any():
-            return {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None}
+            return {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None, "flips_missing": ""}
         theta, error = bradley_terry(wins)
         points, half = 1000 + theta * 400 / np.log(10), error * 1.96 * 400 / np.log(10)
         low, high = points - half, points + half
@@ -128,7 +129,14 @@ class MadeStudy:
         )  # fmt: skip
         flips = {"votes": max(1, int((first["strength"] - second["strength"]) / 9)), "leader": first["name"],
                  "runner_up": second["name"]}  # fmt: skip
-        return {"by": by, "tag": tag, "rows": rows, "sentence": sentence, "flips": flips}
+        return {"by": by, "tag": tag, "rows": rows, "sentence": sentence, "flips": flips,
+                "flips_missing": ""}  # fmt: skip
+
+    def tag_boards(self, by: str, votes: list[tuple]) -> dict[str, Any] | None:
+        if by != "tag":
+            return None
+        boards = [self.leaderboard("tag", tag, [v for v in votes if v[6] == tag]) for tag in self.spec["tags"]]
+        return {"boards": boards, "sentence": f"These are the {len(boards)} tags with the most votes of 20."}
 
     def matrix(self, votes: list[tuple]) -> dict[str, Any]:
         names, _ = self.grouped("arm")

@@ -81,7 +81,7 @@ def test_a_study_opens_from_the_list_and_back_again(board: Page, desk: Desk) -> 
     [
         ("two", {"leaderboard", "evidence", "agreement", "votes", "seconds"}),
         ("eight", {"leaderboard", "evidence", "matrix", "agreement", "votes", "seconds"}),
-        ("edit", {"edits", "votes", "seconds"}),
+        ("edit", {"edits", "agreement", "votes", "seconds"}),
         ("fresh", set()),
     ],
 )
@@ -127,6 +127,28 @@ def test_the_leaderboard_is_put_together_by_model_and_by_tag(board: Page, desk: 
     votes = [row["votes"] for row in desk.studies["eight"].results("model", "animals")["leaderboard"]["rows"]]
     expect(plot(board, "leaderboard").locator(".in-numbers tbody td:last-child")).to_have_text([*map(str, votes)])
     assert {"act": "results", "study_id": "eight", "by": "model", "tag": "animals"} in desk.acts
+
+
+def test_each_tag_has_a_leaderboard_beside_the_others(board: Page, desk: Desk) -> None:
+    show(board, desk, "eight")
+    tags = board.locator("[data-part=tags]")
+    expect(tags).to_be_hidden()
+    board.get_by_role("radio", name="Tags").click()
+    expect(tags.locator("figure")).to_have_count(3)
+    expect(tags).to_contain_text("3 tags with the most votes of 20")
+    for tag in ("animals", "buildings", "food"):
+        expect(plot(board, f"tag-{tag}").locator("[data-key^='row:']")).to_have_count(8)
+        expect(plot(board, f"tag-{tag}").locator(".in-kicker")).to_have_text(f"Leaderboard of the tag {tag}")
+    board.get_by_role("radio", name="Arms").click()
+    expect(tags).to_be_hidden()
+
+
+def test_that_a_figure_is_missing_is_said(board: Page, desk: Desk) -> None:
+    made = desk.studies["eight"].leaderboard
+    missing = "How many votes would have to change is worked out for up to 12 arms."
+    desk.studies["eight"].leaderboard = lambda *asked: {**made(*asked), "flips": None, "flips_missing": missing}
+    show(board, desk, "eight")
+    expect(plot(board, "leaderboard")).to_contain_text(missing)
 
 
 def test_new_answers_appear_while_one_looks_and_the_focus_stays(board: Page, desk: Desk) -> None:

@@ -570,6 +570,8 @@ const STRINGS = {
   in_by_arm: "Arms",
   in_by_model: "Models",
   in_by_prompt: "Prompts",
+  in_by_tag: "Tags",
+  in_tag_of: "Leaderboard of the tag {tag}",
   in_tag: "Tag",
   in_tag_all: "all",
   in_no_votes_tag: "No votes on this tag yet.",
