@@ -135,7 +135,7 @@ class MadeStudy:
     def tag_boards(self, by: str, votes: list[tuple]) -> dict[str, Any] | None:
         if by != "tag":
             return None
-        boards = [self.leaderboard("tag", tag, [v for v in votes if v[6] == tag]) for tag in self.spec["tags"]]
+        boards = [self.leaderboard("arm", tag, [v for v in votes if v[6] == tag]) for tag in self.spec["tags"]]
         return {"boards": boards, "sentence": f"These are the {len(boards)} tags with the most votes of 20."}
 
     def matrix(self, votes: list[tuple]) -> dict[str, Any]:
