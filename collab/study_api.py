@@ -128,7 +128,9 @@ def results(ws: Workspace, visitor: Visitor, study_id: object, link: Link, by: s
 def leaderboard(ws: Workspace, visitor: Visitor, study_id: object, by: str = "arm", tag: str = "") -> Json:
     """Who leads and how surely, for the owner."""
     found = results(ws, visitor, study_id, lambda _: "", by, tag)
-    return {name: found[name] for name in ("leaderboard", "matrix", "evidence", "agreement", "counts", "filter")}
+    return {
+        name: found[name] for name in ("leaderboard", "tags", "matrix", "evidence", "agreement", "counts", "filter")
+    }
 
 
 def own_studies(ws: Workspace, visitor: Visitor) -> list[Json]:

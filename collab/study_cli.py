@@ -136,8 +136,36 @@ def show(study_id: str, as_json: Json = False) -> None:
         for part in (found["leaderboard"], found["evidence"], *found["agreement"]):
             if part:
                 typer.echo(part["sentence"])
+        _say_filter(found["filter"])
         if as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+@study.command("table")
+def table(
+    study_id: str,
+    name: Annotated[str, typer.Argument(help="leaderboard, matrix, agreement, annotators, answers, consensus, …")],
+    as_json: Json = False,
+) -> None:
+    """One table of a study's results as CSV."""
+    with own_workspace() as ws:
+        from collab import study_api
+        from collab.identity import LOCAL
+
+        found = study_api.table(ws, LOCAL, study_id, name)
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False))
+        elif found["csv"]:
+            sys.stdout.write(found["csv"])
+        else:
+            typer.echo(f"The study has no rows for the table “{name}”.", err=True)
+
+
+def _say_filter(filter: dict[str, Any] | None) -> None:
+    """Whom the results leave out, why, and what that changed."""
+    if filter:
+        people = "1 person is" if filter["excluded"] == 1 else f"{filter['excluded']:,} people are"
+        typer.echo(f"{people} left out of these results. Reason: {filter['reason']}\n{filter['effect']}")
 
 
 @study.command("close")
@@ -159,7 +187,7 @@ def close(
 
 def leaderboard(
     study_id: Annotated[str, typer.Argument(help="the study's id, as `study list` tells it")],
-    by: Annotated[str, typer.Option(help="arm, model or prompt")] = "arm",
+    by: Annotated[str, typer.Option(help="arm, model, prompt, or tag: a leaderboard of the arms for each")] = "arm",
     tag: Annotated[str, typer.Option(help="only items with this tag")] = "",
     as_json: Json = False,
 ) -> None:
@@ -169,14 +197,26 @@ def leaderboard(
         from collab.identity import LOCAL
 
         found = study_api.leaderboard(ws, LOCAL, study_id, by, tag)
-        board = found["leaderboard"]
-        for row in board["rows"] if board else ():
-            ranks = f"{row['rank_low']}–{row['rank_high']}" if row["rank_low"] < row["rank_high"] else row["rank_low"]
-            span = f"{row['strength']:7.1f} ({row['lower']:.1f} to {row['upper']:.1f})"
-            typer.echo(f"{ranks!s:>6}  {span:30}  {row['votes']:>7,} votes  {row['win_rate']:.1%} won  {row['name']}")
-        typer.echo(board["sentence"] if board else "This study does not compare, so there is nothing to rank.")
+        for part in found["tags"]["boards"] if found["tags"] else ():
+            typer.echo(f"Tag “{part['tag']}”:")
+            _say_board(part)
+        if found["tags"]:
+            typer.echo(" ".join(filter(None, ("All tags together:", found["tags"]["sentence"]))))
+        if found["leaderboard"]:
+            _say_board(found["leaderboard"])
+        else:
+            typer.echo("This study does not compare, so there is nothing to rank.")
+        _say_filter(found["filter"])
         if as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+def _say_board(board: dict[str, Any]) -> None:
+    for row in board["rows"]:
+        ranks = f"{row['rank_low']}–{row['rank_high']}" if row["rank_low"] < row["rank_high"] else row["rank_low"]
+        span = f"{row['strength']:7.1f} ({row['lower']:.1f} to {row['upper']:.1f})"
+        typer.echo(f"{ranks!s:>6}  {span:30}  {row['votes']:>7,} votes  {row['win_rate']:.1%} won  {row['name']}")
+    typer.echo(board["sentence"])
 
 
 def export(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from collab.exchange import write_set
 from collab.identity import LOCAL
 from collab.settings import read_settings
 from collab.store import open_store
-from collab.types import Study, StudyItem
+from collab.types import Study, StudyItem, Task
 from tests.conftest import counts
 from tests.exchange import sets
 from tests.studies.people import TWO_ARMS, answers_all, people, prefers
@@ -113,6 +115,37 @@ def test_a_study_of_ratings_has_nothing_to_rank(home: Path, tmp_path: Path):
     assert told.exit_code == 0 and "nothing to rank" in told.stdout
 
 
+def test_each_tag_has_a_leaderboard_of_its_own(home: Path, answered: str):
+    told = run("leaderboard", answered, "--by", "tag").stdout
+    assert told.index("Tag “even”:") < told.index("Tag “odd”:") < told.index("All tags together:")
+    assert told.count("may hold rank 1") + told.count("kind leads") == 3
+
+
+def test_tables_are_printed_as_csv(home: Path, answered: str):
+    told = run("study", "table", answered, "consensus")
+    rows = list(csv.DictReader(io.StringIO(told.stdout)))
+    assert len(rows) == 6 and {row["settled_by"] for row in rows} == {"majority"}
+    found = whole_json(run("study", "table", answered, "leaderboard", "--json"))
+    board = csv.DictReader(io.StringIO(found["csv"]))
+    assert found["name"] == "leaderboard.csv" and [row["name"] for row in board] == ["kind", "plain"]
+    empty = run("study", "table", answered, "edits")
+    assert empty.exit_code == 0 and empty.stdout == "" and "no rows for the table “edits”" in empty.stderr
+    assert "There is no table “secrets”" in refused("study", "table", answered, "secrets")
+
+
+def test_people_left_out_are_told_with_the_results(home: Path, answered: str):
+    from collab import study_api
+
+    ws = workspace.open_workspace(read_settings())
+    someone = ws.store.find(Task, study_id=answered)[0].annotator_id
+    study_api.leave_out(ws, LOCAL, answered, [someone], "in a hurry")
+    ws.close()
+    for verb in (["study", "show"], ["leaderboard"]):
+        told = run(*verb, answered).stdout
+        assert "1 person is left out of these results. Reason: in a hurry\nLeaves out 1 of 2 people" in told
+    assert "the error bound does not cover that choice. With everybody:" in run("study", "show", answered).stdout
+
+
 def test_closing_and_opening_again(home: Path, answered: str):
     assert whole_json(run("study", "close", answered, "--json")) == {"study_id": answered, "status": "closed"}
     assert "is closed" in run("study", "close", answered).stdout
@@ -209,6 +242,7 @@ def test_files_that_cannot_be_read_are_one_line(home: Path, tmp_path: Path):
 def test_a_study_that_is_not_there_is_one_line(home: Path, tmp_path: Path, study_id: str):
     for verb in (
         ["study", "show", study_id], ["study", "close", study_id], ["leaderboard", study_id],
+        ["study", "table", study_id, "answers"],
         ["export", "table", "--study", study_id, "--out", str(tmp_path / "out")],
     ):  # fmt: skip
         assert "check the link" in refused(*verb), verb
@@ -228,7 +262,7 @@ def test_formats_groupings_and_folders_that_do_not_do_are_one_line(home: Path, a
     ):
         assert said in refused("export", format, "--study", answered, "--out", str(folder)), format
     assert not out.exists() and [path.name for path in full.iterdir()] == ["mine.txt"]
-    assert "choose arm, model or prompt" in refused("leaderboard", answered, "--by", "colour")
+    assert "choose arm, model, prompt or tag" in refused("leaderboard", answered, "--by", "colour")
     assert "No item has the tag “odd one”" in refused("leaderboard", answered, "--tag", "odd one")
     assert "There is no format 'excel'" in refused("import", "excel", str(full))
 
@@ -245,7 +279,7 @@ def test_an_import_with_one_bad_row_names_it_and_stores_nothing(home: Path, tmp_
 
 def test_every_verb_explains_itself(home: Path):
     for verb in (["study"], ["study", "create"], ["study", "list"], ["study", "show"], ["study", "close"],
-                 ["leaderboard"], ["export"], ["import"]):  # fmt: skip
+                 ["study", "table"], ["leaderboard"], ["export"], ["import"]):  # fmt: skip
         told = run(*verb, "--help")
         assert told.exit_code == 0 and "Usage" in told.stdout
     assert study_cli.study.info.help

@@ -66,7 +66,7 @@ def are_refused(studio: Studio, client: Client, api_name: str, calls: list[dict[
     assert counts(studio.ws.store) == before
 
 
-@pytest.mark.parametrize("api_name", ["/study", "/next_task", "/leaderboard", "/close_study"])
+@pytest.mark.parametrize("api_name", ["/study", "/next_task", "/leaderboard", "/study_table", "/close_study"])
 def test_a_study_that_is_none_is_told(studio: Studio, owner: Client, token: str, api_name: str):
     names = [*CONFUSED, *others(studio), token, f"/?study={token}"]
     are_refused(studio, owner, api_name, [{"study_id": it} for it in names])
@@ -116,6 +116,8 @@ def test_a_grouping_tag_or_format_that_is_none_is_told(studio: Studio, owner: Cl
     for api_name in ("/study", "/leaderboard"):
         are_refused(studio, owner, api_name, [{"study_id": study, "by": it} for it in (*confused, None, "Arm")])
         are_refused(studio, owner, api_name, [{"study_id": study, "tag": it} for it in confused])
+    tables = [{"study_id": study, "table": it} for it in (*CONFUSED, "Answers", "secrets")]
+    are_refused(studio, owner, "/study_table", tables)
     formats = [{"format": it, "study_id": study} for it in (*CONFUSED, "open-webui", "TABLE", "arena.json")]
     are_refused(studio, owner, "/export", formats)
     are_refused(studio, owner, "/export", [{"format": "table", "study_id": it} for it in CONFUSED])
@@ -144,6 +146,7 @@ HALF: dict[str, list[Any]] = {
     "reveal_task": ["\ud800"],
     "study": ["\ud800", "arm", ""],
     "leaderboard": ["\ud800", "\ud800", "\ud800"],
+    "study_table": ["\ud800", "\ud800"],
     "close_study": ["\ud800", False],
     "export": ["\ud800", "\ud800"],
 }

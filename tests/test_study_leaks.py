@@ -279,6 +279,7 @@ def tries_the_owners_doors(browser: Browser) -> None:
     for api_name, args in (
         ("/study", [study_id, "model"]),
         ("/leaderboard", [study_id]),
+        ("/study_table", [study_id, "answers"]),
         ("/export", ["table", study_id]),
     ):
         browser.call(api_name, *args, hide=["model"])

@@ -85,6 +85,8 @@ def test_a_whole_study_is_made_answered_read_closed_and_exported(
     assert [arm["name"] for arm in found["study"]["arms"]] == [arm["name"] for arm in asked["arms"]]
     assert {row["answers"] for row in found["annotators"]} == {items}
     check_results(task, found, owner.predict(study_id, api_name="/leaderboard"))
+    answers = owner.predict(study_id, "answers", api_name="/study_table")
+    assert answers["name"] == "answers.csv" and len(list(csv.DictReader(io.StringIO(answers["csv"])))) == 3 * items
     assert owner.predict(study_id, api_name="/close_study") == {"study_id": study_id, "status": "closed"}
     ended = people[0].predict(study_id, api_name="/next_task")
     assert ended["done"] and "closed" in ended["reason"]
@@ -104,7 +106,7 @@ def test_a_whole_study_is_made_answered_read_closed_and_exported(
 
 
 def check_results(task: str, found: dict[str, Any], board: dict[str, Any]) -> None:
-    assert set(board) == {"leaderboard", "matrix", "evidence", "agreement", "counts", "filter"}
+    assert set(board) == {"leaderboard", "tags", "matrix", "evidence", "agreement", "counts", "filter"}
     assert all(board[name] == found[name] for name in board)
     if task in ("compare", "rank"):
         rows = board["leaderboard"]["rows"]
@@ -260,7 +262,8 @@ def test_an_annotator_sees_the_study_without_results_and_is_refused_what_is_the_
     assert all(set(study) == set(listed[0]) and "arms" not in study for study in listed)
     before = counts(studio.ws.store)
     for api_name, args in (
-        ("/create_study", [spec("compare")]), ("/leaderboard", [pair]), ("/close_study", [pair]),
+        ("/create_study", [spec("compare")]), ("/leaderboard", [pair]), ("/study_table", [pair]),
+        ("/close_study", [pair]),
         ("/close_study", [pair, True]), ("/export", ["table", pair]),
     ):  # fmt: skip
         with pytest.raises(AppError, match=r"[Oo]nly the studio's owner"):

@@ -55,7 +55,7 @@ def read(path: Path, *, limits: Limits = LIMITS) -> JudgedSet:
         guidelines=study.guidelines or clean(plan.guidelines, 1, "guidelines", limits),
         questions=questions,
         items=gathering.items(),
-        notes=(f"Left out, being no submitted responses: {left}.",) if left else (),
+        notes=(*study.notes, *((f"Left out, being no submitted responses: {left}.",) if left else ())),
     )
 
 

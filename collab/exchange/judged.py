@@ -76,10 +76,20 @@ class JudgedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Whose answers are not in a set, by a choice of whoever collected them. effect: what it changed, in words."""
+
+    people: int
+    reason: str
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSet:
     """A whole file. questions: what `rate` asks, as a study's spec has them.
 
     notes: sentences about what a file held that was left out, for whoever imports it; no part of the set's identity.
+    left_out: the people left out before it is written; whoever reads it gets a note.
     """
 
     title: str
@@ -90,3 +100,4 @@ class JudgedSet:
     questions: tuple[Mapping[str, Any], ...] = ()
     items: Sequence[JudgedItem] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+    left_out: LeftOut | None = field(default=None, compare=False)

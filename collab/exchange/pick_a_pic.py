@@ -78,6 +78,7 @@ def read(path: Path, *, limits: Limits = LIMITS) -> JudgedSet:
         question=study.question,
         guidelines=study.guidelines,
         items=gathering.items(),
+        notes=study.notes,
     )
 
 

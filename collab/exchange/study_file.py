@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from collab.errors import InvalidImport
 from collab.exchange.answers import check_questions
 from collab.exchange.cells import Limits, clean
 from collab.exchange.json_rows import json_document
-from collab.exchange.judged import TASKS, JudgedSet, TaskKind
+from collab.exchange.judged import TASKS, JudgedSet, LeftOut, TaskKind
 from collab.exchange.new_folder import new_folder
 from collab.exchange.rows import read_text
 from collab.exchange.table_files import Column, write_tables
@@ -25,7 +25,7 @@ NAME = "study.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyFile:
-    """The set's words. task and modality are None where no such file says them."""
+    """The set's words. task and modality are None where no such file says them. notes: for whoever imports it."""
 
     title: str
     task: TaskKind | None = None
@@ -33,6 +33,7 @@ class StudyFile:
     question: str = ""
     guidelines: str = ""
     questions: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_study_file(path: Path, limits: Limits) -> StudyFile:
@@ -45,7 +46,22 @@ def read_study_file(path: Path, limits: Limits) -> StudyFile:
     if task not in TASKS or modality not in MODALITIES:
         raise InvalidImport(f"{NAME} names no task ({', '.join(TASKS)}) or no modality ({', '.join(MODALITIES)}).")
     words = {key: clean(found.get(key), 1, f"{key} of {NAME}", limits) for key in ("title", "question", "guidelines")}
-    return StudyFile(task=task, modality=modality, questions=check_questions(found.get("questions", [])), **words)
+    questions = check_questions(found.get("questions", []))
+    notes = _notes(found.get("left_out"), limits)
+    return StudyFile(task=task, modality=modality, questions=questions, notes=notes, **words)
+
+
+def _notes(told: object, limits: Limits) -> tuple[str, ...]:
+    """That people were left out before the set was written; nothing where it is said in no way of ours."""
+    people = told.get("people") if isinstance(told, Mapping) else None
+    if not isinstance(told, Mapping) or type(people) is not int or people < 1:
+        return ()
+    reason = clean(told.get("reason"), 1, f"reason of {NAME}", limits)[:500]
+    return (f"{_left_out(people)} before this was exported, so their answers are missing. Reason: {reason or 'none'}",)
+
+
+def _left_out(people: int) -> str:
+    return "1 person was left out" if people == 1 else f"{people:,} people were left out"
 
 
 def write_study_file(judged: JudgedSet, folder: Path) -> Path:
@@ -58,6 +74,7 @@ def write_study_file(judged: JudgedSet, folder: Path) -> Path:
         "question": judged.question,
         "guidelines": judged.guidelines,
         "questions": list(judged.questions),
+        **({"left_out": asdict(judged.left_out)} if judged.left_out else {}),
     }
     path.write_text(json.dumps(words, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return path
@@ -100,11 +117,26 @@ def write_card(judged: JudgedSet, folder: Path, *, format: str, data: str, colum
         *_quoted("Question", judged.question),
         *_quoted("Guidelines", judged.guidelines),
         *_quoted("Systems", ", ".join(arms)),
+        *_who_is_missing(judged.left_out),
         *columns_and_licence(columns),
     ]
     path = folder / "README.md"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def _who_is_missing(left_out: LeftOut | None) -> list[str]:
+    if left_out is None:
+        return []
+    return [
+        "## Who was left out",
+        "",
+        f"{_left_out(left_out.people)} by the owner's choice, after answers were seen. Their answers are not in these "
+        "files, and figures worked out from them hold for the others alone.",
+        "",
+        *_quoted("Reason", left_out.reason),
+        *_quoted("Effect on the results when it was decided", left_out.effect),
+    ]
 
 
 def columns_and_licence(columns: Sequence[Column]) -> list[str]:

@@ -66,7 +66,7 @@ def _notes(table: Table, study: StudyFile) -> tuple[str, ...]:
     unknown = [name for name in table.columns if not is_known(name)]
     asked = [f"{ANSWER}{question['name']}" for question in study.questions]
     unasked = [name for name in table.columns if name.startswith(ANSWER) and name not in asked]
-    notes = []
+    notes = list(study.notes)
     if unknown:
         notes.append(f"Left out, being columns of no known meaning: {_listed(unknown)}.")
     if unasked:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
@@ -108,16 +109,46 @@ def vote_patterns(
     ]
 
 
-def disputed_items(connection: Connection, study_id: str, *, limit: int) -> list[str]:
-    """Items on whose one pair two or more people voted and no answer has more than half, in the order of their ids."""
+def disputed_pairs(connection: Connection, study_id: str, without: Collection[str] = (), *, limit: int) -> list[str]:
+    """Items on whose one pair two or more people voted and no answer has more than half, in the order of their ids.
+
+    without: whose votes do not count.
+    """
     each = [sa.func.sum(sa.case((_v.c.winner == code, 1), else_=0)) for code in (1, 2, 3, 4)]
     total = sa.func.count()
     query = (
         sa.select(_v.c.item_id)
-        .where(_v.c.study_id == study_id)
+        .where(_v.c.study_id == study_id, _v.c.annotator_id.not_in(list(without)) if without else sa.true())
         .group_by(_v.c.item_id)
         .having(total >= 2, *(2 * number <= total for number in each))
         .order_by(_v.c.item_id)
+        .limit(limit)
+    )
+    return [item_id for (item_id,) in connection.execute(query)]
+
+
+def disputed_rankings(
+    connection: Connection, study_id: str, least: Fraction, without: Collection[str] = (), *, limit: int
+) -> list[str]:
+    """Items whose rankings are `least` or more apart, the farthest first: the mean of Kendall's distance (1938) over
+    all pairs of people, in 0 … 1, where a pair of arms that one of them ties counts half (Fagin et al. 2006, p = ½).
+
+    Added up from each item's votes on pairs: what `a` people put one way and `b` the other differs a·b times.
+    """
+    a, b = (sa.func.sum(sa.case((_v.c.winner == code, 1), else_=0)) for code in (1, 2))
+    inner = sa.select(_v.c.item_id, a.label("a"), b.label("b"), sa.func.count().label("people"))
+    inner = inner.where(_v.c.study_id == study_id)
+    if without:
+        inner = inner.where(_v.c.annotator_id.not_in(list(without)))
+    pair = inner.group_by(_v.c.item_id, _v.c.arm_a, _v.c.arm_b).subquery()
+    ordered = pair.c.a + pair.c.b
+    differ = sa.func.sum(2 * pair.c.a * pair.c.b + ordered * (pair.c.people - ordered))
+    compared = sa.func.sum(pair.c.people * (pair.c.people - 1))
+    query = (
+        sa.select(pair.c.item_id)
+        .group_by(pair.c.item_id)
+        .having(compared > 0, differ * least.denominator >= compared * least.numerator)
+        .order_by((1.0 * differ / compared).desc(), pair.c.item_id)
         .limit(limit)
     )
     return [item_id for (item_id,) in connection.execute(query)]
@@ -210,11 +241,20 @@ def answers_on_items(connection: Connection, item_ids: Sequence[str]) -> Iterato
         yield row[0], row[1], row[2], row[3]
 
 
-def items_complete(connection: Connection, study_id: str, overlap: int) -> int:
-    """How many items have all the answers they are to have."""
-    query = sa.select(sa.func.count()).where(
-        _i.c.study_id == study_id, _i.c.status == "ready", _i.c.purpose == "item", _i.c.answered >= overlap
-    )
+def items_complete(connection: Connection, study_id: str, overlap: int, without: Collection[str] = ()) -> int:
+    """How many items have all the answers they are to have, those of the people in `without` aside."""
+    complete = [_i.c.study_id == study_id, _i.c.status == "ready", _i.c.purpose == "item", _i.c.answered >= overlap]
+    query = sa.select(sa.func.count()).where(*complete)
+    if without:
+        theirs = (
+            sa.select(_t.c.item_id, sa.func.count().label("answers"))
+            .where(_t.c.study_id == study_id, _t.c.annotator_id.in_(list(without)),
+                   _t.c.status == "answered", _t.c.purpose == "item")
+            .group_by(_t.c.item_id)
+            .subquery()
+        )  # fmt: skip
+        left = _i.c.answered - sa.func.coalesce(theirs.c.answers, 0)
+        query = query.select_from(_i.outerjoin(theirs, theirs.c.item_id == _i.c.id)).where(left >= overlap)
     return int(connection.execute(query).scalar_one())
 
 

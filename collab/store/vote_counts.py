@@ -86,6 +86,15 @@ def counted_votes(
     return list(map(CountedVotes._make, all_rows(connection, query.group_by(*key))))
 
 
+def voted_tags(connection: Connection, study_id: str, without: Collection[str] = ()) -> list[str]:
+    """The tags of a study's items that got votes, the most voted on first; without: of people who do not count."""
+    votes = sa.func.sum(_n.c.votes)
+    query = sa.select(_n.c.tag).where(_n.c.study_id == study_id, _n.c.votes > 0, _n.c.tag != "")
+    if without:
+        query = query.where(_n.c.annotator_id.not_in(list(without)))
+    return [tag for (tag,) in connection.execute(query.group_by(_n.c.tag).order_by(votes.desc(), _n.c.tag))]
+
+
 def miscounted(connection: Connection, study_id: str) -> list[str]:
     """The people whose votes in a study do not add up to what is counted, by their ids."""
     key = [_v.c[name] for name in _KEY]

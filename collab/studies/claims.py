@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -37,30 +37,50 @@ def claim(
 
     Only blind votes on this very pair count, each person's first few (scope “population”) or the panel's. alpha: the
     level that the verdict and the interval have; test: which test of a stream it is, 0 where it stands alone.
+    left_out: how many of the voters are in `without`. They were chosen after votes were seen, which no level covers, so
+    the sentence says so, and `everybody` holds the verdict and the numbers with them; it is None where nobody is left
+    out. A panel was named beforehand: nobody is left out of it.
     """
-    from collab.evidence import evidence_curve, win_rate_test
+    from collab.evidence import evidence_curve
 
     votes, options = _claimed(study, spec, challenger, champion, without, connection)
-    found = win_rate_test(votes, **options)
+    left_out = 0
+    if without and options["scope"] == "population":
+        left_out = sum(who in without for who in people_who_voted(connection, study.id))
+    told = _told(votes, options)
+    everybody = None
+    if left_out:
+        everybody = _told(*_claimed(study, spec, challenger, champion, (), connection))
+        told["sentence"] += f" {chosen_afterwards(left_out)} With everybody: {everybody['sentence']}"
     return {
         "challenger": arms[challenger].name,
         "champion": arms[champion].name,
-        "scope": found.scope,
-        "verdict": found.verdict,
-        "win_rate": found.win_rate,
-        "lower": found.lower,
-        "upper": found.upper,
-        "e_value": found.e_value,
-        "n_votes": found.n_votes,
-        "n_annotators": found.n_annotators,
-        "alpha": found.alpha,
+        **told,
         "test": int(spec.evidence["test"]),
-        "sentence": found.sentence,
+        "left_out": left_out,
+        "everybody": everybody,
         "curve": [
             {"votes": n, "win_rate": rate, "lower": lower, "upper": upper}
             for n, rate, lower, upper in evidence_curve(votes, **options)
         ],
     }
+
+
+def chosen_afterwards(left_out: int) -> str:
+    """What leaving people out does to evidence, in one sentence."""
+    people = "1 person was" if left_out == 1 else f"{left_out:,} people were"
+    return f"{people} left out after votes were seen, and the error bound does not cover that choice."
+
+
+def _told(votes: Sequence[Any], options: Mapping[str, Any]) -> Json:
+    from collab.evidence import win_rate_test
+
+    found = win_rate_test(votes, **options)
+    return {
+        "scope": found.scope, "verdict": found.verdict, "win_rate": found.win_rate, "lower": found.lower,
+        "upper": found.upper, "e_value": found.e_value, "n_votes": found.n_votes, "n_annotators": found.n_annotators,
+        "alpha": found.alpha, "sentence": found.sentence,
+    }  # fmt: skip
 
 
 def _claimed(

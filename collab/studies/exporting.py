@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from collab.collector import paused_collector
-from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
+from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet, LeftOut
 from collab.store.export_queries import GivenAnswer, Origin, ReadyItem, given_answers, origins_of, parsed, ready_items
-from collab.studies.decisions import filter_in_force
+from collab.studies.decisions import Filter, filter_in_force
 from collab.studies.names import pseudonym
 from collab.studies.presenting import questions_json
 from collab.studies.said import as_shown
@@ -28,10 +28,10 @@ def export_study(ws: Workspace, study: Study) -> JudgedSet:
 def _export(ws: Workspace, study: Study) -> JudgedSet:
     spec = read_spec(study.spec)
     with ws.store.reading() as connection:
-        without = filter_in_force(ws, study, connection=connection).excluded
+        chosen = filter_in_force(ws, study, connection=connection)
         answers: dict[str, list[GivenAnswer]] = {}
         for answer in given_answers(connection, study.id):
-            if answer.annotator_id not in without:
+            if answer.annotator_id not in chosen.excluded:
                 answers.setdefault(answer.item_id, []).append(answer)
         items = ready_items(connection, study.id)
         origins = origins_of(connection, list({output for item in items for output in item.outputs}))
@@ -40,7 +40,6 @@ def _export(ws: Workspace, study: Study) -> JudgedSet:
         imported = _imported_versions(ws, arms, connection)
     names = {arm.position: arm.name for arm in arms}
     reader = _Reader(ws, study, names, origins, revisions, imported)
-    notes = (f"{len(without)} people were left out by the owner's choice.",) if without else ()
     return JudgedSet(
         title=study.title,
         task=study.task,
@@ -49,8 +48,14 @@ def _export(ws: Workspace, study: Study) -> JudgedSet:
         guidelines=spec.guidelines,
         questions=tuple(questions_json(spec)),
         items=[reader.item(item, answers.get(item.id, ())) for item in items],
-        notes=notes,
+        left_out=_left_out(chosen),
     )
+
+
+def _left_out(chosen: Filter) -> LeftOut | None:
+    if not chosen.excluded:
+        return None
+    return LeftOut(people=len(chosen.excluded), reason=chosen.reason, effect=chosen.effect)
 
 
 class _Reader:

@@ -1,4 +1,4 @@
-"""What rating and correcting say of each arm, with intervals, and where people disagree. Knows nothing of the store."""
+"""What rating and correcting say of each arm, with intervals, and how far people agree. Knows nothing of the store."""
 
 from __future__ import annotations
 
@@ -57,13 +57,32 @@ def edit_rows(judgements: Sequence[Judgement], arms: Sequence[str]) -> list[Json
     rows = []
     for at, name in enumerate(arms):
         mine = [j for j in judgements if j.arm == at]
-        shares = [(j.annotator_id, min(1.0, j.said["edit_distance"] / max(1, j.words))) for j in mine]
+        shares = [(j.annotator_id, _changed(j)) for j in mine]
         found = _mean(shares, low=0, high=1)
         rows.append({
             "arm": name, "n": len(mine), "mean_distance": found["mean"], "lower": found["lower"],
             "upper": found["upper"], "unchanged": sum(j.said["edit_distance"] == 0 for j in mine),
         })  # fmt: skip
     return rows
+
+
+def _changed(judgement: Judgement) -> float:
+    return min(1.0, judgement.said["edit_distance"] / max(1, judgement.words))
+
+
+def edit_agreement(judgements: Iterable[Judgement]) -> Any:
+    """Krippendorff's alpha of how much of each text people changed, in whole per cent on an interval scale.
+
+    It is the agreement on the very figure that `edit_rows` gives. On a nominal scale of whole texts, what two people
+    write the same by chance would be estimated from the texts of other items, where it is next to nothing.
+    """
+    from collab.agreement import alpha, count_patterns
+
+    units: dict[str, list[int]] = {}
+    for judgement in judgements:
+        units.setdefault(judgement.item_id, []).append(round(100 * _changed(judgement)))
+    patterns, times, per_cent = count_patterns(list(units.values()) or [[]], range(101))
+    return alpha(patterns, times, "interval", values=per_cent)
 
 
 def _mean(values: Sequence[tuple[str, float]], *, low: float, high: float) -> Json:
@@ -110,35 +129,3 @@ def question_agreement(question: Question, judgements: Iterable[Judgement]) -> A
     }  # fmt: skip
     patterns, times, _ = count_patterns(list(units.values()) or [[]], domains[question.kind])
     return alpha(patterns, times, "ordinal" if question.kind == "stars" else "nominal")
-
-
-def disputed(questions: Sequence[Question], judgements: Iterable[Judgement], *, limit: int) -> list[str]:
-    """Items on which people's ratings are two stars or more apart, or no thumb or choice has more than half."""
-    by_item: dict[str, list[Judgement]] = {}
-    for judgement in judgements:
-        by_item.setdefault(judgement.item_id, []).append(judgement)
-    found = [item_id for item_id, mine in by_item.items() if any(_is_disputed(q, mine) for q in questions)]
-    return sorted(found)[:limit]
-
-
-def _is_disputed(question: Question, judgements: Sequence[Judgement]) -> bool:
-    values = [v for j in judgements if (v := j.said["values"].get(question.name)) is not None]
-    if len(values) < 2:
-        return False
-    if question.kind == "stars":
-        return max(values) - min(values) >= 2
-    return question.kind in ("thumb", "choice") and 2 * Counter(values).most_common(1)[0][1] <= len(values)
-
-
-def consensus_values(questions: Sequence[Question], judgements: Sequence[Judgement]) -> Json:
-    """What an item's answers come to: the median star, the thumb or choice that more than half gave."""
-    from collab.agreement import majority
-
-    agreed: Json = {}
-    for question in questions:
-        values = [v for j in judgements if (v := j.said["values"].get(question.name)) is not None]
-        if question.kind == "stars" and values:
-            agreed[question.name] = sorted(values)[(len(values) - 1) // 2]
-        elif question.kind in ("thumb", "choice"):
-            agreed[question.name] = majority(Counter(values))
-    return agreed

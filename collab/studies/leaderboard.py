@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from collab.errors import InvalidStudy
-from collab.store.vote_counts import CountedVotes
+from collab.store.vote_counts import CountedVotes, voted_tags
 from collab.studies.pairs import counted
 from collab.types import ModelVersion, PromptVersion, Study, StudyArm
 from collab.workspace import Workspace
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collab.pair_counts import PairCounts
 
 Json = dict[str, Any]
-BY = ("arm", "model", "prompt")
+BY = ("arm", "model", "prompt", "tag")
+MOST_TAGS = 12  # as many leaderboards as a page can show side by side
 FLIP_ARMS = 12  # beyond so many arms the search for the fewest votes takes too long for a page
-_WORDS = {"arm": "arms", "model": "models", "prompt": "prompts"}
+_WORDS = {"arm": "arms", "model": "models", "prompt": "prompts", "tag": "arms"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,13 @@ class Grouping:
 
 
 def grouping(ws: Workspace, arms: Sequence[StudyArm], by: str, connection: Connection) -> Grouping:
-    """The study's arms, or the models or prompts that they share. Raises InvalidStudy for anything else."""
+    """The study's arms (by tag too, see `tag_boards`), or the models or prompts that they share.
+
+    Raises InvalidStudy for anything else.
+    """
     if by not in BY:
-        raise InvalidStudy(f"The leaderboard is by “{str(by)[:40]}”: choose arm, model or prompt.")
-    if by == "arm":
+        raise InvalidStudy(f"The leaderboard is by “{str(by)[:40]}”: choose arm, model, prompt or tag.")
+    if by in ("arm", "tag"):
         return Grouping([arm.name for arm in arms], list(range(len(arms))))
     if by == "model":
         ids = [arm.model_version_id for arm in arms]
@@ -68,10 +72,30 @@ def leaderboard(
     return _board(counts, by, tag), _matrix(counts)
 
 
+def tag_boards(
+    ws: Workspace, study: Study, arms: Sequence[StudyArm], *, tag: str = "", without: Collection[str] = (),
+    connection: Connection,
+) -> Json:  # fmt: skip
+    """The leaderboard of the arms on each tag's items alone, of the MOST_TAGS tags with the most votes (or of `tag`).
+
+    sentence: how many tags there are beyond those, "" if none.
+    """
+    tags = [tag] if tag else voted_tags(connection, study.id, without)
+    names = [arm.name for arm in arms]
+    boards = [
+        _board(counted(ws, study, names, tag=each, without=without, connection=connection), "tag", each)
+        for each in sorted(tags[:MOST_TAGS])
+    ]
+    said = ""
+    if len(tags) > MOST_TAGS:
+        said = f"These are the {MOST_TAGS} tags with the most votes of {len(tags):,}: choose any other from the list."
+    return {"boards": boards, "sentence": said}
+
+
 def _board(counts: PairCounts, by: str, tag: str) -> Json:
     from collab.pair_counts import components
 
-    board: Json = {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None}
+    board: Json = {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None, "flips_missing": ""}
     if counts.arms < 2 or not len(counts.count):
         board["sentence"] = "There are no votes to rank by yet."
         return board
@@ -85,7 +109,13 @@ def _board(counts: PairCounts, by: str, tag: str) -> Json:
         note = ""
     rows, problems, first_alone = _rows(counts)
     board["rows"] = rows
-    board["flips"] = _flips(counts) if counts.arms <= FLIP_ARMS else None
+    if counts.arms <= FLIP_ARMS:
+        board["flips"] = _flips(counts)
+    else:
+        board["flips_missing"] = (
+            f"How many votes would have to change to flip the leader is worked out for up to {FLIP_ARMS} {_WORDS[by]}, "
+            f"and these are {counts.arms}: put them together by model or prompt, or ask about fewer."
+        )
     leader = rows[0]["name"]
     if first_alone:
         said = f"{leader} leads: no other of the {len(rows)} {_WORDS[by]} can hold rank 1 at 95 %."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,26 +13,21 @@ from collab.errors import InvalidStudy
 from collab.store.result_queries import (
     Work,
     answers_in_force,
-    answers_on_items,
     answers_over_time,
-    disputed_items,
     first_and_last_answer,
     flagged,
-    items_complete,
     tags_of,
     work_of,
 )
-from collab.store.study_queries import item_states
 from collab.store.vote_counts import CountedVotes, counted_votes
 from collab.studies.access import address_of
 from collab.studies.claims import claim
-from collab.studies.decisions import Filter, adjudicated, filter_in_force, queue_arrangement
-from collab.studies.judgements import Judgement, disputed, edit_rows, question_agreement, question_rows
-from collab.studies.leaderboard import leaderboard
-from collab.studies.names import names_of
-from collab.studies.presenting import questions_json
+from collab.studies.counting import study_counts
+from collab.studies.decisions import Filter, filter_in_force
+from collab.studies.judgements import Judgement, edit_agreement, edit_rows, question_agreement, question_rows
+from collab.studies.leaderboard import leaderboard, tag_boards
 from collab.studies.quality import agreement_json, annotators, time_per_item, vote_agreement
-from collab.studies.said import LABELS, as_shown
+from collab.studies.queue import adjudication_queue
 from collab.studies.spec import StudySpec, read_spec
 from collab.types import ModelVersion, Output, PromptVersion, Study, StudyArm, StudyItem
 from collab.views import Link
@@ -40,7 +35,6 @@ from collab.workspace import Workspace
 
 Json = dict[str, Any]
 PAIRED = ("compare", "rank")  # tasks whose answers are votes
-QUEUE = 12  # items on which people disagree, shown at once
 
 
 def study_results(
@@ -66,23 +60,22 @@ def study_results(
         found: Json = {
             "study": _about(ws, study, spec, arms, tags, connection),
             "filter": _filter_json(chosen) if without else None,
-            "leaderboard": None, "matrix": None, "evidence": None, "agreement": [], "questions": [], "edits": [],
-            "adjudication": [],
+            "leaderboard": None, "tags": None, "matrix": None, "evidence": None, "agreement": [], "questions": [],
+            "edits": [], "adjudication": [],
         }  # fmt: skip
+        judgements: list[Judgement] = []
         if study.task in PAIRED:
             found |= _votes(ws, study, spec, arms, votes, by, tag, without, connection)
-            disputes = disputed_items(connection, study.id, limit=200) if study.task == "compare" else []
         else:
             judgements = read_judgements(ws, study, connection, without=without, tag=tag)
             found |= _judgements(study, spec, arms, judgements)
-            disputes = disputed(spec.questions, judgements, limit=200) if study.task == "rate" else []
-        found["adjudication"] = _queue(ws, study, spec, disputes, link, connection)
+        found["adjudication"] = adjudication_queue(ws, study, spec, judgements, without, link, connection)
         over_time = _over_time(connection, study)
         work, agreement = working.result(), agreeing.result()
         found["annotators"] = annotators(ws, study, work, votes, without, connection)
         found["time"] = {**over_time, "per_item_s": time_per_item(work)}
         found["agreement"] = agreement or found["agreement"]
-        found["counts"] = _counts(study, spec, work, found, connection)
+        found["counts"] = study_counts(study, spec, work, found, without, connection)
     return found
 
 
@@ -90,7 +83,7 @@ def _work(ws: Workspace, study: Study) -> list[Work]:
     """What people did, read beside the rest.
 
     It reads a moment of its own, later than the others by less than a hundredth of a second, as does `_agreement`. That
-    may show an answer here which is not in the leaderboard yet; nothing is worked out from both.
+    may show an answer here which is not in the leaderboard yet, or leave out one which is not among the answers yet.
     """
     with ws.store.reading() as connection:
         return work_of(connection, study.id)
@@ -148,12 +141,15 @@ def _votes(
             evidence["sentence"] += (
                 " This arm was picked because it leads, so confirm it on fresh votes before acting on it."
             )
-    return {"leaderboard": board, "matrix": matrix, "evidence": evidence}
+    tags = None
+    if by == "tag":
+        tags = tag_boards(ws, study, arms, tag=tag, without=without, connection=connection)
+    return {"leaderboard": board, "tags": tags, "matrix": matrix, "evidence": evidence}
 
 
 def _challenger(arms: Sequence[StudyArm], board: Json) -> int:
     """The arm to hold against the first: the only other one, or whoever else stands highest."""
-    if len(arms) == 2 or board["by"] != "arm":
+    if len(arms) == 2 or board["by"] not in ("arm", "tag"):
         return 1
     by_name = {arm.name: arm.position for arm in arms}
     return next((by_name[row["name"]] for row in board["rows"] if by_name.get(row["name"], 0) != 0), 1)
@@ -162,7 +158,9 @@ def _challenger(arms: Sequence[StudyArm], board: Json) -> int:
 def _judgements(study: Study, spec: StudySpec, arms: Sequence[StudyArm], judgements: Sequence[Judgement]) -> Json:
     names = [arm.name for arm in arms]
     if study.task == "edit":
-        return {"edits": edit_rows(judgements, names)}
+        amount = agreement_json("changed", "Share of words changed", edit_agreement(judgements))
+        amount["sentence"] += " What is compared is how many words people changed, not which."
+        return {"edits": edit_rows(judgements, names), "agreement": [amount]}
     agreement = []
     for question in spec.questions:
         found = question_agreement(question, judgements)
@@ -203,89 +201,12 @@ def _over_time(connection: Connection, study: Study) -> Json:
     }
 
 
-def _queue(
-    ws: Workspace, study: Study, spec: StudySpec, disputes: Sequence[str], link: Link, connection: Connection
-) -> list[Json]:
-    """The items on which people disagree and the owner has not decided, with what each said."""
-    settled = adjudicated(ws, study, connection=connection)
-    open_ones = [item_id for item_id in disputes if item_id not in settled][:QUEUE]
-    items = {i.id: i for i in ws.store.find(StudyItem, id=open_ones, connection=connection)}
-    outputs = {o.id: o for o in ws.store.find(
-        Output, id=[output for item in items.values() for output in item.outputs], connection=connection
-    )}  # fmt: skip
-    said: dict[str, list[tuple[str, Json]]] = {item_id: [] for item_id in open_ones}
-    if open_ones:
-        for item_id, annotator_id, _, answer in answers_on_items(connection, open_ones):
-            said[item_id].append((annotator_id, answer))
-    names = names_of(ws, [who for answers in said.values() for who, _ in answers], connection=connection)
-    return [
-        _disputed_item(
-            study, spec, items[item_id], outputs, [(names[who], answer) for who, answer in said[item_id]], link
-        )
-        for item_id in open_ones
-        if item_id in items
-    ]
-
-
-def _disputed_item(
-    study: Study, spec: StudySpec, item: StudyItem, outputs: Mapping[str, Output],
-    answers: Sequence[tuple[str, Json]], link: Link,
-) -> Json:  # fmt: skip
-    arrangement = queue_arrangement(item)
-    options: list[Json] = []
-    for label, at in zip(LABELS, arrangement, strict=False):
-        output = outputs[item.outputs[at]]
-        content = {"image_url": link(output.id)} if output.blob_sha256 else {"text": output.text or ""}
-        options.append({"label": label, **content})
-    return {
-        "item_id": item.id,
-        "context": [list(pair) for pair in item.context],
-        "options": options,
-        "answers": [{"annotator": who, "said": as_shown(study.task, said, arrangement)} for who, said in answers],
-        "questions": questions_json(spec),
-    }
-
-
-def _counts(study: Study, spec: StudySpec, work: Sequence[Work], found: Json, connection: Connection) -> Json:
-    states = item_states(connection, study.id)
-    by_status: dict[str, int] = {}
-    for each in work:
-        by_status[each.status] = by_status.get(each.status, 0) + each.tasks
-    votes = sum(sum(row) for row in (found["matrix"] or {}).get("votes", [])) // 2
-    done, sentence = _towards_target(study, spec, found)
-    return {
-        "answers": study.answered, "votes": votes,
-        "annotators": sum(1 for row in found["annotators"] if row["answers"]),
-        "items": study.items, "items_complete": items_complete(connection, study.id, spec.overlap),
-        "items_ready": states.get("ready", 0), "items_failed": states.get("failed", 0),
-        "skipped": by_status.get("skipped", 0), "leased": by_status.get("leased", 0),
-        "flagged": len(flagged(connection, study.id)), "target_progress": done, "target_sentence": sentence,
-    }  # fmt: skip
-
-
-def _towards_target(study: Study, spec: StudySpec, found: Json) -> tuple[float | None, str]:
-    """How near the study is to what was asked of it, from 0 to 1, and in words."""
-    if "votes" in spec.target:
-        wanted = int(spec.target["votes"])
-        return min(1.0, study.answered / wanted), f"{study.answered:,} of the {wanted:,} answers asked for."
-    if "interval_width" in spec.target and found["evidence"]:
-        wanted_width = float(spec.target["interval_width"])
-        width = found["evidence"]["upper"] - found["evidence"]["lower"]
-        said = f"The win rate is known to within {width:.2f}; {wanted_width:.2f} is asked for."
-        return (1.0 if width <= wanted_width else min(1.0, (wanted_width / width) ** 2)), said
-    wanted = study.items * spec.overlap
-    if not wanted:
-        return None, ""
-    said = f"{study.answered:,} of {wanted:,} answers: every item {spec.overlap} times."
-    return min(1.0, study.answered / wanted), said
-
-
 def _filter_json(chosen: Filter) -> Json:
     return {"excluded": len(chosen.excluded), "reason": chosen.reason, "at": chosen.at, "effect": chosen.effect}
 
 
 def filter_effect(before: Json, after: Json, excluded: int) -> str:
-    """What leaving people out changes, in one sentence: answers left, and who leads with which strength."""
+    """What leaving people out changes: answers left, who leads with which strength, and what the evidence says now."""
     people = before["counts"]["annotators"]
     said = f"Leaves out {excluded} of {people} people"
     first, then = (board["leaderboard"] for board in (before, after))
@@ -294,5 +215,13 @@ def filter_effect(before: Json, after: Json, excluded: int) -> str:
         votes = before["counts"]["votes"] - after["counts"]["votes"]
         moved = f"{was['name']} led with {was['strength']:.0f}"
         leads = f"{now_is['name']} leads with {now_is['strength']:.0f} ({now_is['lower']:.0f}–{now_is['upper']:.0f})"
-        return f"{said} and {votes} of {before['counts']['votes']} votes: {moved}, now {leads}."
+        said = f"{said} and {votes} of {before['counts']['votes']} votes: {moved}, now {leads}"
+    evidence = after["evidence"]
+    if evidence and evidence["everybody"]:
+        with_all = evidence["everybody"]
+        said += (
+            f". Of {evidence['challenger']} against {evidence['champion']} the verdict is “{evidence['verdict']}” with "
+            f"a win rate of {evidence['win_rate']:.2f}; with everybody it is “{with_all['verdict']}” with "
+            f"{with_all['win_rate']:.2f}, and only for that does the error bound hold"
+        )
     return f"{said}."

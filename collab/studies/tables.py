@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from collab.errors import InvalidStudy
+from collab.studies.consensus import consensus
 from collab.studies.decisions import adjudicated
 from collab.studies.exporting import export_study
-from collab.studies.judgements import Judgement, consensus_values
+from collab.studies.said import as_shown
 from collab.studies.spec import read_spec
 from collab.types import Study
 from collab.workspace import Workspace
@@ -77,23 +77,17 @@ def _answers(ws: Workspace, study: Study) -> Rows:
 
 
 def _consensus(ws: Workspace, study: Study) -> Rows:
-    """What each item's answers come to: the owner's decision, else what more than half said."""
+    """What each item's answers come to: the owner's decision, else what consensus.py finds."""
     settled, spec = adjudicated(ws, study), read_spec(study.spec)
     yield ["item_id", "tag", "outputs_by", "answers", "consensus", "settled_by"]
     for item in export_study(ws, study).items:
         said = [answer.answer for answer in item.answers]
         by = [output.arm for output in item.outputs]
         if item.item_id in settled:
-            yield [item.item_id, item.tag, by, len(said), settled[item.item_id], "owner"]
-        elif study.task == "compare":
-            winner, number = (Counter(a["winner"] for a in said).most_common(1) or [("", 0)])[0]
-            agreed = winner if 2 * number > len(said) else ""
-            yield [item.item_id, item.tag, by, len(said), agreed, "majority" if agreed else "nobody"]
-        elif study.task == "rate":
-            judged = [Judgement(item.item_id, a.annotator, 0, a.answer) for a in item.answers]
-            yield [item.item_id, item.tag, by, len(said), consensus_values(spec.questions, judged), "majority"]
+            agreed, rule = as_shown(study.task, settled[item.item_id], range(len(by))), "owner"
         else:
-            yield [item.item_id, item.tag, by, len(said), "", "nobody"]
+            agreed, rule = consensus(study.task, spec.questions, said)
+        yield [item.item_id, item.tag, by, len(said), agreed, rule]
 
 
 def _csv(rows: Rows) -> str:

@@ -94,6 +94,11 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
         """Who leads a study (owner only): Bradley–Terry strengths with intervals, ranks, win matrix, evidence."""
         return study_api.leaderboard(ws, who(request), study_id, by, tag)
 
+    def study_table(study_id: str, table: str = "leaderboard", request: gr.Request = None) -> dict:
+        """One table of a study's results as CSV (owner only): leaderboard, matrix, agreement, annotators, answers,
+        consensus, questions, edits, time or evidence."""
+        return study_api.table(ws, who(request), study_id, table)
+
     def close_study(study_id: str, reopen: bool = False, request: gr.Request = None) -> dict:
         """Close a study (owner only), or open it again."""
         return study_api.set_status(ws, who(request), study_id, "open" if reopen else "closed")
@@ -106,7 +111,7 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
 
     public: tuple[Callable[..., dict], ...] = (
         create_study, upload_rows, studies, next_task, answer_task, skip_task, flag_task, renew_task, undo_task,
-        reveal_task, study, leaderboard, close_study, export,
+        reveal_task, study, leaderboard, study_table, close_study, export,
     )  # fmt: skip
     for endpoint in public:
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

@@ -302,16 +302,26 @@ def test_a_screenings_rows_tell_each_arms_share(ws: Workspace, owner: Visitor):
     assert sum(row["votes"] for row in rows) == 2 * votes
 
 
-def test_whom_the_owner_left_out_does_not_count(ws: Workspace, owner: Visitor):
-    from collab import study_api
+def test_leaving_out_those_who_vote_against_it_lets_no_candidate_win(ws: Workspace, owner: Visitor):
+    from collab import aliases, study_api
+    from collab.refinement.trying import promotion
 
     root, one = prompt_with(ws, owner, "say hello one")
     trial = trials.start(ws, owner, root.prompt_id, [one.id], **FEW)
-    vote(ws, trial.confirming_id, likes(ws, trial.confirming_id, one), number=3)
-    voters = {task.annotator_id for task in ws.store.find(Task, study_id=trial.confirming_id)}
-    study_api.leave_out(ws, owner, trial.confirming_id, sorted(voters), "robots")
+    vote(ws, trial.confirming_id, likes(ws, trial.confirming_id, root), number=6)
+    against = {task.annotator_id for task in ws.store.find(Task, study_id=trial.confirming_id)}
+    vote(ws, trial.confirming_id, likes(ws, trial.confirming_id, one), number=10)
+    study_api.leave_out(ws, owner, trial.confirming_id, sorted(against), "they do not like it")
+    seen = study_api.results(ws, owner, trial.confirming_id, str)["evidence"]
+    assert seen["verdict"] == "better" and seen["everybody"]["verdict"] == "undecided"
     found = trials.evidence(ws, trial)
-    assert found and (found["n_votes"], found["left_out"]) == (0, len(voters))
+    assert found and (found["verdict"], found["left_out"]) == ("undecided", 6)
+    assert {name: found[name] for name in seen["everybody"]} == seen["everybody"]
+    assert "everybody counts, the 6 left out" in trials.standing(ws, trial)
+    study_api.set_status(ws, owner, trial.confirming_id, "closed")
+    assert trials.advance(ws, trial.id).verdict == "undecided"
+    with pytest.raises(NotAllowed, match="ended “undecided”"):
+        promotion.promote(ws, owner, aliases.of_prompt(root.prompt_id), one.id)
 
 
 def refusals(ws: Workspace, owner: Visitor) -> list[tuple[type[CollabError], str, dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import itertools
 import json
@@ -162,6 +163,39 @@ def pairs_of(matrix: Mapping[str, Any]) -> dict[tuple[str, str], tuple[float | N
     return {
         (a, b): (matrix["wins"][i][j], matrix["votes"][i][j]) for i, a in enumerate(names) for j, b in enumerate(names)
     }
+
+
+@pytest.mark.parametrize(
+    ("format", "modality"), [("table", "text"), ("arena", "text"), ("argilla", "text"), ("pick-a-pic", "image")]
+)
+def test_an_exported_folder_tells_whom_it_leaves_out_and_why(
+    ws: Workspace, owner: Visitor, tmp_path: Path, format: str, modality: str
+):
+    study = answered_study(ws, owner, "compare", modality)
+    whole = study_api.export(ws, owner, study.id)
+    assert whole.left_out is None
+    someone = ws.store.find(Task, study_id=study.id, status="answered")[0].annotator_id
+    effect = study_api.leave_out(ws, owner, study.id, [someone], "too <b>fast</b>\n# by far")["effect"]
+    study_api.write_export(ws, owner, format, study.id, tmp_path / "out")
+    said = json.loads((tmp_path / "out" / "study.json").read_text(encoding="utf-8"))["left_out"]
+    assert said == {"people": 1, "reason": "too <b>fast</b>\n# by far", "effect": effect}
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "1 person was left out by the owner's choice, after answers were seen" in card
+    assert "> too &lt;b&gt;fast&lt;/b&gt;\n> # by far\n" in card and f"> {html.escape(effect, quote=False)}\n" in card
+    again = study_api.import_file(ws, owner, format, tmp_path / "out")
+    (note,) = again["notes"]
+    assert note.startswith("1 person was left out before this was exported") and note.endswith(said["reason"])
+    assert again["answers"] < sum(len(item.answers) for item in whole.items)
+
+
+@pytest.mark.parametrize("told", [None, 7, "two", [], {}, {"people": 0}, {"people": True}, {"people": "1"}])
+def test_a_study_file_that_tells_of_missing_people_in_another_way_is_read_without_it(
+    ws: Workspace, owner: Visitor, tmp_path: Path, told: Any
+):
+    write_set("table", sets.compare_texts(), tmp_path / "out")
+    path = tmp_path / "out" / "study.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"left_out": told}), encoding="utf-8")
+    assert study_api.import_file(ws, owner, "table", tmp_path / "out")["notes"] == []
 
 
 # ---- what others judged ---------------------------------------------------------------------------------------------

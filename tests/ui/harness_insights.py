@@ -32,7 +32,8 @@ def made_compare(study: MadeStudy) -> dict[str, Any]:
         {"item_id": f"item-{n}", "context": [["article", SKY]],
          "options": [{"label": "A", "text": TEXTS[0]}, {"label": "B", "text": TEXTS[1]}],
          "answers": [{"annotator": "Ada", "said": {"winner": "a"}}, {"annotator": "Bela", "said": {"winner": "b"}},
-                     {"annotator": HOSTILE, "said": {"winner": "both_bad"}}]}
+                     {"annotator": HOSTILE, "said": {"winner": "both_bad"}}],
+         "questions": []}
         for n in range(3)
     ]  # fmt: skip
     sentence = "People agree moderately (alpha .61): enough for a tendency, not for single items."
@@ -54,11 +55,14 @@ def made_rank(study: MadeStudy) -> dict[str, Any]:
             {"annotator": "Ada", "said": {"groups": [["A"], ["B", "C"], ["D"]]}},
             {"annotator": "Bela", "said": {"groups": [["D"], ["C"], ["B"], ["A"]]}},
         ],
+        "questions": [],
     }  # fmt: skip
-    sentence = "People agree little (alpha .34): the order says more about who looks than about the pictures."
+    sentence = (
+        "α 0.34 (0.20–0.47) over 96 items judged by two or more: too low to rest conclusions on single judgements."
+    )
     return {
-        "agreement": [{"question": "rank", "title": "Order", "alpha": 0.34, "sentence": sentence,
-                       **ALPHA, "lower": 0.2, "upper": 0.47, "level": "ordinal"}],
+        "agreement": [{"question": "winner", "title": "Put the pictures in order, the best first.", "alpha": 0.34,
+                       "sentence": sentence, **ALPHA, "lower": 0.2, "upper": 0.47}],
         "adjudication": [] if study.settled else [item],
     }  # fmt: skip
 
@@ -158,7 +162,23 @@ def made_edit(study: MadeStudy) -> dict[str, Any]:
         {"arm": a["name"], "n": 60, "mean_distance": m, "lower": low, "upper": high, "unchanged": same}
         for a, (m, low, high, same) in zip(study.spec["arms"], cells, strict=False)
     ]
-    return {"edits": edits}
+    item = {
+        "item_id": "edit-1", "context": [["prompt", "Why is the sky blue?"]],
+        "options": [{"label": "A", "text": "The sky is blue becuase of light."}],
+        "answers": [  # the one nearest to the others first
+            {"annotator": "Ada", "said": {"text": "The sky is blue because of light."}},
+            {"annotator": "Bela", "said": {"text": "The sky is blue because of scattered light."}},
+            {"annotator": HOSTILE, "said": {"text": "Air scatters blue light."}},
+        ],
+        "questions": [],
+    }  # fmt: skip
+    sentence = (
+        "α 0.72 (0.58–0.81) over 96 items judged by two or more: good enough for tentative conclusions if more items "
+        "bear it out (Krippendorff 2004). What is compared is how many words people changed, not which."
+    )
+    agreement = {"question": "changed", "title": "Share of words changed", "alpha": 0.72, "sentence": sentence,
+                 **ALPHA, "lower": 0.58, "upper": 0.81, "level": "interval"}  # fmt: skip
+    return {"edits": edits, "agreement": [agreement], "adjudication": [] if study.settled else [item]}
 
 
 def studies() -> dict[str, MadeStudy]:

@@ -70,8 +70,9 @@ class MadeStudy:
             },
             "counts": self.counts(),
             "leaderboard": self.leaderboard(by, tag, votes) if ranked else None,
+            "tags": self.tag_boards(by, votes),
             "matrix": self.matrix(votes) if ranked else None,
-            "evidence": self.evidence(votes) if ranked and votes else None,
+            "evidence": self.evidence(votes) if spec["task"] == "compare" and votes else None,
             "agreement": [], "questions": [], "edits": [],
             "annotators": self.annotators(), "time": self.time(),
             "adjudication": [], "filter": self.excluded, "exports": ["table", "argilla", "trl-sft"],
@@ -84,17 +85,19 @@ class MadeStudy:
         return [v for v in self.votes if f"p{v[0]}" not in out]
 
     def counts(self) -> dict[str, Any]:
-        n, target = len(self.votes), 200
+        kept, n, target = self.kept(), len(self.votes), 200
+        people, counted = ({v[0] for v in votes} for votes in (self.votes, kept))
         sentence = f"{n} of {target} votes." if n < target else f"The target of {target} votes is reached."
         return {
-            "answers": n, "votes": n, "annotators": len({v[0] for v in self.votes}), "items": 120,
-            "items_complete": min(120, n // 3), "items_ready": 120 - self.failed, "items_failed": self.failed,
+            "answers": len(kept), "votes": len(kept), "annotators": len(counted), "items": 120,
+            "answers_left_out": n - len(kept), "annotators_left_out": len(people) - len(counted),
+            "items_complete": min(120, len(kept) // 3), "items_ready": 120 - self.failed, "items_failed": self.failed,
             "skipped": n // 40, "flagged": n // 90, "leased": 2 if n and self.spec["status"] == "open" else 0,
             "target_progress": min(1, n / target), "target_sentence": sentence,
         }  # fmt: skip
 
     def grouped(self, by: str) -> tuple[list[str], list[int]]:
-        names = [arm["name" if by == "arm" else by] for arm in self.spec["arms"]]
+        names = [arm["name" if by in ("arm", "tag") else by] for arm in self.spec["arms"]]
         unique = list(dict.fromkeys(names))
         return unique, [unique.index(name) for name in names]
 
@@ -107,7 +110,7 @@ class MadeStudy:
                 wins[group[j], group[i]] += 1 - outcome
         n = wins + wins.T
         if not n.any():
-            return {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None}
+            return {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None, "flips_missing": ""}
         theta, error = bradley_terry(wins)
         points, half = 1000 + theta * 400 / np.log(10), error * 1.96 * 400 / np.log(10)
         low, high = points - half, points + half
@@ -126,7 +129,14 @@ class MadeStudy:
         )  # fmt: skip
         flips = {"votes": max(1, int((first["strength"] - second["strength"]) / 9)), "leader": first["name"],
                  "runner_up": second["name"]}  # fmt: skip
-        return {"by": by, "tag": tag, "rows": rows, "sentence": sentence, "flips": flips}
+        return {"by": by, "tag": tag, "rows": rows, "sentence": sentence, "flips": flips,
+                "flips_missing": ""}  # fmt: skip
+
+    def tag_boards(self, by: str, votes: list[tuple]) -> dict[str, Any] | None:
+        if by != "tag":
+            return None
+        boards = [self.leaderboard("arm", tag, [v for v in votes if v[6] == tag]) for tag in self.spec["tags"]]
+        return {"boards": boards, "sentence": f"These are the {len(boards)} tags with the most votes of 20."}
 
     def matrix(self, votes: list[tuple]) -> dict[str, Any]:
         names, _ = self.grouped("arm")
@@ -141,6 +151,17 @@ class MadeStudy:
         return {"names": names, "wins": share, "votes": n.tolist()}
 
     def evidence(self, votes: list[tuple]) -> dict[str, Any] | None:
+        told, left_out = self.claim(votes), self.counts()["annotators_left_out"]
+        if not told or not left_out:
+            return told and {**told, "left_out": 0, "everybody": None}
+        everybody = {k: v for k, v in self.claim(self.votes).items() if k not in ("challenger", "champion", "curve")}
+        told["sentence"] += (
+            f" {left_out} people were left out after votes were seen, and the error bound does not cover that choice. "
+            f"With everybody: {everybody['sentence']}"
+        )
+        return {**told, "left_out": left_out, "everybody": everybody}
+
+    def claim(self, votes: list[tuple]) -> dict[str, Any] | None:
         scores = np.array([(o if i == 1 else 1 - o) for _, i, j, o, *_rest in votes if {i, j} == {0, 1}])
         if not scores.size:
             return None

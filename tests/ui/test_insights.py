@@ -81,7 +81,7 @@ def test_a_study_opens_from_the_list_and_back_again(board: Page, desk: Desk) -> 
     [
         ("two", {"leaderboard", "evidence", "agreement", "votes", "seconds"}),
         ("eight", {"leaderboard", "evidence", "matrix", "agreement", "votes", "seconds"}),
-        ("edit", {"edits", "votes", "seconds"}),
+        ("edit", {"edits", "agreement", "votes", "seconds"}),
         ("fresh", set()),
     ],
 )
@@ -127,6 +127,28 @@ def test_the_leaderboard_is_put_together_by_model_and_by_tag(board: Page, desk: 
     votes = [row["votes"] for row in desk.studies["eight"].results("model", "animals")["leaderboard"]["rows"]]
     expect(plot(board, "leaderboard").locator(".in-numbers tbody td:last-child")).to_have_text([*map(str, votes)])
     assert {"act": "results", "study_id": "eight", "by": "model", "tag": "animals"} in desk.acts
+
+
+def test_each_tag_has_a_leaderboard_beside_the_others(board: Page, desk: Desk) -> None:
+    show(board, desk, "eight")
+    tags = board.locator("[data-part=tags]")
+    expect(tags).to_be_hidden()
+    board.get_by_role("radio", name="Tags").click()
+    expect(tags.locator("figure")).to_have_count(3)
+    expect(tags).to_contain_text("3 tags with the most votes of 20")
+    for tag in ("animals", "buildings", "food"):
+        expect(plot(board, f"tag-{tag}").locator("[data-key^='row:']")).to_have_count(8)
+        expect(plot(board, f"tag-{tag}").locator(".in-kicker")).to_have_text(f"Leaderboard of the tag {tag}")
+    board.get_by_role("radio", name="Arms").click()
+    expect(tags).to_be_hidden()
+
+
+def test_that_a_figure_is_missing_is_said(board: Page, desk: Desk) -> None:
+    made = desk.studies["eight"].leaderboard
+    missing = "How many votes would have to change is worked out for up to 12 arms."
+    desk.studies["eight"].leaderboard = lambda *asked: {**made(*asked), "flips": None, "flips_missing": missing}
+    show(board, desk, "eight")
+    expect(plot(board, "leaderboard")).to_contain_text(missing)
 
 
 def test_new_answers_appear_while_one_looks_and_the_focus_stays(board: Page, desk: Desk) -> None:
@@ -197,6 +219,24 @@ def test_nobody_is_left_out_without_a_reason_and_a_banner(board: Page, desk: Des
     expect(board.locator(".in-filter")).to_be_hidden()
 
 
+def test_evidence_without_some_people_is_marked_and_shown_beside_everybodys(board: Page, desk: Desk) -> None:
+    show(board, desk, "two")
+    desk.grows = 0
+    evidence = plot(board, "evidence")
+    expect(evidence.locator("[data-part=everybody]")).to_have_count(0)
+    board.get_by_label("Choose Dmitri").check()
+    board.get_by_label("Reason for leaving").fill("in a hurry")
+    board.get_by_role("button", name="Leave out of the results").click()
+    expect(evidence.locator(".in-finding")).to_contain_text("with 1 person left out")
+    expect(evidence.locator(".in-lead")).to_contain_text("the error bound does not cover that choice")
+    everybody = desk.studies["two"].results()["evidence"]["everybody"]
+    expect(evidence.locator("[data-part=everybody]")).to_contain_text(f"of {everybody['n_votes']} votes")
+    expect(evidence).to_contain_text("What luck alone could do is not bounded")
+    counts = desk.studies["two"].results()["counts"]
+    said = f"{counts['answers']}, {counts['answers_left_out']} left out"
+    expect(board.locator(".in-counts dd").first).to_have_text(said)
+
+
 def test_people_are_sorted_by_any_column(board: Page, desk: Desk) -> None:
     show(board, desk, "two")
     names = board.locator("[data-part=people] tbody .in-name")
@@ -226,6 +266,21 @@ def test_an_order_with_a_tie_is_decided(board: Page, desk: Desk) -> None:
     board.get_by_role("button", name="Decide", exact=True).click()
     expect(board.locator("[data-part=adjudication]")).to_be_hidden()
     assert desk.acts[-1]["answer"] == {"groups": [["B"], ["A"], ["C", "D"]]}
+
+
+def test_a_correction_is_chosen_or_written(board: Page, desk: Desk) -> None:
+    show(board, desk, "edit")
+    queue = board.locator("[data-part=adjudication]")
+    field = queue.get_by_label("The right text")
+    expect(field).to_have_value("The sky is blue because of light.")
+    queue.get_by_role("radio", name="Bela").click()
+    expect(field).to_have_value("The sky is blue because of scattered light.")
+    queue.get_by_role("radio", name="the original").click()
+    expect(field).to_have_value("The sky is blue becuase of light.")
+    field.fill("Air scatters blue light most.")
+    queue.get_by_role("button", name="Decide", exact=True).click()
+    expect(queue).to_be_hidden()
+    assert sent(desk, "adjudicate")["answer"] == {"text": "Air scatters blue light most."}
 
 
 def test_a_rating_is_decided(board: Page, desk: Desk) -> None:
@@ -300,6 +355,10 @@ def test_whole_tables_come_from_the_server(board: Page, desk: Desk) -> None:
     with board.expect_download() as download:
         board.get_by_role("button", name="All answers (CSV)").click()
     assert download.value.suggested_filename == "edit-answers.csv"
+    board.get_by_role("button", name="Tables").click()
+    with board.expect_download() as download:
+        board.get_by_role("button", name="Consensus (CSV)").click()
+    assert download.value.suggested_filename == "edit-consensus.csv"
 
 
 def test_a_study_is_exported_in_a_format_that_holds_it(board: Page, desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """What a trial's votes say: who leads the screening, and whether the leader beats the champion on fresh votes.
 
-Reads the store. People whom the owner left out of a study's results, by a choice that stands beside them, do not count.
+Reads the store. Whom the owner leaves out of a study's results counts in its evidence all the same: leaving people out
+is a choice made after votes were seen, which the level of a test does not cover. Only the search for the best candidate
+leaves them out too, as its votes prove nothing.
 """
 
 from __future__ import annotations
@@ -27,16 +29,20 @@ LEAST_VOTES = 10  # of every arm before a lead can be clear
 
 
 def evidence_of(ws: Workspace, study_id: str, challenger: int = 1, champion: int = 0) -> Json:
-    """Whether one arm of the study beats another, as claims.claim tells it, with the study and how many people were
-    left out."""
+    """Whether one arm of the study beats another by everybody's votes, as claims.claim tells it, with the study.
+
+    left_out: how many people the owner leaves out of the study's results; their votes count here.
+    """
     with ws.store.reading() as connection:
         study = ws.store.get(Study, study_id, connection=connection)
         arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
         arms.sort(key=lambda arm: arm.position)
         out = filter_in_force(ws, study, connection=connection).excluded
-        found = claim(ws, study, read_spec(study.spec), arms, challenger, champion, without=out, connection=connection)
+        found = claim(ws, study, read_spec(study.spec), arms, challenger, champion, connection=connection)
     # a panel was named beforehand: nobody is left out of it afterwards
-    return {**found, "study_id": study_id, "left_out": len(out) if found["scope"] == "population" else 0}
+    left_out = len(out) if found["scope"] == "population" else 0
+    del found["everybody"]  # they are all counted
+    return {**found, "study_id": study_id, "left_out": left_out}
 
 
 def bounded(evidence: Mapping[str, Any]) -> Json:

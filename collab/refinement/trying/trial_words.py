@@ -64,7 +64,11 @@ def figures(evidence: Mapping[str, Any]) -> str:
     if evidence["scope"] == "panel":
         whose = f"the panel of {whose}"
     low, high = round(100 * evidence["lower"]), round(100 * evidence["upper"])
-    return f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose} ({low}–{high} %{level})"
+    counted = ""
+    if left_out := int(evidence.get("left_out", 0)):
+        counted = f"; everybody counts, the {left_out:,} left out of its study's results too"
+    rate = f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose}"
+    return f"{rate} ({low}–{high} %{level}{counted})"
 
 
 def standing(trial: Trial, study: Study | None, evidence: Mapping[str, Any] | None, numbers: Numbers) -> str:

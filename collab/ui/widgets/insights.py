@@ -24,12 +24,12 @@ def insights_board(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
     studies: one row each (`study_id`, `title`, `task`, `modality`, `status`, `answers`, `items_complete`, `items`,
     `annotators`, `created_at`); open: the study shown, or None; results: its results, or None to have them asked for.
 
-    `act(payload, request)` answers, for a `study_id` and with `by` ("arm", "model", "prompt") and `tag` said each time,
-    `results`, `close`, `reopen`, `retry` (failed items), `filter` (`annotator_ids`, `reason`; no ids: nobody is left
-    out) and `adjudicate` (`item_id`, `answer`) with `{"ok": True, "results"}`; `csv` (`table`: "leaderboard", "matrix",
-    "agreement", "annotators", "answers") with `{"ok": True, "name", "csv"}`; `export` (`format`: one of the results'
-    `exports`) with `{"ok": True, "url"}` of a file. A refusal is `{"ok": False, "error": sentence}`. Events: `compose`
-    (a study is wanted), `opened` (`study_id`, "" for the list).
+    `act(payload, request)` answers, for a `study_id` and with `by` ("arm", "model", "prompt", "tag") and `tag` said
+    each time, `results`, `close`, `reopen`, `retry` (failed items), `filter` (`annotator_ids`, `reason`; no ids: nobody
+    is left out) and `adjudicate` (`item_id`, `answer`) with `{"ok": True, "results"}`; `csv` (`table`: "leaderboard",
+    "matrix", "agreement", "annotators", "answers", "consensus") with `{"ok": True, "name", "csv"}`; `export` (`format`:
+    one of the results' `exports`) with `{"ok": True, "url"}` of a file. A refusal is `{"ok": False, "error":
+    sentence}`. Events: `compose` (a study is wanted), `opened` (`study_id`, "" for the list).
     """
     return gr.HTML(
         html_template="<div></div>",

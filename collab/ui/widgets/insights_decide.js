@@ -31,7 +31,7 @@ function valueWords(question, value) {
 function decisionForm(task, one) {
   if (task === "rank") return (decide) => placesForm(one.options, decide);
   if (task === "rate") return (decide) => ratingForm(one, decide);
-  if (task === "edit") return (decide) => correctionForm(one.options[0], decide);
+  if (task === "edit") return (decide) => correctionForm(one, decide);
   return (decide) => {
     const button = (words_, winner) => {
       const made = textButton(words_, () => decide({ winner }, made), { "data-winner": winner });
@@ -164,17 +164,33 @@ function marksField(question, one, choose) {
   }).node;
 }
 
-function correctionForm(option, decide) {
+// Any of the texts that people wrote, to be taken as it is or changed; the first is the one nearest to all others.
+function correctionForm(one, decide) {
+  const writers = new Map(); // text -> who wrote it
+  for (const { annotator, said } of one.answers) {
+    const text = said.text.trim();
+    writers.set(text, [...(writers.get(text) || []), annotator]);
+  }
+  const texts = [...writers.keys(), one.options[0].text || ""];
+  const labels = [...[...writers.values()].map((names) => listed(names)), T.in_original];
   const field = h("textarea", {
     class: "in-field",
     rows: 5,
     "aria-label": T.in_correction,
     dir: "auto",
-    value: option?.text || "",
+    value: texts[0],
   });
+  const start = segments(
+    T.in_start_from,
+    labels.map((label, at) => ({ value: at, label })),
+    0,
+    (at) => (field.value = texts[at]),
+    { class: "cb-segments in-marks" },
+  );
   return h(
     "div",
     { class: "in-decide-form" },
+    h("div", { class: "in-decide-question" }, h("span", { class: "cb-caption", text: T.in_start_from }), start.node),
     field,
     decideButton(decide, () => (field.value.trim() ? { text: field.value } : null)),
   );

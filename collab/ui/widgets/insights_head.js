@@ -1,5 +1,12 @@
 // The head of an open study: what it asks, how far it is, its link, and what its owner can do with it as a whole.
-const TABLES = { leaderboard: "chart", matrix: "table", agreement: "order", annotators: "people", answers: "text" };
+const TABLES = {
+  leaderboard: "chart",
+  matrix: "table",
+  agreement: "order",
+  annotators: "people",
+  answers: "text",
+  consensus: "crown",
+};
 
 function studyHead({ back, ask, say, busy }) {
   const title = h("h2", { class: "in-page-title", dir: "auto", tabindex: "-1" });
@@ -117,13 +124,13 @@ function studyHead({ back, ask, say, busy }) {
     show(retry, n.items_failed > 0);
     show(tables, n.answers > 0);
     show(exports_, n.answers > 0 && results.exports.length > 0);
-    show(first, !n.answers && study.status === "open" && !!address);
+    show(first, !n.answers && !n.answers_left_out && study.status === "open" && !!address);
   }
 
   function drawCounts(n) {
     const parts = [
-      [T.in_count_answers, number(n.answers)],
-      [T.in_count_people, number(n.annotators)],
+      [T.in_count_answers, beside(n.answers, n.answers_left_out)],
+      [T.in_count_people, beside(n.annotators, n.annotators_left_out)],
       [T.in_count_complete, fill(T.in_of, { n: number(n.items_complete), of: number(n.items) })],
       [T.in_count_ready, n.items_ready < n.items && fill(T.in_of, { n: number(n.items_ready), of: number(n.items) })],
       [T.in_count_failed, n.items_failed && number(n.items_failed)],
@@ -134,6 +141,10 @@ function studyHead({ back, ask, say, busy }) {
     counts.replaceChildren(
       ...parts.map(([name, value]) => h("div", {}, h("dt", { text: name }), h("dd", { text: value }))),
     );
+  }
+
+  function beside(counted, out) {
+    return out ? fill(T.in_count_left_out, { n: number(counted), out: number(out) }) : number(counted);
   }
 
   function hasTable(table) {

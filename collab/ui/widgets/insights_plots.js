@@ -20,56 +20,79 @@ function studyPlots({ choose }) {
   const small = [agreement, pace, votes].map((figure) => figure.node);
   const questions = new Map(); // question name -> figure
   const questionBox = h("div", { class: "in-stack" });
-  const main = h("div", { class: "in-stack" }, leaderboard.node, questionBox, edits.node, matrix.node);
+  const tagFigures = new Map(); // tag -> figure
+  const tagNote = h("p", { class: "in-aside", dir: "auto", hidden: true });
+  const tagBoards = h("div", { class: "in-stack" });
+  const tagStack = h("div", { class: "in-stack", "data-part": "tags" }, tagNote, tagBoards);
+  const main = h("div", { class: "in-stack" }, leaderboard.node, tagStack, questionBox, edits.node, matrix.node);
   const side = h("div", { class: "in-stack" }, evidence.node, ...small);
   const node = h("div", { class: "in-columns" }, main, side);
   new ResizeObserver(() => requestAnimationFrame(arrange)).observe(node);
 
   function update(results) {
     const { study, counts } = results;
-    const source = fill(T.in_source, {
-      title: study.title,
-      answers: plural("in_answers", counts.answers),
-      people: plural("in_people", counts.annotators),
-      when: dated(new Date(), { dateStyle: "medium" }),
-    });
-    const tell = (figure, plot) => figure.update(plot && { ...plot, source, study: study.title });
+    const from = (answers, people) =>
+      fill(T.in_source, {
+        title: study.title,
+        answers: plural("in_answers", answers),
+        people: plural("in_people", people),
+        when: dated(new Date(), { dateStyle: "medium" }),
+      });
+    const source = from(counts.answers, counts.annotators);
+    // how the work went is told of everybody, also of those who are left out of what it came to
+    const everybody = from(counts.answers + counts.answers_left_out, counts.annotators + counts.annotators_left_out);
+    const tell = (figure, plot, whose = source) =>
+      figure.update(plot && { ...plot, source: whose, study: study.title });
     const board = results.leaderboard;
     drawSwitches(study);
     tell(leaderboard, forestPlot(board) || (asked.tag && { title: T.in_no_votes_tag, data: asked }) || null);
     tell(evidence, evidencePlot(results.evidence));
-    tell(matrix, matrixPlot(results.matrix, board?.by === "arm" ? board.rows.map((row) => row.name) : []));
+    const byArm = ["arm", "tag"].includes(board?.by);
+    tell(matrix, matrixPlot(results.matrix, byArm ? board.rows.map((row) => row.name) : []));
     tell(edits, editPlot(results.edits));
     tell(agreement, counts.answers ? agreementPlot(results.agreement) : null);
-    tell(votes, votesPlot(results.time));
-    tell(pace, secondsPlot(results.time));
-    drawQuestions(results.questions || [], tell);
+    tell(votes, votesPlot(results.time), everybody);
+    tell(pace, secondsPlot(results.time), everybody);
+    drawFigures(questions, questionBox, results.questions || [], (question) => ({
+      key: question.name,
+      name: "question-" + question.name,
+      part: question.title || question.name,
+      tell: (figure) => tell(figure, questionPlot(question)),
+    }));
+    drawFigures(tagFigures, tagBoards, results.tags?.boards || [], (each) => ({
+      key: each.tag,
+      name: "tag-" + each.tag,
+      part: fill(T.in_tag_of, { tag: each.tag }),
+      tell: (figure) => tell(figure, forestPlot(each) || { title: each.sentence, data: each }),
+    }));
+    setText(tagNote, results.tags?.sentence || "");
+    show(tagNote, !!results.tags?.sentence);
     arrange();
     showColumns();
   }
 
-  function drawQuestions(all, tell) {
-    const kept = new Set(all.map((question) => question.name));
-    for (const [name, figure] of questions)
-      if (!kept.has(name)) {
+  // one figure for each of `all`, kept as long as it is among them. describe(one) → {key, name, part, tell}
+  function drawFigures(figures, stack, all, describe) {
+    const described = all.map(describe);
+    const kept = new Set(described.map((each) => each.key));
+    for (const [key, figure] of figures)
+      if (!kept.has(key)) {
         figure.node.remove();
-        questions.delete(name);
+        figures.delete(key);
       }
-    for (const question of all) {
-      let figure = questions.get(question.name);
-      if (!figure) {
-        figure = plotFigure({ name: "question-" + question.name, part: question.title || question.name });
-        questions.set(question.name, figure);
-        questionBox.append(figure.node);
+    for (const { key, name, part, tell } of described) {
+      if (!figures.has(key)) {
+        figures.set(key, plotFigure({ name, part }));
+        stack.append(figures.get(key).node);
       }
-      tell(figure, questionPlot(question));
+      tell(figures.get(key));
     }
   }
 
   const holdsSomething = (stack) => [...stack.querySelectorAll("figure")].some((figure) => !figure.hidden);
 
   function showColumns() {
-    for (const stack of [questionBox, main, side]) show(stack, holdsSomething(stack));
+    for (const stack of [tagStack, questionBox, main, side]) show(stack, holdsSomething(stack));
     show(node, !main.hidden || !side.hidden);
     setAttr(node, "data-single", main.hidden || side.hidden);
   }
@@ -97,8 +120,8 @@ function studyPlots({ choose }) {
   // arms can be put together by model or by prompt where these differ
   function drawSwitches(study) {
     const distinct = (key) => new Set((study.arms || []).map((arm) => arm[key]).filter(Boolean)).size;
-    const by = ["arm", ...["model", "prompt"].filter((each) => distinct(each) > 1)];
     const tags = study.tags || [];
+    const by = ["arm", ...["model", "prompt"].filter((each) => distinct(each) > 1), ...(tags.length > 1 ? ["tag"] : [])];
     if (sameJson([by, tags], offered)) return;
     offered = [by, tags];
     const options = by.map((value) => ({ value, label: T["in_by_" + value] }));

@@ -6,8 +6,10 @@ function agreementPlot(agreement) {
   const rows = (agreement || []).filter((row) => known(row.alpha) || row.sentence);
   if (!rows.length) return null;
   const measured = rows.filter((row) => known(row.alpha));
+  const [title, lead] = rows.length === 1 ? firstSentence(rows[0].sentence) : [agreementTitle(measured), ""];
   return {
-    title: rows.length === 1 ? rows[0].sentence : agreementTitle(measured),
+    title,
+    lead,
     how: measured.length ? T.in_agreement_how : "",
     extra:
       rows.length > 1

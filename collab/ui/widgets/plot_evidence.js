@@ -6,8 +6,9 @@ function evidencePlot(evidence) {
   const { challenger, champion, verdict } = evidence;
   const curve = (evidence.curve || []).filter((point) => known(point.win_rate));
   const names = { challenger: quoted(challenger), champion: quoted(champion) };
+  const found = fill(T["in_verdict_" + verdict] || T.in_verdict_undecided, names);
   return {
-    title: fill(T["in_verdict_" + verdict] || T.in_verdict_undecided, names),
+    title: evidence.everybody ? plural("in_verdict_without", evidence.left_out, { found }) : found,
     lead: evidence.sentence,
     how: fill(T.in_evidence_how, names),
     extra: [evidenceWords(evidence)],
@@ -114,7 +115,9 @@ function stops(curve) {
 function evidenceWords(evidence) {
   const scope = plural("in_scope_" + evidence.scope, evidence.n_annotators);
   const e = evidence.e_value;
-  const strong = e > 1 ? fill(T.in_e_luck, { share: percent(1 / e, e < 20 ? 0 : e < 1000 ? 1 : 3) }) : T.in_e_none;
+  const all = evidence.everybody;
+  const luck = () => fill(T.in_e_luck, { share: percent(1 / e, e < 20 ? 0 : e < 1000 ? 1 : 3) });
+  const strong = all ? T.in_e_unbounded : e > 1 ? luck() : T.in_e_none;
   return h(
     "dl",
     { class: "in-terms" },
@@ -130,6 +133,24 @@ function evidenceWords(evidence) {
       ": ",
       words("in_verdict_means", evidence.verdict),
     ),
+    all && h("dt", { text: T.in_everybody }),
+    all &&
+      h(
+        "dd",
+        { "data-part": "everybody" },
+        h("span", {
+          class: "in-verdict",
+          "data-verdict": all.verdict,
+          text: words("in_verdict_word", all.verdict),
+        }),
+        ": ",
+        fill(T.in_everybody_figures, {
+          share: percent(all.win_rate),
+          name: quoted(evidence.challenger),
+          range: range(all.lower, all.upper, percent),
+          votes: number(all.n_votes),
+        }),
+      ),
     h("dt", { text: T.in_scope }),
     h("dd", { text: scope }),
     known(e) && h("dt", { text: T.in_e_value }),

@@ -64,12 +64,13 @@ function forestPlot(board) {
     flips && known(flips.votes)
       ? plural("in_flips", flips.votes, { leader: quoted(flips.leader), runner_up: quoted(flips.runner_up) })
       : null;
+  const beside = flipWords || board.flips_missing;
   const [title, lead] = firstSentence(board.sentence || T.in_leaderboard_title);
   return {
     title,
     lead,
     how: T.in_leaderboard_how + (tieGroups(rows).length ? " " + T.in_leaderboard_ties : ""),
-    extra: flipWords ? [h("p", { class: "in-aside", dir: "auto", text: flipWords })] : [],
+    extra: beside ? [h("p", { class: "in-aside", dir: "auto", text: beside })] : [],
     data: board,
     draw: (width) => drawForest(rows, width),
     table: {

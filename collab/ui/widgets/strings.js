@@ -509,6 +509,7 @@ const STRINGS = {
   in_first_text: "Share the link: the first answers draw the first plot within seconds.",
   in_count_answers: "answers",
   in_count_people: "people",
+  in_count_left_out: "{n}, {out} left out",
   in_count_complete: "items complete",
   in_count_ready: "items ready",
   in_count_failed: "items failed",
@@ -526,6 +527,7 @@ const STRINGS = {
   in_table_agreement: "Agreement (CSV)",
   in_table_annotators: "People (CSV)",
   in_table_answers: "All answers (CSV)",
+  in_table_consensus: "Consensus (CSV)",
   in_export: "Export",
   in_export_underway: "Writing…",
   in_export_table: "Table (Parquet, CSV)",
@@ -568,6 +570,8 @@ const STRINGS = {
   in_by_arm: "Arms",
   in_by_model: "Models",
   in_by_prompt: "Prompts",
+  in_by_tag: "Tags",
+  in_tag_of: "Leaderboard of the tag {tag}",
   in_tag: "Tag",
   in_tag_all: "all",
   in_no_votes_tag: "No votes on this tag yet.",
@@ -590,6 +594,8 @@ const STRINGS = {
   in_verdict_worse: "{challenger} is worse than {champion}",
   in_verdict_undecided: "Not settled yet: {challenger} against {champion}",
   in_verdict_futile: "No difference worth more votes between {challenger} and {champion}",
+  in_verdict_without_one: "{found}, with 1 person left out",
+  in_verdict_without_many: "{found}, with {count} people left out",
   in_evidence_how:
     "The share of votes won by {challenger} as votes came in (ties count half), with an interval that holds at every " +
     "moment one looks. It is settled when the whole interval lies above or below one half.",
@@ -620,6 +626,9 @@ const STRINGS = {
   in_e_luck:
     "If they were equal, luck alone would ever get this far at most {share} of the time, however often one looks.",
   in_e_none: "That is no evidence against their being equal.",
+  in_e_unbounded: "What luck alone could do is not bounded: people were left out after votes were seen.",
+  in_everybody: "With everybody",
+  in_everybody_figures: "{share} of {votes} votes won by {name}, 95 % interval {range}; for this the error bound holds.",
   // insights: win matrix
   in_matrix: "Win matrix",
   in_matrix_title: "The clearest difference: {row} won {share} of {votes} votes against {column}",
@@ -785,6 +794,8 @@ const STRINGS = {
   in_place_of: "Place of {label}",
   in_places_hint: "1 is the best; the same place is a tie",
   in_correction: "The right text",
+  in_start_from: "Take the text of",
+  in_original: "the original",
   // ---- end of insights -----------------------------------------------------------------------------------------------
   // ---- rating desk ---------------------------------------------------------------------------------------------------
   desk_label: "Rating desk",
