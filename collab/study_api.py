@@ -24,6 +24,7 @@ from collab.studies.plain import a_list
 from collab.studies.pregeneration import retry_failed
 from collab.studies.presenting import TaskLink, progress, shown_again, shown_nothing, shown_study, shown_task
 from collab.studies.results import filter_effect, study_results
+from collab.studies.spec import read_spec
 from collab.studies.tables import csv_table
 from collab.types import Study
 from collab.views import Link
@@ -217,7 +218,7 @@ def import_file(ws: Workspace, visitor: Visitor, format: str, path: Path) -> Jso
     judged = read_set(format, path)
     study = import_set(ws, visitor, judged)
     return {"study_id": study.id, "title": study.title, "items": study.items, "answers": study.answered,
-            "status": study.status, "notes": list(judged.notes)}  # fmt: skip
+            "status": study.status, "notes": [*judged.notes, *read_spec(study.spec).notes]}  # fmt: skip
 
 
 def _only_owner(visitor: Visitor) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from collab.checks import clean_text
 from collab.errors import CollabError, InvalidStudy
+from collab.studies.cases import TEXT_LIMIT
 from collab.studies.plain import an_object
 from collab.studies.said import read_answer
-from collab.studies.spec import TEXT_LIMIT, StudySpec
+from collab.studies.spec import StudySpec
 from collab.types import Output, Study, StudyTask
 
 _OUTPUTS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 2), "rank": (3, 6), "rate": (1, 1), "edit": (1, 1)}
