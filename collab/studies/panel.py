@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from collab.checks import is_id
-from collab.errors import InvalidStudy
+from collab.errors import InvalidStudy, NotFound
 from collab.identity import Visitor
 from collab.studies.spec import StudySpec
 from collab.types import Annotator
@@ -14,7 +14,10 @@ from collab.workspace import Workspace
 
 
 def with_panel(ws: Workspace, visitor: Visitor, spec: StudySpec) -> StudySpec:
-    """The spec with its panel's annotator ids. Raises InvalidStudy for members unknown, or more than see an item."""
+    """The spec with its panel's annotator ids.
+
+    Raises InvalidStudy for more members than see an item, and what `panel_ids` raises.
+    """
     if spec.evidence["scope"] != "panel":
         return spec
     members = panel_ids(ws, visitor, spec.evidence["panel"])
@@ -29,7 +32,7 @@ def with_panel(ws: Workspace, visitor: Visitor, spec: StudySpec) -> StudySpec:
 def panel_ids(ws: Workspace, visitor: Visitor, panel: Sequence[str]) -> list[str]:
     """The annotator ids of a panel given by display names, by ids or as “me”, each once.
 
-    Raises InvalidStudy for a name that nobody has, or several.
+    Raises NotFound for a name that nobody has, and InvalidStudy for one that several have.
     """
     ids = {a.id for a in ws.store.find(Annotator, id=[member for member in panel if is_id(member)])}
     named: dict[str, list[str]] = {}
@@ -41,7 +44,7 @@ def panel_ids(ws: Workspace, visitor: Visitor, panel: Sequence[str]) -> list[str
         if len(found) > 1:
             raise InvalidStudy(f"{len(found)} annotators are called “{member}”: give the id of the one you mean.")
         if not found and member != visitor.annotator_id:
-            raise InvalidStudy(
+            raise NotFound(
                 f"There is no annotator “{member}” for the panel: give the name or id of somebody who has taken part "
                 "here, or “me”."
             )

@@ -44,7 +44,7 @@ def make_plan(
 ) -> Spec:  # fmt: skip
     """What a trial of these versions (the champion first) asks for, defaults filled in.
 
-    overlap: people on one item, 0 for a number that fits. Raises InvalidStudy with one sentence.
+    overlap: people on one item, 0 for a number that fits. Raises InvalidStudy or NotFound with one sentence.
     """
     scope = str(one_of(scope, "scope of the trial", ("population", "panel")))
     members = _members(ws, visitor, panel) if scope == "panel" else []
