@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from collab import study_api
-from collab.errors import InvalidStudy
+from collab.errors import CollabError, InvalidStudy
 from collab.exchange import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
 from collab.identity import Visitor
 from collab.studies.creation import create_study, import_set
@@ -74,7 +74,7 @@ def test_a_panel_that_nobody_can_tell_is_refused(ws: Workspace, owner: Visitor, 
         (["me", ann.annotator_id, bob.annotator_id], "panel has 3 members, but an item goes to 2 people only"),
     ):  # fmt: skip
         for call in (create_study, study_api.check_study):
-            with pytest.raises(InvalidStudy, match=said):
+            with pytest.raises(CollabError, match=said):
                 call(ws, owner, {**TWO_ARMS, "overlap": 2, "evidence": {"scope": "panel", "panel": panel}})
     assert counts(ws.store) == before
 
