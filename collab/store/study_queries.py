@@ -60,7 +60,7 @@ def outputs_given(store: Store, study_id: str, annotator_id: str, *, connection:
     """The outputs that a person has been given in a study, and others of the same generations that are like them."""
     mine = sa.select(_i.c.outputs).join(_t, _t.c.item_id == _i.c.id)
     mine = mine.where(_t.c.study_id == study_id, _t.c.annotator_id == annotator_id)
-    ids = [output_id for (outputs,) in connection.execute(mine) for output_id in outputs]
+    ids = sorted({output_id for (outputs,) in connection.execute(mine) for output_id in outputs})
     alike = _o.alias("alike")
     query = (
         sa.select(alike.c.id)

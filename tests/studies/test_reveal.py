@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from collab import study_api
 from collab.errors import InvalidStudy
 from collab.identity import Visitor
 from collab.store import schema
@@ -48,6 +49,12 @@ def test_no_output_comes_twice_where_a_study_reveals(ws: Workspace, owner: Visit
     hidden = filled_study(ws, owner, arms=THREE, adaptive=adaptive)
     with pytest.raises(InvalidStudy, match="does not tell"):
         all_given(ws, ann, hidden)
+
+
+def test_nobody_is_promised_pairs_that_never_come(ws: Workspace, owner: Visitor, ann: Visitor):
+    for arms, left in ((THREE, None), (THREE[:2], 6)):
+        study = filled_study(ws, owner, arms=arms, reveal=True)
+        assert study_api.open_study(ws, ann, study.id)["progress"]["left"] == left
 
 
 def test_everybody_else_is_given_the_other_pairs(ws: Workspace, owner: Visitor):
