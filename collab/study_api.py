@@ -24,6 +24,7 @@ from collab.studies.plain import a_list
 from collab.studies.pregeneration import retry_failed
 from collab.studies.presenting import TaskLink, progress, shown_again, shown_nothing, shown_study, shown_task
 from collab.studies.results import filter_effect, study_results
+from collab.studies.spec import read_spec
 from collab.studies.tables import csv_table
 from collab.studies.uploads import receive_piece, upload_preview
 from collab.types import Study
@@ -224,7 +225,7 @@ def import_file(ws: Workspace, visitor: Visitor, format: str, path: Path) -> Jso
     judged = read_set(format, path)
     study = import_set(ws, visitor, judged)
     return {"study_id": study.id, "title": study.title, "items": study.items, "answers": study.answered,
-            "status": study.status, "notes": list(judged.notes)}  # fmt: skip
+            "status": study.status, "notes": [*judged.notes, *read_spec(study.spec).notes]}  # fmt: skip
 
 
 def create_from_file(ws: Workspace, visitor: Visitor, given: object, format: str, path: Path) -> Json:

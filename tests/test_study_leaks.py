@@ -354,6 +354,22 @@ def test_a_reveal_comes_after_the_vote_and_only_where_the_study_tells(studio: St
     assert "Answer first" in browser.call("/reveal_task", following["task_id"])
 
 
+def test_what_is_revealed_of_a_task_tells_nothing_of_another(studio: Studio, owner: Client):
+    asked = secret_study(owner, "text", reveal=True, gold=[], repeat_share=0)
+    third = {**asked["arms"][1], "name": "SECRETARMGAMMA", "prompt": "SECRETPROMPTBETA or say {thing}"}
+    study = made(studio, owner, {**asked, "arms": [*asked["arms"], third], "cases": asked["cases"][:4]})
+    browser, known, tasks = Browser(studio, study["study_id"]), set[str](), 0
+    while "task_id" in (task := browser.call("/next_task", study["study_id"])):
+        shown = {option["text"] for option in task["options"]}
+        assert not MARKER.search(json.dumps(task)) and not shown & known
+        browser.call("/answer_task", task["task_id"], {"winner": "a"})
+        told = browser.call("/reveal_task", task["task_id"])["arms"]
+        assert len(set(told.values())) == 2 and all(MARKER.fullmatch(name) for name in told.values())
+        known |= shown
+        tasks += 1
+    assert tasks == 4 and len(known) == 8  # twelve items there are, of which each case gives one
+
+
 def test_the_leak_test_would_find_a_leak():
     assert MARKER.search('{"model": "SECRETMODELALPHA"}') and PURPOSES.search('{"purpose": "item"}')
     assert not PURPOSES.search(json.dumps({"task_id": "x", "options": [], "feedback_id": "y", "harm": "charm"}))

@@ -1,4 +1,4 @@
-"""Many small rows of one query in one piece, and long lists of ids in several. Knows JSON and databases, no table."""
+"""Many small rows in one piece, long lists of ids in several, lists kept as JSON. Knows databases, no table."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def chunks(ids: Sequence[str]) -> Iterator[list[str]]:
     """The ids in order, as many at once as a query may name."""
     for at in range(0, len(ids), _CHUNK):
         yield list(ids[at : at + _CHUNK])
+
+
+def elements(connection: Connection, listed: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """The elements, as text, of a list that is kept as JSON."""
+    if connection.dialect.name == "sqlite":
+        return sa.select(sa.func.json_each(listed).table_valued("value").c.value)
+    return sa.select(sa.func.json_array_elements_text(sa.cast(listed, sa.JSON)).column_valued("element"))
 
 
 def all_rows(connection: Connection, query: sa.Select[Any]) -> list[list[Any]]:

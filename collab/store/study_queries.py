@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
+from collab.store.pieces import elements
 from collab.store.store import Store
 from collab.types import Study, StudyItem, Task
 
-_s, _i, _t = schema.studies, schema.study_items, schema.tasks
+_s, _i, _t, _o = schema.studies, schema.study_items, schema.tasks, schema.outputs
 
 
 def listed_studies(store: Store, annotator_id: str, *, everything: bool, limit: int = 200) -> list[Study]:
@@ -42,17 +44,54 @@ def own_leases(store: Store, study_id: str, annotator_id: str, *, connection: Co
     return found
 
 
+def lock_study(store: Store, study_id: str, *, connection: Connection) -> Study:
+    """The study as it is when everybody else who locks it has finished, until this transaction ends."""
+    query = sa.select(_s).where(_s.c.id == study_id).with_for_update(key_share=True)
+    return store.rows(Study, query, connection=connection)[0]
+
+
+def open_leases(store: Store, study_id: str, *, connection: Connection) -> int:
+    """How many people hold an item that they have not answered, gold and repeats aside."""
+    query = sa.select(sa.func.count()).where(_t.c.study_id == study_id, _leased(_t.c.status), _t.c.purpose == "item")
+    return int(connection.execute(query).scalar_one())
+
+
+def outputs_given(store: Store, study_id: str, annotator_id: str, *, connection: Connection) -> list[str]:
+    """The outputs that a person has been given in a study, and others of the same generations that are like them."""
+    mine = sa.select(_i.c.outputs).join(_t, _t.c.item_id == _i.c.id)
+    mine = mine.where(_t.c.study_id == study_id, _t.c.annotator_id == annotator_id)
+    ids = sorted({output_id for (outputs,) in connection.execute(mine) for output_id in outputs})
+    alike = _o.alias("alike")
+    query = (
+        sa.select(alike.c.id)
+        .join(_o, _o.c.generation_id == alike.c.generation_id)
+        .where(
+            _o.c.id.in_(elements(connection, sa.literal(orjson.dumps(ids).decode(), sa.Text))),
+            (alike.c.text == _o.c.text) | (alike.c.blob_sha256 == _o.c.blob_sha256),
+        )
+        .distinct()
+    )
+    return [output_id for (output_id,) in connection.execute(query)]
+
+
 def free_item(
     store: Store, study_id: str, annotator_id: str, *, purpose: str = "item", stratum: str | None = None,
-    connection: Connection,
+    without: Sequence[str] = (), connection: Connection,
 ) -> StudyItem | None:  # fmt: skip
-    """The first item with room that this person has not been given, locked where the database locks rows."""
+    """The first item with room that this person has not been given, locked where the database locks rows.
+
+    without: outputs that it must not show.
+    """
     taken = sa.exists().where(_t.c.item_id == _i.c.id, _t.c.annotator_id == annotator_id)
     query = sa.select(_i).where(
         _i.c.study_id == study_id, _i.c.purpose == purpose, sa.text("room > 0 AND status = 'ready'"), ~taken
     )
     if stratum is not None:
         query = query.where(_i.c.stratum == stratum)
+    if without:  # looked for in the items in their order, until one is found
+        shown = elements(connection, _i.c.outputs)
+        unwanted = elements(connection, sa.literal(orjson.dumps(list(without)).decode(), sa.Text))
+        query = query.where(~shown.where(shown.selected_columns[0].in_(unwanted)).exists())
     query = query.order_by(_i.c.position).limit(1).with_for_update(skip_locked=True, of=_i)
     found = store.rows(StudyItem, query, connection=connection)
     return found[0] if found else None
@@ -86,13 +125,16 @@ def own_counts(store: Store, study_id: str, annotator_id: str, *, connection: Co
 
 
 def repeatable(store: Store, study_id: str, annotator_id: str, *, connection: Connection) -> Sequence[str]:
-    """The items a person has answered once and has not been given again, oldest first, without their last five."""
+    """The items a person has answered once and has not been given again, oldest first, without their last five.
+
+    None of which they were told what was what: that would be no answer to compare with.
+    """
     again = _t.alias("again")
     query = (
         sa.select(_t.c.item_id)
         .where(
             _t.c.study_id == study_id, _t.c.annotator_id == annotator_id, _t.c.status == "answered",
-            _t.c.purpose == "item",
+            _t.c.purpose == "item", _t.c.revealed_at.is_(None),
             ~sa.exists().where(again.c.item_id == _t.c.item_id, again.c.annotator_id == annotator_id,
                                again.c.purpose == "repeat"),
         )

@@ -84,7 +84,7 @@ def answer_task(
         task, item, study = held.task, held.item, held.study
         said = read_answer(study.task, held.spec.questions, answer, held.outputs, task.arrangement)
         if task.status == "answered" and task.answer_id:
-            return _said_before(ws, task, said, key, connection)
+            return _said_before(ws, held, said, key, connection)
         _check_open(study)
         _check_lease(task, at)
         left = task.arrangement[0]
@@ -125,9 +125,7 @@ def undo_answer(ws: Workspace, visitor: Visitor, token: object, *, request_id: s
         task = held.task
         if task.status != "answered" or not task.answer_id:
             raise InvalidStudy("You have not answered this item: there is nothing to undo.")
-        if task.revealed_at:
-            raise InvalidStudy("You have seen which was which, so this answer stays as it is.")
-        _check_open(held.study)
+        _check_undoable(task, held.study)
         answer = ws.store.get(Answer, task.answer_id, connection=connection)
         (act,) = ws.store.acts([task.answer_id], connection=connection)
         retract(ws, visitor, act, key, connection)
@@ -151,15 +149,21 @@ def undo_answer(ws: Workspace, visitor: Visitor, token: object, *, request_id: s
 
 
 def skip_task(ws: Workspace, visitor: Visitor, token: object, reason: object) -> Task:
-    """Give an item back unanswered, with the reason; it never comes to this person again."""
+    """Give an item back unanswered, with the reason; it never comes to this person again.
+
+    Raises InvalidStudy for an item that has been answered, and in a closed study.
+    """
     said = clean_text(reason, "reason", limit=REASON_LIMIT, error=InvalidFeedback).strip()
 
     def give_back(connection: Connection) -> Task:
         task = own_task(ws, visitor, token, connection=connection)
         if task.status == "skipped":
             return task
+        study = ws.store.get(Study, task.study_id, connection=connection)
         if task.status == "answered":
+            _check_undoable(task, study)
             raise InvalidStudy("You have answered this item: undo the answer before you skip it.")
+        _check_open(study)
         if task.status == "leased" and task.purpose == "item":
             give_place_back(ws.store, task.item_id, connection=connection)
         ws.store.update(Task, task.id, {"status": "skipped", "reason": said}, connection=connection)
@@ -177,7 +181,7 @@ def flag_task(ws: Workspace, visitor: Visitor, token: object, note: object) -> T
 
 
 def reveal_task(ws: Workspace, visitor: Visitor, token: object) -> dict[str, str]:
-    """Which arm was which, by label; from then on the answer is locked.
+    """Which arm was which, by label; from then on the person's answers to this item are locked.
 
     Raises InvalidStudy where the study reveals nothing, or before the answer.
     """
@@ -186,15 +190,18 @@ def reveal_task(ws: Workspace, visitor: Visitor, token: object) -> dict[str, str
         held = held_task(ws, visitor, token, connection=connection)
         if not held.spec.reveal:
             raise InvalidStudy("This study does not tell which was which.")
-        if held.task.status != "answered":
+        own = ws.store.find(
+            Task, item_id=held.item.id, annotator_id=visitor.annotator_id, connection=connection
+        )  # with the repeat, where there is one
+        if held.task.status != "answered" or any(task.status == "leased" for task in own):
             raise InvalidStudy("Answer first: what is what is told afterwards.")
-        if held.task.revealed_at is None:
-            ws.store.update(Task, held.task.id, {"revealed_at": now()}, connection=connection)
+        for task in own:
+            if task.revealed_at is None:
+                ws.store.update(Task, task.id, {"revealed_at": now()}, connection=connection)
         arms = ws.store.find(StudyArm, study_id=held.study.id, connection=connection)
         names = {arm.position: arm.name for arm in arms}
         cells = [held.item.cells[at] for at in held.task.arrangement]
-        # gold has no arms: the name that inline gold is kept under would tell that it was one
-        return {LABELS[at]: names.get(arm, "not told") for at, (arm, _, _) in enumerate(cells)}
+        return {LABELS[at]: names[arm] for at, (arm, _, _) in enumerate(cells)}
 
     return _in_turn(ws, open_up)
 
@@ -222,14 +229,15 @@ def _in_turn(ws: Workspace, write: Callable[[Connection], R]) -> R:
 
 
 def _said_before(
-    ws: Workspace, task: Task, said: Mapping[str, Any], key: str | None, connection: Connection
+    ws: Workspace, held: Held, said: Mapping[str, Any], key: str | None, connection: Connection
 ) -> Feedback:
     """The act of an answer sent twice. Raises InvalidStudy when this one says something else."""
-    (act,) = ws.store.acts([str(task.answer_id)], connection=connection)
-    earlier = ws.store.get(Answer, str(task.answer_id), connection=connection).said
+    (act,) = ws.store.acts([str(held.task.answer_id)], connection=connection)
+    earlier = ws.store.get(Answer, str(held.task.answer_id), connection=connection).said
     same = {name: value for name, value in earlier.items() if name != "comment"} == dict(said)
     if same or (key and act.request_id == key):
         return act
+    _check_undoable(held.task, held.study)
     raise InvalidStudy("You have answered this item already: undo that answer to change it.")
 
 
@@ -251,6 +259,12 @@ def _matched(ws: Workspace, held: Held, said: Mapping[str, Any], connection: Con
 def _check_open(study: Study) -> None:
     if study.status == "closed":
         raise InvalidStudy(f"The study “{study.title}” is closed: its answers are final.")
+
+
+def _check_undoable(task: Task, study: Study) -> None:
+    if task.revealed_at:
+        raise InvalidStudy("You have seen which was which, so this answer stays as it is.")
+    _check_open(study)
 
 
 def _check_lease(task: Task, at: datetime) -> None:

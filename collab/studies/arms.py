@@ -14,7 +14,8 @@ from collab.generation import Ask, check_settings, version_asked_for
 from collab.identity import Visitor
 from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, fill, placeholders, typed_version
-from collab.studies.spec import Asked, Case, StudySpec
+from collab.studies.cases import Case
+from collab.studies.spec import Asked, StudySpec
 from collab.types import PromptVersion, Study, StudyArm, StudyItem, StudyTask
 from collab.workspace import Workspace
 from models.base import ModelInfo

@@ -1,5 +1,8 @@
 """Who is given what: leases that run out, nothing twice to one person, pairs drawn with a known probability.
 
+In a study that reveals which was which, no output comes twice to one person either: what is told of one task says
+nothing of another, whenever it is told.
+
 Every decision of a person's sequence is drawn from the study's seed, the person and how many tasks they have had, so a
 study can be replayed. Knows nothing of what is answered or how it is shown.
 """
@@ -23,6 +26,9 @@ from collab.store.study_queries import (
     free_item,
     give_place_back,
     item_states,
+    lock_study,
+    open_leases,
+    outputs_given,
     own_counts,
     own_leases,
     repeatable,
@@ -86,8 +92,12 @@ def _next(
     answered = sum(number for (_, status), number in counts.items() if status == "answered")
     if spec.quota and answered + len(leases) >= spec.quota:
         return Nothing(f"You have answered {answered} of the {spec.quota} that one person is asked: thank you!")
-    if study.answered >= spec.target.get("votes", float("inf")):
+    missing = _missing(ws, study, spec, connection)
+    if missing <= 0:
         return Nothing("The study has all the answers it asked for: thank you!")
+    if _all_held(ws, study, missing, connection):
+        said = "Others are giving the last answers that the study asks for: wait a moment, one may be left for you."
+        return Nothing("Answer the tasks you hold first." if leases else said, waiting=True)
     if "interval_width" in spec.target and target_width_reached(ws, study, spec, connection):
         return Nothing("The study knows what it asked for as surely as it wanted to: thank you!")
     if len(leases) >= HELD_LIMIT:
@@ -110,6 +120,18 @@ def _next(
     return task, item
 
 
+def _missing(ws: Workspace, study: Study, spec: StudySpec, connection: Connection) -> float:
+    """How many answers the study still asks for; while this transaction lasts, nobody else is told so too."""
+    if "votes" not in spec.target:
+        return float("inf")
+    return int(spec.target["votes"]) - lock_study(ws.store, study.id, connection=connection).answered
+
+
+def _all_held(ws: Workspace, study: Study, missing: float, connection: Connection) -> bool:
+    """Whether as many answers as are missing will come if nobody's lease runs out."""
+    return missing < float("inf") and open_leases(ws.store, study.id, connection=connection) >= missing
+
+
 def _draw(
     ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, rng: Random, connection: Connection
 ) -> tuple[StudyItem, Purpose, float, float] | None:
@@ -122,9 +144,10 @@ def _draw(
         again = repeatable(ws.store, study.id, me, connection=connection)
         if again:
             return ws.store.get(StudyItem, rng.choice(again), connection=connection), "repeat", 1.0, 1.0
+    known = outputs_given(ws.store, study.id, me, connection=connection) if spec.reveal else []
     if spec.adaptive:
-        return _draw_pair(ws, study, me, rng, connection)
-    item = free_item(ws.store, study.id, me, connection=connection)
+        return _draw_pair(ws, study, me, known, rng, connection)
+    item = free_item(ws.store, study.id, me, without=known, connection=connection)
     return (item, "item", 1.0, 1.0) if item else None
 
 
@@ -156,7 +179,7 @@ def target_width_reached(ws: Workspace, study: Study, spec: StudySpec, connectio
 
 
 def _draw_pair(
-    ws: Workspace, study: Study, me: str, rng: Random, connection: Connection
+    ws: Workspace, study: Study, me: str, known: Sequence[str], rng: Random, connection: Connection
 ) -> tuple[StudyItem, Purpose, float, float] | None:
     """A pair of arms drawn by how much a vote on it would tell, with the probability it was drawn with.
 
@@ -167,7 +190,7 @@ def _draw_pair(
     free = {
         stratum: item
         for stratum in chances
-        if (item := free_item(ws.store, study.id, me, stratum=stratum, connection=connection))
+        if (item := free_item(ws.store, study.id, me, stratum=stratum, without=known, connection=connection))
     }
     if not free:
         return None
@@ -209,7 +232,7 @@ def release_expired(ws: Workspace, study: Study, at: datetime, connection: Conne
 def renew(ws: Workspace, visitor: Visitor, task: Task, *, moment: datetime | None = None) -> Task:
     """Lengthen a lease; one that has run out is taken up again while its place is still free.
 
-    Raises InvalidStudy when it is not.
+    Raises InvalidStudy when it is not, when the study has all its answers, or when it was told what was what.
     """
     at = moment or now()
     study = ws.store.get(Study, task.study_id)
@@ -218,10 +241,21 @@ def renew(ws: Workspace, visitor: Visitor, task: Task, *, moment: datetime | Non
         release_expired(ws, study, at, connection)
         task = ws.store.get(Task, task.id, connection=connection)
         if task.status == "expired":
-            if task.purpose == "item" and not take_place(ws.store, task.item_id, connection=connection):
-                raise InvalidStudy("Your time on this item ran out and it went to somebody else: take the next one.")
+            if task.revealed_at:
+                raise InvalidStudy("You have seen which was which in this item: take the next one.")
+            if task.purpose == "item":
+                _take_again(ws, study, spec, task, connection)
         elif task.status != "leased":
             return task
         changes = {"status": "leased", "lease_until": lease_end(spec, at)}
         ws.store.update(Task, task.id, changes, connection=connection)
         return ws.store.get(Task, task.id, connection=connection)
+
+
+def _take_again(ws: Workspace, study: Study, spec: StudySpec, task: Task, connection: Connection) -> None:
+    """Take up an item whose lease ran out. Raises InvalidStudy where its place, or every answer, went to others."""
+    if not take_place(ws.store, task.item_id, connection=connection):
+        raise InvalidStudy("Your time on this item ran out and it went to somebody else: take the next one.")
+    # an answer writes its item before its study: in the other order the two could wait for each other
+    if _all_held(ws, study, _missing(ws, study, spec, connection), connection):
+        raise InvalidStudy("Your time on this item ran out and others give the last answers: take the next one.")

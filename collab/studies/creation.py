@@ -17,9 +17,11 @@ from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.store import Conflict
 from collab.studies.arms import arm_sets, items_of_cases, resolve_arms, store_arms
+from collab.studies.fitting import Together, fit
 from collab.studies.gold import check_gold
 from collab.studies.groups import arms_of_groups, items_of_groups, read_groups
 from collab.studies.imported import gold_items, store_set
+from collab.studies.panel import with_panel
 from collab.studies.questions import check_questions
 from collab.studies.spec import QUESTIONS, Asked, StudySpec, check_spec
 from collab.studies.uploads import read_upload
@@ -47,8 +49,7 @@ def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: 
     study_id = str(uuid.uuid5(_STUDIES, f"{visitor.annotator_id}:{key}")) if key else ""
     if study_id and (earlier := ws.store.find(Study, id=study_id)):
         return earlier[0]
-    asked = check_spec(given)
-    check_gold(asked.gold, asked.task)
+    asked = _checked(ws, visitor, given)
     if asked.source:
         return _from_file(ws, visitor, asked, study_id)
     arms = resolve_arms(ws, visitor, asked) if asked.arms else []
@@ -66,7 +67,8 @@ def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: 
                 else:
                     stored_arms = store_arms(ws, visitor, study, arms, connection)
                     items = list(items_of_cases(study, spec, asked.cases, arms))
-                study = replace(study, items=len(items), spec=asked.fitted(spec, len(items)).as_json())
+                fitted = fit(asked, spec, [_arms_of(item) for item in items])
+                study = replace(study, items=len(items), spec=fitted.as_json())
                 cases = [
                     StudyCase(study_id=study.id, position=n, variables=case.variables, tag=case.tag)
                     for n, case in enumerate(asked.cases)
@@ -81,6 +83,17 @@ def create_study(ws: Workspace, visitor: Visitor, given: object, *, request_id: 
     raise Unavailable("The store is very busy with the same study: try again in a moment.")
 
 
+def _checked(ws: Workspace, visitor: Visitor, given: object) -> Asked:
+    """The study asked for, checked as far as it can be without its items."""
+    asked = check_spec(given)
+    check_gold(asked.gold, asked.task)
+    return replace(asked, spec=with_panel(ws, visitor, asked.spec))
+
+
+def _arms_of(item: StudyItem) -> Together:
+    return frozenset(arm for arm, _, _ in item.cells)
+
+
 def _labels(items: Sequence[StudyItem]) -> tuple[str, ...]:
     """What most of the items show beside their outputs."""
     shown = Counter(tuple(label for label, _ in item.context) for item in items)
@@ -91,20 +104,21 @@ def preview(ws: Workspace, visitor: Visitor, given: object) -> dict[str, Any]:
     """What a study would come to: items, answers, generations, people's time. Raises what create_study would."""
     if not visitor.is_owner:
         raise NotAllowed("Only the studio's owner may create a study: enter the owner's token first, or ask them.")
-    asked = check_spec(given)
-    check_gold(asked.gold, asked.task)
+    asked = _checked(ws, visitor, given)
     generations = 0
     if asked.source:
-        items = len(read_upload(ws, visitor, asked.source).items)
+        judged = read_upload(ws, visitor, asked.source)
+        items, fitted = len(judged.items), _fitted_to_set(asked, asked.spec, judged)
         said = f"{items:,} rows"
     elif asked.groups:
-        read_groups(ws, visitor, asked)
+        groups = read_groups(ws, visitor, asked)
         items = len(asked.groups)
+        fitted = fit(asked, asked.spec, [frozenset(map(groups.arm, group)) for group in groups.groups])
         said = f"{items:,} items"
     else:
         arms = resolve_arms(ws, visitor, asked)
-        sets = len(arm_sets(asked.task, len(arms)))
-        items = sets * len(asked.cases) * asked.spec.samples
+        together = [frozenset(arms) for arms in arm_sets(asked.task, len(arms))] * len(asked.cases) * asked.spec.samples
+        items, fitted = len(together), fit(asked, asked.spec, together)
         generations = len(arms) * len(asked.cases)
         said = f"{_count(len(arms), 'arm')} × {_count(len(asked.cases) * asked.spec.samples, 'case')} make "
         said += _count(items, {"compare": "pair", "rank": "ranking"}.get(asked.task, "item"))
@@ -112,6 +126,7 @@ def preview(ws: Workspace, visitor: Visitor, given: object) -> dict[str, Any]:
     minutes = max(1, round(tasks * SECONDS[asked.task] / 60))
     sentence = f"{said}; with {asked.spec.overlap} people on each that is {_count(tasks, 'answer')}, about "
     sentence += f"{_count(minutes, 'minute')} of people's time."
+    sentence = " ".join((sentence, *fitted.notes))
     return {"items": items, "tasks": tasks, "generations": generations, "sentence": sentence}
 
 
@@ -145,9 +160,16 @@ def _from_set(ws: Workspace, visitor: Visitor, asked: Asked, judged: JudgedSet, 
         question=asked.spec.question or judged.question or QUESTIONS[judged.task, judged.modality],
         questions=asked.spec.questions if not judged.questions else check_questions(judged.questions, judged.task),
     )
-    spec = asked.fitted(spec, len(judged.items))
+    spec = _fitted_to_set(asked, spec, judged)
     study = new_study(asked, judged.modality, spec, visitor, study_id)
     return store_set(ws, visitor, study, spec, judged, asked.gold)
+
+
+def _fitted_to_set(asked: Asked, spec: StudySpec, judged: JudgedSet) -> StudySpec:
+    """The spec fitted to an exchange set, and to what each person answered where it brings answers."""
+    people = [answer.annotator for item in judged.items for answer in item.answers]
+    together = [frozenset(output.arm for output in item.outputs) for item in judged.items]
+    return fit(asked, spec, together, answered=bool(people), most=len(people) // max(1, len(set(people))))
 
 
 def import_set(ws: Workspace, visitor: Visitor, judged: JudgedSet) -> Study:
@@ -164,7 +186,7 @@ def import_set(ws: Workspace, visitor: Visitor, judged: JudgedSet) -> Study:
          "questions": questions if judged.task == "rate" else None}
     )  # fmt: skip
     spec = replace(asked.spec, question=asked.spec.question or QUESTIONS[judged.task, judged.modality])
-    spec = asked.fitted(spec, len(judged.items))
+    spec = _fitted_to_set(asked, spec, judged)
     study = new_study(asked, judged.modality, spec, visitor, "")
     return store_set(ws, visitor, study, spec, judged)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from collab.checks import clean_text
 from collab.errors import CollabError, InvalidStudy
+from collab.studies.cases import TEXT_LIMIT
 from collab.studies.plain import an_object
 from collab.studies.said import read_answer
-from collab.studies.spec import TEXT_LIMIT, StudySpec
+from collab.studies.spec import StudySpec
 from collab.types import Output, Study, StudyTask
 
 _OUTPUTS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 2), "rank": (3, 6), "rate": (1, 1), "edit": (1, 1)}
@@ -24,17 +25,30 @@ def gold_context(entry: Mapping[str, Any], number: int, labels: Sequence[str]) -
     """What is shown beside a gold item's outputs. Raises InvalidStudy.
 
     labels: what the study's other items show, so that nobody knows gold by its looks: a prompt takes the name of their
-    only variable; where they show several, gold has `variables` of the same names.
+    only label; where they show several, gold has `variables` of the same names, and where none, nothing.
     """
+    wanted = ", ".join(labels)
+    if len(set(labels)) < len(labels):
+        raise _stands_out(number, "the other items show conversations of several turns, so leave gold out")
     if given := entry.get("variables"):
         variables = an_object(given, f"variables of gold item {number}")
         if set(variables) != set(labels):
-            raise InvalidStudy(f"Gold item {number} would stand out: give it {', '.join(labels) or 'no variables'}.")
+            raise _stands_out(number, f"give it {wanted}" if labels else "leave its variables out")
         what = f"variable of gold item {number}"
-        texts = {n: clean_text(variables[n], what, limit=TEXT_LIMIT, error=InvalidStudy) for n in labels}
+        texts = {n: clean_text(variables[n], what, limit=TEXT_LIMIT, error=InvalidStudy, required=True) for n in labels}
         return tuple(texts.items())
     prompt = gold_prompt(entry, number)
-    return ((labels[0] if len(labels) == 1 else "prompt", prompt),) if prompt else ()
+    if len(labels) > 1:
+        raise _stands_out(number, f"the other items show {wanted}, so give it variables of these names")
+    if labels and not prompt.strip():
+        raise _stands_out(number, f"the other items show “{wanted}”, so give it a prompt to stand there")
+    if prompt and not labels:
+        raise _stands_out(number, "the other items show nothing beside their outputs, so leave its prompt out")
+    return tuple((label, prompt) for label in labels)
+
+
+def _stands_out(number: int, advice: str) -> InvalidStudy:
+    return InvalidStudy(f"Gold item {number} would stand out: {advice}.")
 
 
 def check_kind(study: Study, number: int, outputs: Sequence[Output]) -> None:

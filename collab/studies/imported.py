@@ -82,7 +82,7 @@ def store_set(ws: Workspace, visitor: Visitor, study: Study, spec: StudySpec, ju
                 ws.store.add(study, connection=connection)
                 builder.people(judged, connection)
                 builder.arms(judged, connection)
-                gold_rows = builder.gold(gold, ["prompt"], connection, at=len(positions))
+                gold_rows = builder.gold(gold, _labels(judged), connection, at=len(positions))
                 for start in range(0, len(positions), _AT_ONCE):
                     for at, item in enumerate(judged.items[start : start + _AT_ONCE], start):
                         builder.item(at + 1, item, positions[at])
@@ -205,7 +205,7 @@ class _Builder:
         turns = [(str(m.get("role", "")), str(m.get("content", ""))) for m in item.messages]
         item_id = next(self._ids)
         cells = [(arm, number - 1, sample) for sample, arm in enumerate(arms)]
-        context = [*turns, ("prompt", item.prompt)] if item.prompt else turns
+        context = [*turns, ("prompt", item.prompt)] if item.prompt else turns  # labelled as `_labels` says
         stratum = stratum_of(self.study.task, arms) if len(self._arm_of) <= 99 else ""
         tag, answered = item.tag[:80], len(item.answers)
         room = max(0, self.spec.overlap - answered)
@@ -309,6 +309,15 @@ def gold_items(
     items = builder.gold(gold, labels, connection)
     builder.write(connection)
     return items
+
+
+def _labels(judged: JudgedSet) -> tuple[str, ...]:
+    """What most of the items show beside their outputs."""
+    shown = Counter(
+        (*(str(m.get("role", "")) for m in item.messages), *(["prompt"] if item.prompt else []))
+        for item in judged.items
+    )
+    return shown.most_common(1)[0][0]
 
 
 def _who_answered(item: JudgedItem) -> list[str]:

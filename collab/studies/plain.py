@@ -25,6 +25,14 @@ def a_list(value: object, what: str, limit: int) -> Sequence[Any]:
     return value
 
 
+def some_names(value: object, what: str, limit: int) -> list[str]:
+    """The value as a list of at most `limit` names, none of them empty."""
+    return [
+        clean_text(name, f"name in the {what}", limit=80, error=InvalidStudy, required=True).strip()
+        for name in a_list(value, what, limit)
+    ]
+
+
 def one_of(value: object, what: str, allowed: Sequence[Any]) -> Any:
     """The value, if it is one of those allowed."""
     if value not in allowed:

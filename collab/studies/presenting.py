@@ -11,7 +11,7 @@ from collab.studies.answering import Held
 from collab.studies.assignment import Nothing
 from collab.studies.said import LABELS
 from collab.studies.spec import StudySpec, read_spec
-from collab.types import Output, Study, StudyItem, Task
+from collab.types import Output, Study, StudyArm, StudyItem, Task
 from collab.workspace import Workspace
 
 TaskLink = Callable[[str, int], str]  # task token, place on the screen -> URL of the picture there
@@ -51,18 +51,26 @@ def shown_study(ws: Workspace, visitor: Visitor, study: Study) -> Json:
 
 
 def progress(ws: Workspace, visitor: Visitor, study: Study) -> Json:
-    """How far this person is. left, total: None where telling them would tell which items are gold or repeated."""
+    """How far this person is.
+
+    left, total: None where telling them would tell which items are gold or repeated, and where nobody knows: with a
+    reveal, no output comes twice, so some pairs of three and more arms never come.
+    """
     spec = read_spec(study.spec)
     with ws.store.reading() as connection:
         counts = own_counts(ws.store, study.id, visitor.annotator_id, connection=connection)
     answered = sum(number for (_, status), number in counts.items() if status == "answered")
     if spec.quota:
         return {"answered": answered, "quota": spec.quota, "left": max(0, spec.quota - answered), "total": spec.quota}
-    if spec.gold_share or spec.repeat_share:
+    if spec.gold_share or spec.repeat_share or (spec.reveal and _arms(ws, study) > 2):
         return {"answered": answered, "quota": 0, "left": None, "total": None}
     seen = sum(number for (_, status), number in counts.items() if status != "leased")
     left = min(study.items - seen, spec.target.get("votes", study.items) - study.answered)
     return {"answered": answered, "quota": 0, "left": max(0, left), "total": study.items}
+
+
+def _arms(ws: Workspace, study: Study) -> int:
+    return len(ws.store.find(StudyArm, study_id=study.id))
 
 
 def _about(study: Study, spec: StudySpec) -> Json:

@@ -109,6 +109,7 @@ def _about(
     problems += [f"Somebody flagged an item: {note}" for _, note in flagged(connection, study.id)[:20]]
     if not spec.blind:
         problems.append("Not everybody was blind to who made what, so these answers are no evidence.")
+    problems += spec.notes
     return {
         "id": study.id, "title": study.title, "task": study.task, "modality": study.modality,
         "question": spec.question, "guidelines": spec.guidelines, "status": study.status, "access": study.access,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from random import Random
 from typing import Any, Literal, get_args
 
 from collab.checks import clean_text
 from collab.errors import InvalidStudy
-from collab.studies.plain import a_list, a_number, a_text, a_whole, an_object, one_of, yes_or_no
+from collab.studies.cases import TEXT_LIMIT, Case, check_cases
+from collab.studies.plain import a_list, a_number, a_text, a_whole, an_object, one_of, some_names, yes_or_no
 from collab.studies.questions import Question, check_questions
 from collab.types import MODALITIES, Modality, StudyTask
 
@@ -25,10 +26,11 @@ QUESTIONS: Mapping[tuple[StudyTask, Modality], str] = {
     ("edit", "text"): "Make this answer right, changing as little as you can.",
 }
 ARMS: Mapping[StudyTask, tuple[int, int]] = {"compare": (2, 8), "rank": (3, 6), "rate": (1, 8), "edit": (1, 8)}
-CASES_LIMIT, GROUPS_LIMIT, GOLD_LIMIT, EXAMPLES_LIMIT = 2_000, 5_000, 500, 10
-TEXT_LIMIT, GUIDELINES_LIMIT, TAG_LIMIT = 20_000, 20_000, 80  # characters
+GROUPS_LIMIT, GOLD_LIMIT, EXAMPLES_LIMIT = 5_000, 500, 10
+GUIDELINES_LIMIT = 20_000  # characters
 Allocation = Literal["widths", "thompson"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+PANEL_LIMIT = 50  # members
 ALPHA, LEAST_ALPHA, TESTS_LIMIT = 0.05, 1e-12, 1_000_000
 _EVIDENCE = {"scope": "population", "block": 5, "panel": [], "alpha": ALPHA, "test": 0}
 
@@ -41,6 +43,7 @@ class StudySpec:
     evidence: which claim the votes are to support and at which level, alpha, fixed before the first of them
     (evidence.py). test: which one it is of a stream of tests whose levels depend on those before, 0 where it is alone.
     blind: whether nobody who answered knew who made what; an import may say that somebody did.
+    notes: sentences for the owner about what the items cannot tell, known since they were made.
     allocation: what an adaptive study chooses its pairs by: to narrow the "widths" of all intervals, or to find the
     best arm ("thompson").
     """
@@ -62,6 +65,7 @@ class StudySpec:
     seed: int = 0
     evidence: Mapping[str, Any] = field(default_factory=lambda: dict(_EVIDENCE))
     blind: bool = True
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `Study.spec` keeps."""
@@ -75,39 +79,31 @@ def read_spec(stored: Mapping[str, Any]) -> StudySpec:
         Question(**{**question, "options": tuple(question["options"])}) for question in stored["questions"]
     )
     known["worked_examples"] = tuple(stored["worked_examples"])
+    known["notes"] = tuple(stored.get("notes", ()))
+    # a reveal would tell which items are gold: older studies may ask for both
+    known["reveal"] = bool(stored.get("reveal")) and not stored.get("gold_share")
     known["evidence"] = {**_EVIDENCE, **stored.get("evidence", {})}  # older ones have no level of their own
     return StudySpec(**known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What an arm's {variables} are filled with for one item. tag: what kind of case it is, to filter by."""
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-    tag: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A spec with where its items come from: exactly one of arms, groups of outputs, or an imported set."""
+    """A spec with where its items come from: exactly one of arms, groups of outputs, or an imported set.
+
+    block_given: whether the owner fixed how many votes of one person are a block of evidence.
+    """
 
     title: str
     task: StudyTask
     modality: Modality | None
     access: str
     spec: StudySpec
-    evidence_given: bool
+    block_given: bool
     arms: tuple[Mapping[str, Any], ...] = ()
     cases: tuple[Case, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
     source: Mapping[str, Any] | None = None
     gold: tuple[Mapping[str, Any], ...] = ()
-
-    def fitted(self, spec: StudySpec, items: int) -> StudySpec:
-        """The spec with blocks of evidence that one person can complete, where the owner fixed none."""
-        if self.evidence_given:
-            return spec
-        return replace(spec, evidence={**spec.evidence, "block": max(1, min(5, spec.quota or items))})
 
 
 _KNOWN = {
@@ -137,7 +133,7 @@ def check_spec(given: object) -> Asked:
     seed = a_whole(given, "seed", secrets.randbelow(2**31), 0, 2**32 - 1)
     arms = _check_arms(given.get("arms") or (), task)
     questions = check_questions(given.get("questions"), task)
-    gold_share = a_number(given, "gold_share", 0.1, 0.0, 0.5)
+    gold_share, evidence = a_number(given, "gold_share", 0.1, 0.0, 0.5), given.get("evidence")
     spec = StudySpec(
         question=a_text(given, "question", 500) or QUESTIONS.get((task, modality or "text"), ""),
         guidelines=a_text(given, "guidelines", GUIDELINES_LIMIT),
@@ -154,23 +150,35 @@ def check_spec(given: object) -> Asked:
         repeat_share=a_number(given, "repeat_share", 0.0, 0.0, 0.3),
         lease_minutes=a_number(given, "lease_minutes", 15.0, 0.01, 240),
         seed=seed,
-        evidence=_check_evidence(given.get("evidence")),
+        evidence=_check_evidence(evidence),
     )
     if "interval_width" in spec.target and task != "compare":
         raise InvalidStudy("The width of an interval is a target for comparing: set a number of votes instead.")
+    if spec.reveal and given.get("gold"):
+        raise InvalidStudy(
+            "Gold items have no arms to reveal, so a reveal would tell which items they are: leave gold out or switch "
+            "“reveal” off."
+        )
     if spec.adaptive and task != "compare":
         raise InvalidStudy("Only comparing can choose its pairs adaptively: leave “adaptive” off.")
     if spec.allocation != "widths" and not spec.adaptive:
         raise InvalidStudy(f"The allocation “{spec.allocation}” is for an adaptive study: switch “adaptive” on.")
+    block_given = isinstance(evidence, Mapping) and evidence.get("block") not in (None, "")
+    block = int(spec.evidence["block"])
+    if block_given and spec.evidence["scope"] == "population" and 0 < spec.quota < block:
+        raise InvalidStudy(
+            f"The evidence takes {block} votes of each person, but the quota ends with {spec.quota}: raise the quota "
+            "or lower the block."
+        )
     return Asked(
         title=clean_text(given.get("title"), "title", limit=200, error=InvalidStudy, required=True).strip(),
         task=task,
         modality=modality,
         access=one_of(given.get("access") or "open", "access", ("open", "link")),
         spec=spec,
-        evidence_given=bool(given.get("evidence")),
+        block_given=block_given,
         arms=arms,
-        cases=_check_cases(given, Random(seed)),
+        cases=check_cases(given, Random(seed)),
         groups=_check_groups(given.get("outputs") or (), task),
         source=an_object(given.get("import"), "import") if given.get("import") else None,
         gold=_check_gold(given.get("gold") or ()),
@@ -197,62 +205,6 @@ def _check_arms(arms: object, task: StudyTask) -> tuple[Mapping[str, Any], ...]:
         if names.count(name) > 1:
             raise InvalidStudy(f"Two arms are named “{name}”: give each its own name.")
     return tuple(checked)
-
-
-def _check_cases(given: Mapping[str, Any], rng: Random) -> tuple[Case, ...]:
-    """The cases as listed, or combinations of the variables' values: all of them, or `draws` of them at random."""
-    listed, lists = given.get("cases"), given.get("variables")
-    if listed and lists:
-        raise InvalidStudy("Both cases and variables were given: give one of them.")
-    if listed:
-        return tuple(_check_case(n, case) for n, case in enumerate(a_list(listed, "cases", CASES_LIMIT), 1))
-    if not lists:
-        return (Case(),)
-    values = {
-        str(name): [
-            clean_text(value, f"value of {{{name}}}", limit=TEXT_LIMIT, error=InvalidStudy, required=True)
-            for value in a_list(options, f"values of {{{name}}}", CASES_LIMIT)
-        ]
-        for name, options in an_object(lists, "variables").items()
-    }
-    draws = a_whole(given, "draws", 0, 0, CASES_LIMIT)
-    possible = 1
-    for options in values.values():
-        possible *= len(options)
-    if not possible:
-        raise InvalidStudy("A variable has no values: list at least one for each.")
-    if not draws and possible > CASES_LIMIT:
-        raise InvalidStudy(f"The variables make {possible:,} combinations: set draws to at most {CASES_LIMIT:,}.")
-    wanted = range(possible) if not draws or draws >= possible else sorted(rng.sample(range(possible), draws))
-    return tuple(Case(variables=_combination(values, index)) for index in wanted)
-
-
-def _combination(values: Mapping[str, Sequence[str]], index: int) -> dict[str, str]:
-    chosen = {}
-    for name, options in values.items():
-        index, at = divmod(index, len(options))
-        chosen[name] = options[at]
-    return chosen
-
-
-def _check_case(number: int, case: object) -> Case:
-    entry = an_object(case, f"case {number}")
-    if not set(entry) <= {"variables", "tag"}:
-        raise InvalidStudy(f"Case {number} may hold variables and a tag only.")
-    variables = an_object(entry.get("variables") or {}, f"variables of case {number}")
-    return Case(
-        variables={
-            str(name): clean_text(
-                str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value,
-                f"{{{name}}} of case {number}",
-                limit=100_000,
-                error=InvalidStudy,
-                required=True,
-            )
-            for name, value in variables.items()
-        },
-        tag=clean_text(entry.get("tag"), f"tag of case {number}", limit=TAG_LIMIT, error=InvalidStudy).strip(),
-    )
 
 
 def _check_groups(groups: object, task: StudyTask) -> tuple[tuple[str, ...], ...]:
@@ -323,7 +275,9 @@ def _check_evidence(given: object) -> dict[str, Any]:
     claim["block"] = a_whole(claim, "block", 5, 1, 5)
     claim["alpha"] = a_number(claim, "alpha", ALPHA, LEAST_ALPHA, ALPHA)
     claim["test"] = a_whole(claim, "test", 0, 0, TESTS_LIMIT)
-    claim["panel"] = [str(member) for member in a_list(claim["panel"], "panel", 50)]
+    claim["panel"] = some_names(claim["panel"], "panel", PANEL_LIMIT)
     if claim["scope"] == "panel" and not claim["panel"]:
-        raise InvalidStudy("Evidence about a panel needs its members beforehand: list their names, or “me”.")
+        raise InvalidStudy("Evidence about a panel needs its members beforehand: list their names or ids, or “me”.")
+    if claim["scope"] == "population" and claim["panel"]:
+        raise InvalidStudy("A panel is named, but the scope is population: choose the scope panel, or name nobody.")
     return claim

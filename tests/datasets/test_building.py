@@ -72,7 +72,7 @@ def test_what_the_model_was_sent_is_the_prompt(ws: Workspace, ann: Visitor):
 
 def test_a_studys_answers_count_but_not_its_gold(ws: Workspace, owner: Visitor, ann: Visitor):
     pairs = [make(ws, owner, f"turn these words around, number {n}", count=2)[1] for n in range(6)]
-    gold = [{"outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(9)]
+    gold = [{"prompt": "p", "outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(9)]
     spec = {"title": "Mine", "task": "compare", "outputs": [[a.id, b.id] for a, b in pairs], "gold": gold, "seed": 7}
     study = filled_study(ws, owner, spec, gold_share=0.5)
     person, elsewhere = people(1)[0], make(ws, ann, "other words here", count=2)[1]

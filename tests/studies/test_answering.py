@@ -238,7 +238,7 @@ def test_a_correction_keeps_the_text_and_its_distance_in_words(ws: Workspace, ow
 
 
 def test_gold_is_marked_right_or_wrong_and_is_no_vote(ws: Workspace, owner: Visitor, ann: Visitor):
-    gold = [{"outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(6)]
+    gold = [{"prompt": "p", "outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(6)]
     study = filled_study(ws, owner, gold=gold, gold_share=0.5, cases=TWO_ARMS["cases"][:4])
     answered = 0
     while not hasattr(task := next_task(ws, ann, study), "reason"):
@@ -266,3 +266,26 @@ def test_an_answered_item_is_not_skipped(ws: Workspace, owner: Visitor, ann: Vis
     answer_task(ws, ann, task.token, {"winner": "a"})
     with pytest.raises(InvalidStudy, match="undo the answer"):
         skip_task(ws, ann, task.token, "")
+
+
+def test_nobody_is_advised_to_undo_what_cannot_be_undone(ws: Workspace, owner: Visitor, ann: Visitor):
+    study = filled_study(ws, owner, reveal=True)
+    revealed, _ = given(ws, ann, study)
+    act = answer_task(ws, ann, revealed.token, {"winner": "a"})
+    reveal_task(ws, ann, revealed.token)
+    answered, _ = given(ws, ann, study)
+    answer_task(ws, ann, answered.token, {"winner": "a"})
+    skipped, held = given(ws, ann, study)[0], given(ws, ann, study, held=[given(ws, ann, study)[0].token])[0]
+    skip_task(ws, ann, skipped.token, "no")
+    study_api.set_status(ws, owner, study.id, "closed")
+    before = counts(ws.store)
+    for task, said in ((revealed, "seen which was which, so this answer stays"), (answered, "is closed: its answers")):
+        with pytest.raises(InvalidStudy, match=said):
+            answer_task(ws, ann, task.token, {"winner": "b"})
+        with pytest.raises(InvalidStudy, match=said):
+            skip_task(ws, ann, task.token, "")
+    with pytest.raises(InvalidStudy, match="is closed"):
+        skip_task(ws, ann, held.token, "")
+    assert answer_task(ws, ann, revealed.token, {"winner": "a"}).id == act.id  # what was sent twice is one answer still
+    assert skip_task(ws, ann, skipped.token, "no").status == "skipped"
+    assert counts(ws.store) == before and ws.store.get(Task, held.id).status == "leased"

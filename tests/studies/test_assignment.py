@@ -12,7 +12,7 @@ from collab.errors import InvalidStudy, NotFound
 from collab.identity import Visitor
 from collab.studies import assignment
 from collab.studies.access import find_study, studies_for
-from collab.studies.answering import answer_task, skip_task
+from collab.studies.answering import answer_task, skip_task, undo_answer
 from collab.studies.assignment import HELD_LIMIT, Nothing, next_task, renew
 from collab.studies.pairs import chances_of_pairs
 from collab.types import Output, Study, StudyItem, Task, now
@@ -155,6 +155,56 @@ def test_a_target_of_votes_ends_the_study_for_everyone(ws: Workspace, owner: Vis
     assert isinstance(ended, Nothing) and "all the answers" in ended.reason
 
 
+def test_a_target_of_votes_is_not_overshot_by_those_who_hold_a_task(ws: Workspace, owner: Visitor, ann: Visitor):
+    study = filled_study(ws, owner, target={"votes": 4}, lease_minutes=5)
+    bob, carol = people(2)
+    held = [given(ws, who, study)[0] for who in (ann, bob)]
+    held += [given(ws, who, study, held=[task.token])[0] for who, task in zip((ann, bob), held, strict=True)]
+    waiting = next_task(ws, carol, study)
+    assert isinstance(waiting, Nothing) and waiting.waiting and "last answers" in waiting.reason
+    more = next_task(ws, ann, study, held=[held[0].token, held[2].token])
+    assert isinstance(more, Nothing) and more.waiting and "you hold first" in more.reason
+    answer_task(ws, ann, held[0].token, {"winner": "a"})
+    undo_answer(ws, ann, held[0].token)  # the task is held again, so it is still nobody else's
+    assert isinstance(next_task(ws, carol, study), Nothing)
+    skip_task(ws, bob, held[1].token, "no")
+    last, _ = given(ws, carol, study)
+    for who, task in ((ann, held[0]), (ann, held[2]), (bob, held[3]), (carol, last)):
+        answer_task(ws, who, task.token, {"winner": "a"})
+    assert ws.store.get(Study, study.id).answered == 4
+    ended = next_task(ws, people(1)[0], study)
+    assert isinstance(ended, Nothing) and not ended.waiting and "all the answers" in ended.reason
+
+
+def test_a_lease_that_ran_out_is_not_taken_up_beyond_the_target(ws: Workspace, owner: Visitor, ann: Visitor):
+    study = filled_study(ws, owner, target={"votes": 1}, lease_minutes=5)
+    task, _ = given(ws, ann, study)
+    (bob,), later = people(1), now() + timedelta(minutes=6)
+    given(ws, bob, study, moment=later)
+    before = items_of(ws, study)
+    with pytest.raises(InvalidStudy, match="others give the last answers"):
+        renew(ws, ann, ws.store.get(Task, task.id), moment=later)
+    assert items_of(ws, study) == before
+
+
+def test_many_people_at_once_never_overshoot_the_target(ws: Workspace, owner: Visitor):
+    study = filled_study(ws, owner, overlap=8, target={"votes": 7})
+    errors = []
+
+    def work(person: Visitor) -> None:
+        try:
+            answers_all(ws, person, study, prefers(1))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(person,)) for person in people(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors and 0 < ws.store.get(Study, study.id).answered <= 7
+
+
 def test_gold_and_repeats_are_mixed_in_by_their_shares(ws: Workspace, owner: Visitor, ann: Visitor):
     gold = [{"prompt": "p", "outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(20)]
     study = filled_study(
@@ -170,7 +220,7 @@ def test_gold_and_repeats_are_mixed_in_by_their_shares(ws: Workspace, owner: Vis
 def test_gold_looks_like_any_other_task(ws: Workspace, owner: Visitor, ann: Visitor):
     from collab import study_api
 
-    gold = [{"outputs": ["good", "bad"], "expected": {"winner": "a"}}]
+    gold = [{"prompt": "p", "outputs": ["good", "bad"], "expected": {"winner": "a"}}]
     study = filled_study(ws, owner, gold=gold, gold_share=0.5)
     keys, purposes = set(), set()
     while "task_id" in (shown := study_api.next_task(ws, ann, study.id, lambda token, place: "")):

@@ -102,7 +102,7 @@ def test_a_repeated_item_is_arranged_anew(ws: Workspace, owner: Visitor):
 
 # ---- the looks of gold ----------------------------------------------------------------------------------------------
 
-GOLD = {"outputs": ["good", "bad"], "expected": {"winner": "a"}}
+GOLD: dict[str, Any] = {"outputs": ["good", "bad"], "expected": {"winner": "a"}}
 
 
 def labels_of(ws: Workspace, study: Study) -> dict[str, set[tuple[str, ...]]]:
@@ -136,13 +136,59 @@ def test_gold_of_several_variables_has_them_all(ws: Workspace, owner: Visitor):
     assert counts(ws.store) == before
 
 
+@pytest.mark.parametrize(
+    ("arms", "variables", "gold", "said"),
+    [
+        (["{a} and {b}", "{b} or {a}"], "ab", {"prompt": "p"}, "the other items show a, b, so give it variables"),
+        (["{a} and {b}", "{b} or {a}"], "ab", {}, "the other items show a, b, so give it variables"),
+        (["{a}", "so {a}"], "a", {}, "the other items show “a”, so give it a prompt"),
+        (["one", "two"], "", {"prompt": "p"}, "show nothing beside their outputs, so leave its prompt out"),
+        (["one", "two"], "", {"variables": {"a": "1"}}, "leave its variables out"),
+    ],
+)
+def test_gold_that_would_stand_out_is_refused_with_what_to_write(
+    ws: Workspace, owner: Visitor, arms: list[str], variables: str, gold: dict[str, Any], said: str
+):
+    spec = {
+        **TWO_ARMS,
+        "arms": [{"prompt": arm} for arm in arms],
+        "cases": [{"variables": dict.fromkeys(variables, "x")}],
+    }
+    before = counts(ws.store)
+    with pytest.raises(InvalidStudy, match=f"Gold item 1 would stand out: .*{said}"):
+        create_study(ws, owner, {**spec, "gold": [{**GOLD, **gold}]})
+    assert counts(ws.store) == before
+    right = {"variables": {"a": "1", "b": "2"}} if len(variables) > 1 else {"prompt": "p"} if variables else {}
+    found = labels_of(ws, create_study(ws, owner, {**spec, "gold": [{**GOLD, **right}]}))
+    assert found["gold"] == found["item"] == {tuple(variables)}
+
+
+def test_gold_among_imported_rows_shows_what_they_show(ws: Workspace, owner: Visitor):
+    from collab.studies.creation import new_study
+    from collab.studies.imported import store_set
+    from collab.studies.spec import check_spec
+
+    bare = JudgedSet(title="Bare", task="rate", items=[
+        JudgedItem(item_id=f"i{n}", outputs=(JudgedOutput(arm="m", text=f"text {n}"),)) for n in range(3)
+    ])  # fmt: skip
+    gold = {"outputs": ["good"], "expected": {"values": {"quality": 5}}}
+    asked = check_spec({"title": "T", "task": "rate", "import": {"x": 1}, "gold": [gold]})
+    for entry, right in (({**gold, "prompt": "p"}, False), (gold, True)):
+        study = new_study(asked, "text", asked.spec, owner, "")
+        if right:
+            assert labels_of(ws, store_set(ws, owner, study, asked.spec, bare, [entry])) == {"item": {()}, "gold": {()}}
+            continue
+        with pytest.raises(InvalidStudy, match="leave its prompt out"):
+            store_set(ws, owner, study, asked.spec, bare, [entry])
+
+
 def test_gold_is_of_the_studys_kind(ws: Workspace, owner: Visitor):
     _, pictures = make(ws, owner, "a square", modality="image", count=2)
-    spec = {**TWO_ARMS, "modality": "image", "gold": [GOLD]}
+    spec = {**TWO_ARMS, "modality": "image", "gold": [{**GOLD, "prompt": "p"}]}
     before = counts(ws.store)
     with pytest.raises(InvalidStudy, match="Gold item 1 holds texts in a study of pictures"):
         create_study(ws, owner, spec)
-    drawn = {"output_ids": [output.id for output in pictures], "expected": {"winner": "b"}}
+    drawn = {"prompt": "a square", "output_ids": [output.id for output in pictures], "expected": {"winner": "b"}}
     with pytest.raises(InvalidStudy, match="Gold item 1 holds pictures in a study of texts"):
         create_study(ws, owner, {**TWO_ARMS, "gold": [drawn]})
     assert counts(ws.store) == before

@@ -40,6 +40,15 @@ def test_variables_make_combinations_and_draws_of_them(ws: Workspace, owner: Vis
     assert len(contexts) == 4 == drawn.items
 
 
+def test_prompts_to_draw_from_are_the_values_of_a_variable(ws: Workspace, owner: Visitor):
+    prompts = [f"tell me of {thing}" for thing in ("rain", "snow", "wind", "fog")]
+    arms = [{"prompt": "{prompt}", "settings": {"temperature": t}} for t in (0.1, 1.5)]
+    spec = {**TWO_ARMS, "cases": [], "arms": arms, "variables": {"prompt": prompts}, "draws": 3}
+    drawn = filled_study(ws, owner, spec)
+    shown = [dict(item.context)["prompt"] for item in ws.store.find(StudyItem, study_id=drawn.id)]
+    assert len(shown) == 3 and set(shown) < set(prompts)
+
+
 def test_only_what_all_arms_share_is_shown_beside_the_outputs(ws: Workspace, owner: Visitor):
     different = create_study(ws, owner, TWO_ARMS)
     same = create_study(ws, owner, {**TWO_ARMS, "arms": [
@@ -139,9 +148,18 @@ def test_what_a_study_comes_to_is_told_before_it_is_made(ws: Workspace, owner: V
         ({"reveal": "maybe"}, "say true or false"),
         ({"questions": [{"kind": "stars"}]}, "Questions belong to a rating study"),
         ({"gold": [{"outputs": ["a"], "expected": {"winner": "a"}}]}, "Gold item 1 needs a list of 2 outputs"),
-        ({"gold": [{"outputs": ["a", "b"], "expected": {"winner": "x"}}]}, "Gold item 1: Winner is “x”"),
+        ({"gold": [{"prompt": "p", "outputs": ["a", "b"], "expected": {"winner": "x"}}]}, "Gold item 1: Winner is “x”"),
+        ({"gold": [{"prompt": "p", "outputs": ["a", "b"], "expected": {"winner": "a"}}], "reveal": True}, "no arms to"),
         ({"evidence": {"scope": "panel"}}, "needs its members"),
         ({"evidence": {"block": 6}}, "“block” is 6"),
+        ({"evidence": {"block": 4}, "quota": 3}, "takes 4 votes of each person, but the quota ends with 3"),
+        ({"evidence": {"panel": ["me"]}}, "the scope is population"),
+        ({"evidence": {"scope": "panel", "panel": ["Nobody"]}}, "no annotator “Nobody” for the panel"),
+        ({"evidence": {"scope": "panel", "panel": [""]}}, "name in the panel is empty"),
+        ({"evidence": {"scope": "panel", "panel": [7]}}, "must be text"),
+        ({"target": {"votes": 19}}, "target is 19 votes, but 6 items with 3 people on each can have 18 answers"),
+        ({"draws": 3}, "The cases are listed, so there are no 3 to draw"),
+        ({"draws": 3, "cases": []}, "nothing to make 3 draws from"),
         ({"samples": 9}, "“samples” is 9"),
         ({"lease_minutes": 0}, "“lease_minutes” is 0"),
     ],

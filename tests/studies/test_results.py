@@ -132,7 +132,7 @@ def test_agreement_is_alpha_over_items(ws: Workspace, owner: Visitor):
 
 
 def test_people_are_told_with_gold_speed_and_sides_but_never_left_out_silently(ws: Workspace, owner: Visitor):
-    gold = [{"outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(30)]
+    gold = [{"prompt": "p", "outputs": [f"good {n}", f"bad {n}"], "expected": {"winner": "a"}} for n in range(30)]
     cases = [{"variables": {"thing": f"t{n}"}} for n in range(40)]
     study = filled_study(ws, owner, cases=cases, gold=gold, gold_share=0.3, overlap=3)
     careful, hasty, third = people(3)

@@ -20,7 +20,7 @@ from tests.studies.test_answering import RATE, THREE
 
 
 def test_what_people_do_leaves_every_count_right(ws: Workspace, owner: Visitor, ann: Visitor):
-    gold = [{"outputs": ["good", "bad"], "expected": {"winner": "a"}}]
+    gold = [{"prompt": "p", "outputs": ["good", "bad"], "expected": {"winner": "a"}}]
     study = filled_study(ws, owner, gold=gold, gold_share=0.3, repeat_share=0.2, overlap=4)
     for person in people(2):
         answers_all(ws, person, study, prefers(0))

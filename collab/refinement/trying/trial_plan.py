@@ -12,14 +12,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collab.checks import is_id
-from collab.errors import InvalidStudy, NotFound
+from collab.errors import InvalidStudy
 from collab.identity import Visitor
 from collab.prompts import placeholders
 from collab.store.trial_queries import variables_used
-from collab.studies.plain import a_list, a_whole, an_object, one_of
-from collab.studies.spec import check_spec
-from collab.types import Annotator, Modality, Prompt, PromptVersion, Trial
+from collab.studies.panel import panel_ids
+from collab.studies.plain import a_list, a_whole, an_object, one_of, some_names
+from collab.studies.spec import PANEL_LIMIT, check_spec
+from collab.types import Modality, Prompt, PromptVersion, Trial
 from collab.workspace import Workspace
 
 Spec = dict[str, Any]
@@ -118,15 +118,10 @@ def _spread(cases: Sequence[Mapping[str, str]], items: int) -> Spec:
 
 def _members(ws: Workspace, visitor: Visitor, panel: object) -> list[str]:
     """The panel's annotator ids. “me” is the owner."""
-    listed = [str(member) for member in a_list(panel, "panel", 50)]
+    listed = some_names(panel, "panel", PANEL_LIMIT)
     if not listed:
-        raise InvalidStudy("A panel needs its members beforehand: list their ids, or “me”.")
-    members = list(dict.fromkeys(visitor.annotator_id if member == "me" else member for member in listed))
-    known = {a.id for a in ws.store.find(Annotator, id=[m for m in members if is_id(m)])} | {visitor.annotator_id}
-    for member in members:
-        if member not in known:
-            raise NotFound(f"There is no annotator “{member[:60]}” for the panel: check the id.")
-    return members
+        raise InvalidStudy("A panel needs its members beforehand: list their names or ids, or “me”.")
+    return panel_ids(ws, visitor, listed)
 
 
 def _cases(
