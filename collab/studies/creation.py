@@ -145,8 +145,7 @@ def study_of_set(ws: Workspace, visitor: Visitor, given: object, judged: JudgedS
         raise NotAllowed("Only the studio's owner may create a study: enter the owner's token first, or ask them.")
     if not isinstance(given, Mapping):
         raise InvalidStudy("The spec of a study must be an object.")
-    asked = check_spec({"task": judged.task, **given, "import": {"set": True}})
-    check_gold(asked.gold, asked.task)
+    asked = _checked(ws, visitor, {"task": judged.task, **given, "import": {"set": True}})
     return _from_set(ws, visitor, asked, judged, "")
 
 

@@ -304,6 +304,29 @@ def test_a_rating_asks_what_its_owner_writes_in_their_order(page: Page, desk: De
     assert spec["gold"] == [{"prompt": "", "outputs": ["A perfect answer."], "expected": expected}]
 
 
+def test_gold_shows_what_the_other_items_show(page: Page, desk: Desk) -> None:
+    two_prompts(page)
+    page.locator(".cb-prompt").nth(0).fill("Say {word} in {tone}.")
+    page.locator(".cb-prompt").nth(1).fill("Shout {word}.")
+    page.get_by_text("Quality and pace").click()
+    button(page, "Add a gold item").click()
+    gold = page.get_by_role("group", name="Gold item 1")
+    expect(gold.get_by_label("{tone}", exact=True)).to_be_visible()
+    gold.get_by_label("{word}", exact=True).fill("rain")
+    gold.get_by_label("{tone}", exact=True).fill("a whisper")
+    for label in ("Output A", "Output B"):
+        gold.get_by_label(label, exact=True).fill(label)
+    gold.locator("input[value=a]").check(force=True)
+    for name in ("word", "tone"):
+        page.get_by_label(f"{name} of case 1").fill(name)
+    spec = checked(page, desk, lambda spec: spec["gold"][0].get("variables", {}).get("tone"))
+    assert spec["gold"][0]["variables"] == {"word": "rain", "tone": "a whisper"} and "prompt" not in spec["gold"][0]
+    page.locator(".cb-prompt").nth(0).fill("Say hello.")
+    page.locator(".cb-prompt").nth(1).fill("Shout hello.")
+    expect(gold.locator("[data-field='gold.0.prompt'], [data-field^='gold.0.variables']")).to_have_count(0)
+    checked(page, desk, lambda spec: spec["gold"][0].get("prompt") == "")
+
+
 FULL: dict[str, Any] = {
     "title": HOSTILE[:150].strip(), "task": "rank", "modality": "text", "question": "Best first, please.",
     "guidelines": "Be kind.",
@@ -316,7 +339,8 @@ FULL: dict[str, Any] = {
     "cases": [{"variables": {"word": "w", "mood": "m", "topic": "t"}, "tag": "x"}],
     "samples": 2, "overlap": 5, "target": {"interval_width": 0.15}, "quota": 40, "access": "open", "reveal": True,
     "adaptive": False, "gold_share": 0.2, "repeat_share": 0.05, "lease_minutes": 30, "seed": 7,
-    "gold": [{"prompt": "g", "outputs": ["a", "b", "c"], "expected": {"groups": [["B"], ["A", "C"]]}}],
+    "gold": [{"variables": {"word": "g", "mood": "h", "topic": "i"}, "outputs": ["a", "b", "c"],
+              "expected": {"groups": [["B"], ["A", "C"]]}}],
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ function blankGold(modality) {
   return {
     key: newId(),
     prompt: "",
+    variables: {},
     picked,
     outputs: [],
     output_ids: [],
@@ -108,6 +109,12 @@ function placeholders(text) {
 function variablesOf(form) {
   const aside = form.modality === "text" ? "system_text" : "negative_prompt";
   return [...new Set(form.arms.flatMap((arm) => [...placeholders(arm.prompt), ...placeholders(arm[aside])]))];
+}
+
+// What the items show beside their outputs: the prompt where all arms share it, or what they are filled with.
+function goldLabels(form) {
+  const shared = form.source !== "arms" || new Set(form.arms.map((arm) => arm.prompt)).size === 1;
+  return shared ? ["prompt"] : variablesOf(form);
 }
 
 // The rows in which something was typed, by their place in the form.

@@ -18,6 +18,7 @@ function goldPart(composer) {
     () => [
       form.task,
       form.modality,
+      goldLabels(form),
       form.gold.map((g) => [g.key, g.picked, goldCount(g, form)]),
       askedQuestions(form).map(goldQuestionKey),
     ],
@@ -82,18 +83,7 @@ function goldCard(composer, gold, i, list, watch) {
       (list.querySelectorAll(".cb-remove")[i] || list.querySelector(".cb-add")).focus();
     },
     [
-      field(
-        T.compose_prompt_shown,
-        textArea(
-          gold.prompt,
-          (said) => {
-            gold.prompt = said;
-            composer.changed();
-          },
-          { rows: 1 },
-        ),
-        { path: at + ".prompt" },
-      ),
+      ...goldBeside(composer, gold, at),
       form.modality === "text" &&
         segments(
           T.compose_gold_from,
@@ -118,6 +108,35 @@ function goldCard(composer, gold, i, list, watch) {
       ),
     ],
     at,
+  );
+}
+
+// What stands beside the outputs, in a box for each thing that the other items show.
+function goldBeside(composer, gold, at) {
+  const names = goldLabels(composer.form);
+  const box = (value, put) =>
+    textArea(
+      value,
+      (said) => {
+        put(said);
+        composer.changed();
+      },
+      { rows: 1 },
+    );
+  if (names.length > 1)
+    return names.map((name) =>
+      field(
+        "{" + name + "}",
+        box(gold.variables[name] || "", (said) => (gold.variables[name] = said)),
+        { path: at + ".variables." + name },
+      ),
+    );
+  return names.map(() =>
+    field(
+      T.compose_prompt_shown,
+      box(gold.prompt, (said) => (gold.prompt = said)),
+      { path: at + ".prompt" },
+    ),
   );
 }
 

@@ -36,7 +36,7 @@ function specOf(form, value) {
   }
   if (form.gold.length)
     spec.gold = form.gold.map((gold) => ({
-      prompt: gold.prompt,
+      ...goldShown(gold, form),
       ...(gold.picked ? { output_ids: gold.output_ids } : { outputs: goldTexts(gold, form) }),
       expected: expectedOf(gold, form),
     }));
@@ -98,6 +98,14 @@ function goldCount(gold, form) {
 
 function goldTexts(gold, form) {
   return Array.from({ length: goldCount(gold, form) }, (_, i) => gold.outputs[i] || "");
+}
+
+// What stands beside a gold item's outputs: what stands beside those of the other items, or it would be known by it.
+function goldShown(gold, form) {
+  const names = goldLabels(form);
+  if (names.length > 1)
+    return { variables: Object.fromEntries(names.map((name) => [name, gold.variables[name] || ""])) };
+  return { prompt: names.length ? gold.prompt : "" };
 }
 
 // The answer that is right for a gold item, or null while it is not complete. A is the first output.
@@ -265,6 +273,7 @@ function armOf(given, modality, value) {
 
 function goldOf(given, form, questions) {
   const gold = { ...blankGold(form.modality), prompt: given.prompt || "", outputs: given.outputs || [] };
+  gold.variables = { ...given.variables };
   const expected = given.expected || {};
   gold.picked = !given.outputs;
   gold.output_ids = given.output_ids || [];
