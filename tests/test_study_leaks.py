@@ -35,7 +35,7 @@ from collab.types import (
 from models.base import ImageRequest, Request, TextRequest
 from models.catalog import CatalogEntry
 from tests.models.fake import FAKE_IMAGE, FAKE_TEXT, FakeBackend, FakeCatalog
-from tests.studies.served import annotator, from_elsewhere, made, open_studio
+from tests.studies.served import annotator, answer_to, from_elsewhere, made, open_studio
 from tests.test_server import Studio
 
 ANN = Visitor("01890000-0000-7000-8000-00000000a001", "anonymous")
@@ -263,6 +263,52 @@ def test_nothing_that_an_annotator_can_get_names_an_arm(studio: Studio, owner: C
     shapes_are_alike(had, studio)
     if modality == "image":
         pictures_are_bare(browser, studio)
+
+
+GOLD_OF: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "rank": (["fine", "fair", "poor"], {"groups": [["A"], ["B", "C"]]}),
+    "rate": (["fine"], {"values": {"quality": 4}}),
+    "edit": (["fine"], {"text": "fine indeed"}),
+}
+
+
+@pytest.mark.parametrize("task", GOLD_OF)
+def test_nothing_in_the_other_tasks_names_an_arm(studio: Studio, owner: Client, task: str):
+    asked = secret_study(owner, "text", task=task)
+    outputs, expected = GOLD_OF[task]
+    asked["gold"] = [{"prompt": f"say word{n}", "outputs": [f"{o} {n}" for o in outputs], "expected": expected}
+                     for n in range(4)]  # fmt: skip
+    if task == "rank":
+        asked["arms"].append({**asked["arms"][0], "name": "SECRETARMGAMMA", "prompt": "SECRETPROMPTGAMMA {thing}"})
+    if task == "rate":
+        asked["questions"] = [{"name": "quality", "title": "Quality", "kind": "stars"}]
+    study = made(studio, owner, asked)
+    browser, had = Browser(studio, study["study_id"]), list[dict[str, Any]]()
+    browser.get(study["link"].lstrip("/"))
+    while "task_id" in (given := browser.call("/next_task", study["study_id"])):
+        had.append(given)
+        token = given["task_id"]
+        again = browser.act("desk", act="next", study_id=study["study_id"], held=[])["task"]
+        assert again["task_id"] == token
+        if len(had) == 2:
+            browser.call("/flag_task", token, "odd")
+            browser.call("/skip_task", token, "no")
+            continue
+        browser.call("/answer_task", token, answer_to(given))
+        if len(had) == 3:
+            browser.call("/undo_task", token)
+            browser.act("desk", act="answer", task_id=token, answer=answer_to(given, 1))
+        browser.call("/study", study["study_id"])
+    browser.events()
+    purposes = {row.purpose for row in studio.ws.store.find(Task, study_id=study["study_id"])}
+    assert purposes == {"item", "gold", "repeat"} and len(had) >= 9
+    secrets = secrets_of(studio, study["study_id"])
+    for where, text in browser.seen:
+        assert not MARKER.search(text), (where, MARKER.findall(text))
+        assert not [secret for secret in secrets if secret in text.lower()], where
+    for where, text in browser.said():
+        assert not PURPOSES.search(text), (where, PURPOSES.findall(text), text[:500])
+    shapes_are_alike(had, studio)
 
 
 def tries_the_owners_doors(browser: Browser) -> None:

@@ -208,7 +208,7 @@ function samplesOf(versions) {
           "section",
           { class: "rf-sample-column", "aria-label": title },
           h("h4", { class: "cb-caption", text: title }),
-          version.making && h("p", { class: "in-how", role: "status", text: plural("rf_making", version.making) }),
+          version.making > 0 && h("p", { class: "in-how", role: "status", text: plural("rf_making", version.making) }),
           !samples.length && !version.making && h("p", { class: "in-how", text: T.rf_no_samples }),
           pictures.length > 0 &&
             h(
