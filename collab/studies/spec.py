@@ -233,10 +233,18 @@ def _check_gold(gold: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(checked)
 
 
+_EXAMPLE = ("prompt", "outputs", "answer", "why")
+
+
 def _check_examples(examples: object) -> tuple[dict[str, Any], ...]:
     checked = []
     for number, entry in enumerate(a_list(examples or (), "worked examples", EXAMPLES_LIMIT), 1):
         item = an_object(entry, f"worked example {number}")
+        if unknown := [str(name) for name in item if name not in _EXAMPLE]:
+            raise InvalidStudy(
+                f"Worked example {number} has “{unknown[0][:40]}”: an example takes {', '.join(_EXAMPLE)}, all of them "
+                "texts; say in words what a picture shows."
+            )
         outputs = a_list(item.get("outputs") or (), f"outputs of worked example {number}", 6)
         checked.append(
             {

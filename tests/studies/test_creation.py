@@ -143,6 +143,7 @@ def test_what_a_study_comes_to_is_told_before_it_is_made(ws: Workspace, owner: V
         ({"quota": -1}, "“quota” is -1"),
         ({"gold_share": 0.9}, "“gold_share” is 0.9"),
         ({"target": {"votes": 0}}, "“votes” is 0"),
+        ({"worked_examples": [{"prompt": "p", "image": "a.png"}]}, "Worked example 1 has “image”"),
         ({"target": {"glory": 1}}, "A target is"),
         ({"access": "secret"}, "access is “secret”"),
         ({"reveal": "maybe"}, "say true or false"),
