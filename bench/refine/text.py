@@ -16,7 +16,7 @@ fewer of it, three candidates to a trial, on the first two of these seeds: 21 % 
 Reflection takes a bigger model and was not run. The interval is over seeds: all share the held-out subjects, and it
 says nothing about others.
 
-Votes at random promoted something for the taste of dashes, which cost more (0.116 of 0.062). The oracle is the best of
+Votes at random promoted something for the taste of dashes, which cost more (0.115 of 0.062). The oracle is the best of
 three wordings written for a taste, no bound: examples chosen by a trial may be better.
 """
 
