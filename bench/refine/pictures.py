@@ -2,7 +2,11 @@
 
 For each seed one person with one hidden taste gives 150 votes at most: some between pictures of prompts with modifiers
 at random, as a history has them; the proposer learns from these; its candidates meet the plain prompt in a blind trial
-of that one person. What serves afterwards meets the plain prompt on subjects that took no part.
+of that one person. What serves afterwards meets the plain prompt on subjects that took no part, before people who took
+none: they have the taste, and each an eye and a hand of their own. A picture that shows nothing never wins.
+
+Two tastes are beyond the proposer's words: no term says “symmetric” or “smooth”, so at best it finds one that happens
+to help.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ KNOWN = (
     "book", "key", "umbrella", "moon", "star", "heart",
 )  # fmt: skip
 VOTED, HELD_OUT = KNOWN[:8], KNOWN[20:]
+BEYOND_SEEDS = range(100, 108)  # of the tastes that no term says
+STRANGERS = 6  # held-out people of each seed
+SHOWN = 0.02  # of the picture, from which on something is there
 PICTURE_SEEDS = 2  # of each subject: enough for luck to show, few enough to be painted once
 ARMS = ("no learning", "random proposal", "shuffled feedback", "refined", "oracle")
 Features = NDArray[np.float32]
@@ -59,22 +66,29 @@ TASTES = (
 )  # fmt: skip
 
 
-class Person:
-    """Likes what scores higher, cannot tell what hardly differs, and errs once in twenty."""
+BEYOND = (
+    Taste("symmetric", lambda f: f["symmetry left–right"], "a symmetric {thing}"),
+    Taste("smooth", lambda f: -f["edges"], "a smooth {thing}"),
+)
 
-    def __init__(self, taste: Taste, rng: Random) -> None:
-        self.taste, self._rng = taste, rng
+
+class Person:
+    """Likes what scores higher, cannot tell what hardly differs, and errs now and then."""
+
+    def __init__(self, taste: Taste, rng: Random, *, notices: float = 0.02, errs: float = 0.05) -> None:
+        self.taste, self._rng, self._notices, self._errs = taste, rng, notices, errs
 
     def vote(self, a: Features, b: Features) -> float:
         """What the first of two pictures got: 1, ½ or 0."""
         from models.picture_features import FEATURES
 
-        gap = self.taste.score(dict(zip(FEATURES, a, strict=True))) - self.taste.score(
-            dict(zip(FEATURES, b, strict=True))
-        )
-        if abs(gap) < 0.02:
+        first, second = (dict(zip(FEATURES, picture, strict=True)) for picture in (a, b))
+        if (first["fill"] < SHOWN) != (second["fill"] < SHOWN):
+            return float(second["fill"] < SHOWN)
+        gap = self.taste.score(first) - self.taste.score(second)
+        if abs(gap) < self._notices:
             return 0.5
-        return float((gap > 0) != (self._rng.random() < 0.05))
+        return float((gap > 0) != (self._rng.random() < self._errs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +108,15 @@ def open_painter() -> Painter:
 def figures() -> list[Figure]:
     """Win rates against the plain prompt on held-out subjects, beside every arm."""
     painter = open_painter()
-    runs = {(seed, TASTES[seed % len(TASTES)].name): _run(painter, TASTES[seed % len(TASTES)], seed)
-            for seed in SEEDS}  # fmt: skip
-    found = [_about("all tastes", list(runs.values()))]
-    for taste in TASTES:
-        found.append(_about(f"taste “{taste.name}”", [run for (_, name), run in runs.items() if name == taste.name]))
-    return found
+    runs: dict[str, list[_Run]] = {}
+    for seeds, tastes in ((SEEDS, TASTES), (BEYOND_SEEDS, BEYOND)):
+        for seed in seeds:
+            taste = tastes[seed % len(tastes)]
+            runs.setdefault(taste.name, []).append(_run(painter, taste, seed))
+    named, beyond = ([run for taste in some for run in runs[taste.name]] for some in (TASTES, BEYOND))
+    found = [_about("all tastes", [*named, *beyond]), _about("tastes the proposer has terms for", named),
+             _about("tastes beyond its terms", beyond)]  # fmt: skip
+    return found + [_about(f"taste “{name}”", some) for name, some in runs.items()]
 
 
 def _about(name: str, runs: Sequence[_Run]) -> Figure:
@@ -119,7 +136,9 @@ def _run(painter: Painter, taste: Taste, seed: int) -> _Run:
     from collab.prompts import Wording
 
     rng = Random(f"{taste.name} {seed}")
-    person = Person(taste, rng)
+    person, others = Person(taste, rng), Random(f"strangers {taste.name} {seed}")
+    strangers = [Person(taste, others, notices=others.uniform(0.01, 0.05), errs=others.uniform(0.02, 0.1))
+                 for _ in range(STRANGERS)]  # fmt: skip
     base = Wording(modality="image", text=BASE, settings={})
     proposed = _proposals(_history(painter, base, person, rng, shuffled=False), rng)
     mixed_up = _proposals(_history(painter, base, person, rng, shuffled=True), rng)
@@ -132,7 +151,7 @@ def _run(painter: Painter, taste: Taste, seed: int) -> _Run:
         seeds = [s for s in range(PICTURE_SEEDS) for _ in HELD_OUT]
         ours, plain = (painter.look([t.replace("{thing}", x) for _ in range(PICTURE_SEEDS) for x in HELD_OUT], seeds)
                        for t in (wording.text, base.text))  # fmt: skip
-        return statistics.fmean(person.vote(a, b) for a, b in zip(ours, plain, strict=True))
+        return statistics.fmean(one.vote(a, b) for a, b in zip(ours, plain, strict=True) for one in strangers)
 
     return _Run(
         {"no learning": 0.5, "random proposal": wins(_modified(base, rng)), "shuffled feedback": wins(by_chance),
