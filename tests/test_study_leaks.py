@@ -299,7 +299,6 @@ def test_nothing_in_the_other_tasks_names_an_arm(studio: Studio, owner: Client, 
             browser.call("/undo_task", token)
             browser.act("desk", act="answer", task_id=token, answer=answer_to(given, 1))
         browser.call("/study", study["study_id"])
-    browser.events()
     purposes = {row.purpose for row in studio.ws.store.find(Task, study_id=study["study_id"])}
     assert purposes == {"item", "gold", "repeat"} and len(had) >= 9
     secrets = secrets_of(studio, study["study_id"])
