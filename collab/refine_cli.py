@@ -5,7 +5,6 @@ Owners' work, on the prompts of the command line's own `local` annotator, not on
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from collab.errors import CollabError
-from collab.terminal import Json, own_workspace, running_server
+from collab.terminal import Json, last_line, own_workspace, running_server
 
 refine = typer.Typer(
     help="Propose better prompts from feedback, try them blind, see what became of them.", no_args_is_help=True
@@ -89,8 +88,7 @@ def _say_proposals(job: dict[str, Any], as_json: bool) -> None:
         typer.echo(f"{candidate['text']}\n  {' '.join(candidate['rationale'].split())}\n")
     for note in answer["notes"]:
         typer.echo(f"{note['proposer']}: {note['said']}" if note["proposer"] else note["said"])
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+    last_line(answer, as_json)
 
 
 @refine.command("job")
@@ -107,8 +105,7 @@ def job(job_id: str, as_json: Json = False) -> None:
         typer.echo(
             " ".join(f"{found['status']}, {found['progress']:.0%}. {found['error'] or found['message']}".split())
         )
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+        last_line(found, as_json)
 
 
 @refine.command("cancel")
@@ -120,8 +117,7 @@ def cancel(job_id: str, as_json: Json = False) -> None:
 
         found = refine_api.cancel(ws, LOCAL, job_id)
         typer.echo(f"Job {job_id} is {found['status']}.")
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+        last_line(found, as_json)
 
 
 # ---- by hand --------------------------------------------------------------------------------------------------------
@@ -152,8 +148,7 @@ def revise(
 
 def _say_version(answer: dict[str, Any], as_json: bool) -> None:
     typer.echo(f"Version {answer['prompt_version_id']} is stored. {answer['warning']}".strip())
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+    last_line(answer, as_json)
 
 
 @refine.command("reject")
@@ -169,8 +164,7 @@ def reject(
 
         answer = refine_api.turn_down(ws, LOCAL, version_id, reason)
         typer.echo(f"Version {version_id} is turned down.")
-        if as_json:
-            typer.echo(json.dumps(answer, ensure_ascii=False))
+        last_line(answer, as_json)
 
 
 # ---- looking --------------------------------------------------------------------------------------------------------
@@ -188,8 +182,7 @@ def list_(as_json: Json = False) -> None:
             trial = f"  in trial ({row['trial_stage']})" if row["trial_stage"] else ""
             said = f"{row['versions']:>3} versions  {row['acts']:>6,} acts"
             typer.echo(f"{row['prompt_id']}  {row['modality']:5}  {said}  {row['title']}{trial}")
-        if as_json:
-            typer.echo(json.dumps({"prompts": found}, ensure_ascii=False))
+        last_line({"prompts": found}, as_json)
 
 
 @refine.command("show")
@@ -206,8 +199,7 @@ def show(prompt_id: PromptId, as_json: Json = False) -> None:
             typer.echo(f"     {' '.join(version['text'].split())[:200]}")
         if found["trial"]:
             typer.echo(found["trial"]["said"])
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+        last_line(found, as_json)
 
 
 def _about(version: dict[str, Any]) -> str:
@@ -234,5 +226,4 @@ def log(prompt_id: PromptId, as_json: Json = False) -> None:
         found = refine_api.log(ws, LOCAL, prompt_id)
         for entry in found:
             typer.echo(f"{entry['at']}  {entry['kind']:8}  {entry['said']}")
-        if as_json:
-            typer.echo(json.dumps({"log": found}, ensure_ascii=False))
+        last_line({"log": found}, as_json)

@@ -12,7 +12,7 @@ import typer
 
 from collab.errors import CollabError, InvalidStudy
 from collab.settings import read_settings
-from collab.terminal import Json, live_server, local_client, own_workspace, sentences
+from collab.terminal import Json, last_line, live_server, local_client, own_workspace, sentences
 
 if TYPE_CHECKING:
     from collab.workspace import Workspace
@@ -72,8 +72,7 @@ def _create_from_file(given: Any, format: str, path: Path, as_json: bool) -> Non
 
 def _say(answer: dict[str, Any], as_json: bool, server: str) -> None:
     typer.echo(f"Study {answer['study_id']} with {answer['items']} items; its link is {server}{answer['link']}")
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+    last_line(answer, as_json)
 
 
 def _read_spec(path: Path) -> Any:
@@ -120,8 +119,7 @@ def list_(as_json: Json = False) -> None:
         found = study_api.own_studies(ws, LOCAL)
         for row in found:
             typer.echo(f"{row['study_id']}  {row['status']:6}  {row['answers']:>7,} answers  {row['title']}")
-        if as_json:
-            typer.echo(json.dumps({"studies": found}, ensure_ascii=False))
+        last_line({"studies": found}, as_json)
 
 
 @study.command("show")
@@ -137,8 +135,7 @@ def show(study_id: str, as_json: Json = False) -> None:
             if part:
                 typer.echo(part["sentence"])
         _say_filter(found["filter"])
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+        last_line(found, as_json)
 
 
 @study.command("table")
@@ -154,7 +151,7 @@ def table(
 
         found = study_api.table(ws, LOCAL, study_id, name)
         if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+            last_line(found, as_json)
         elif found["csv"]:
             sys.stdout.write(found["csv"])
         else:
@@ -207,8 +204,7 @@ def leaderboard(
         else:
             typer.echo("This study does not compare, so there is nothing to rank.")
         _say_filter(found["filter"])
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+        last_line(found, as_json)
 
 
 def _say_board(board: dict[str, Any]) -> None:
@@ -254,5 +250,4 @@ def import_(
         typer.echo(f"Study {answer['study_id']}: “{answer['title']}”, {answer['items']:,} items{answers}.")
         for note in answer["notes"]:
             typer.echo(note)
-        if as_json:
-            typer.echo(json.dumps(answer, ensure_ascii=False))
+        last_line(answer, as_json)

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="end with one JSON object as the last line")]
 
 
+def last_line(answer: Any, as_json: bool) -> None:
+    """What `--json` ends with."""
+    if as_json:
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """A CollabError, or what the machine refuses, becomes one line on standard error and exit status 1."""

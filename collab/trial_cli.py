@@ -10,7 +10,7 @@ import typer
 
 from collab.errors import InvalidPrompt
 from collab.refine_cli import PromptId, refine
-from collab.terminal import Json, own_workspace, running_server
+from collab.terminal import Json, last_line, own_workspace, running_server
 
 
 def add_trial_verbs(app: typer.Typer) -> None:
@@ -62,8 +62,7 @@ def _read_cases(path: Path | None) -> Any:
 
 def _say_trial(answer: dict[str, Any], as_json: bool) -> None:
     typer.echo(f"Trial {answer['trial_id']} is {answer['stage']}.")
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+    last_line(answer, as_json)
 
 
 def stop(trial_id: str, as_json: Json = False) -> None:
@@ -103,5 +102,4 @@ def rollback(
 
 def _say_move(answer: dict[str, Any], as_json: bool) -> None:
     typer.echo(f"{answer['alias']} means {answer['version_id']} now.")
-    if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+    last_line(answer, as_json)
