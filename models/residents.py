@@ -184,7 +184,9 @@ class Residents:
 
 
 def _key(info: ModelInfo) -> tuple[str, ...]:
-    return (info.modality, info.base, info.revision, info.precision)
+    # the text backend takes an adapter with each request; a pipeline has its own loaded into it
+    adapter = info.adapter or "" if info.modality == "image" else ""
+    return (info.modality, info.base, info.revision, info.precision, adapter)
 
 
 def _close(backend: Backend) -> None:
