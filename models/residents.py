@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from models.base import Backend, Modality, ModelError, ModelInfo, ModelUnavailable
 from models.fairness import FairQueue
+from models.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Resident:
 
     info: ModelInfo
     waiting: FairQueue = field(default_factory=FairQueue)
+    pace: Pace = field(default_factory=Pace)
     running: set[str] = field(default_factory=set)
     backend: Backend | None = None
     state: Literal["wanted", "loading", "ready", "failed"] = "wanted"

@@ -104,9 +104,9 @@ class TextBackend:
         progress(f"Loading {info.name}: first words", 0.9)
         return cls(info, model, tokenizer, device)  # tries the model: nobody should wait for its slow first pass
 
-    def room(self, request: Request) -> bool:
+    def room(self, request: Request, share: float = 1.0) -> bool:
         taken = sum(run.unfinished for run in self._running.values())
-        return not self._running or taken + request.count <= ROWS[self._device]
+        return not self._running or taken + request.count <= share * ROWS[self._device]
 
     def admit(self, request: Request) -> str:
         if not isinstance(request, TextRequest):
