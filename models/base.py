@@ -37,7 +37,7 @@ class ModelInfo:
 
     name: what people see. base: the catalog name, hub id, local path or `remote:NAME@URL` it was resolved from.
     revision: the hub commit, the hash of a local folder's files, a GGUF's hash, or "unpinned" for a remote.
-    precision: "fp32", "bf16", "fp16" or "remote"; an int8 model would be another model.
+    precision: "fp32", "bf16", "fp16", "int8" (see int8.py) or "remote": the same weights in another are another model.
     defaults: this model's default settings, complete: every settings key of its modality is present.
     """
 

@@ -30,6 +30,7 @@ from models.residents import NotEnoughMemory
 Progress = Callable[[str, float | None], None]
 
 EMBEDDED = Path(__file__).parent / "embedded"
+INT8 = ":int8"
 DEFAULTS: Mapping[Modality, Mapping[str, Any]] = {"text": TEXT_DEFAULTS, "image": IMAGE_DEFAULTS}
 TEXT_CAN = frozenset({"logprobs", "prefix", "stop", "top_k", "repetition_penalty", "system", "few-shot"})
 REMOTE = re.compile(r"remote:(?P<model>.+)@(?P<url>https?://.+)")
@@ -82,8 +83,11 @@ class Catalog:
     def resolve(self, name: str, modality: Modality) -> ModelInfo:
         """The model a name means now; "" means the default.
 
+        A local text model's name with “:int8” behind it means the same weights in eight bits, which is another model.
         Raises ModelNotFound if there is none or it is of the other modality, ModelUnavailable if it cannot be reached.
         """
+        if name.strip().endswith(INT8):
+            return _in_int8(self.resolve(name.strip().removesuffix(INT8), modality))
         name = (
             name.strip()
             or self.configured[modality]
@@ -113,8 +117,9 @@ class Catalog:
             from models.remote import RemoteBackend
 
             return RemoteBackend.load(info, progress)
-        source = self._source(info, progress)
-        self._check_memory(info, source)
+        whole = replace(info, base=info.base.removesuffix(INT8))
+        source = self._source(whole, progress)
+        self._check_memory(whole, source)
         with _loading:
             progress(f"Loading {info.name}", None)
             if info.modality == "image":
@@ -123,7 +128,7 @@ class Catalog:
                 return ImageBackend.load(info, progress)
             from models.text import TextBackend
 
-            backend = TextBackend.load(replace(info, base=str(source or info.base)), progress)
+            backend = TextBackend.load(replace(info, base=str(source or whole.base)), progress)
             backend.info = info
             return backend
 
@@ -208,6 +213,12 @@ class Catalog:
             raise NotEnoughMemory(
                 f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose another."
             )
+
+
+def _in_int8(info: ModelInfo) -> ModelInfo:
+    if info.modality != "text" or info.precision != "fp32":
+        raise ModelUnavailable(f"{info.name} has no int8 variant here: that is for text models on a CPU.")
+    return replace(info, name=f"{info.name} int8", base=info.base + INT8, precision="int8")
 
 
 def _remote(name: str, modality: Modality) -> ModelInfo:

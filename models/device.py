@@ -24,7 +24,7 @@ PRECISION: dict[tuple[DeviceKind, Modality], str] = {
     ("cpu", "text"): "fp32",
     ("cpu", "image"): "fp32",
 }
-BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 4}  # a parameter while it is loaded: int8 is made of fp32
 
 
 @functools.cache

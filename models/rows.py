@@ -170,6 +170,7 @@ class Together:
         if layers and len(layers[0].keys) >= rows and layers[0].keys.shape[2] >= tokens:
             return
         tokens = -(-tokens // GROWN_TOKENS) * GROWN_TOKENS
+        rows = 1 << (rows - 1).bit_length()  # twice as many, and not a copy of everything for each newcomer
         if layers:
             rows, tokens = max(rows, len(layers[0].keys)), max(tokens, layers[0].keys.shape[2])
         grown = [self._layer(layer, rows, tokens) for layer in (layers or (like.layers if like else []))]

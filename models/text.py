@@ -33,12 +33,13 @@ from models.base import (
 )
 from models.chat import PLAIN_STOP, rendered
 from models.device import pick_device
+from models.int8 import quantised
 from models.reading import PIECE_TOKENS, Reader, Reading
 from models.rows import Apart, Forward, Rows, Together, batches_exactly
 from models.sampling import Draw, Sampler
 from models.transcript import Transcript
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 ROWS = {"cpu": 16, "mps": 16, "cuda": 64}  # outputs generated at once
 CONTEXT_WORDS = 8  # tokens of the prompt decoded along with a continuation
 TRIED_WITH = "Hello there, how are you today?"  # any words: a loaded model is warmed up and tried with them
@@ -98,6 +99,9 @@ class TextBackend:
             tokenizer = AutoTokenizer.from_pretrained(info.base, **revision)
             progress(f"Loading {info.name}: weights", 0.3)
             model = AutoModelForCausalLM.from_pretrained(info.base, dtype=DTYPES[info.precision], **revision)
+            if info.precision == "int8":
+                progress(f"Loading {info.name}: rounding weights", 0.7)
+                model = quantised(model)
             model = model.eval().to(device)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError) as e:
             raise ModelUnavailable(f"{info.name} could not be loaded: {_first_line(e)}") from e
@@ -126,6 +130,8 @@ class TextBackend:
         stop = [*settings["stop"], *([] if self._tokenizer.chat_template else [PLAIN_STOP])]
         before = ids[-CONTEXT_WORDS:] if request.prefix else ()
         in_use = frozenset(run.adapter for run in self._running.values())
+        if request.model.adapter and self.info.precision == "int8":
+            raise InvalidRequest(f"{self.info.name} takes no adapters: choose the model in full precision.")
         adapter = self._adapters.named(request.model.adapter, in_use)
         self._running[request.id] = _Running(
             request=request,

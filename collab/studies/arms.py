@@ -65,6 +65,8 @@ def _resolve_arm(ws: Workspace, visitor: Visitor, arm: Mapping[str, Any], modali
     )
     version, wording = version_asked_for(ws, visitor, ask)
     model = resolve_model(ws, visitor, arm.get("model") or "", wording.modality)
+    if model.precision == "int8":
+        raise InvalidStudy(f"{model.name} is rounded and not the model that a study is about: choose it in full.")
     given = arm.get("settings") or {}
     if not isinstance(given, Mapping):
         raise InvalidStudy("its settings must be an object of names and values.")

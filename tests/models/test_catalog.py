@@ -16,6 +16,7 @@ from models import device, hub, smollm2, weights
 from models.base import SETTINGS, Backend, ModelNotFound, ModelUnavailable
 from models.catalog import EMBEDDED, Catalog
 from models.residents import NotEnoughMemory
+from tests.models.conftest import run_alone, text_request
 
 
 def silent(message: str, fraction: float | None) -> None:
@@ -237,3 +238,16 @@ def test_parameters_are_counted_from_the_headers_without_precision_variants(tmp_
     save_file(tensor, str(image_folder / "v1-5-pruned.safetensors"))
     assert weights.parameters(image_folder) == 30
     assert json.loads((image_folder / "model_index.json").read_text())
+
+
+def test_int8_behind_a_name_is_the_same_weights_as_another_model(catalog):
+    whole, small = catalog.resolve("", "text"), catalog.resolve("smollm2-135m-instruct:int8", "text")
+    assert (small.revision, small.precision, small.name) == (whole.revision, "int8", "SmolLM2 135M Instruct int8")
+    assert catalog.resolve(small.base, "text") == small
+    with pytest.raises(ModelUnavailable, match="for text models on a CPU"):
+        catalog.resolve("icons:int8", "image")
+    with pytest.raises(ModelNotFound):
+        catalog.resolve("no such thing:int8", "text")
+    backend = catalog.load(small, lambda message, fraction: None)
+    assert run_alone(backend, text_request(small, "Name three animals.", max_new_tokens=3))["request", 0][-1].text
+    backend.close()

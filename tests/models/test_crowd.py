@@ -22,7 +22,8 @@ from transformers import (
 
 from models import reading, sampling
 from models.adapters import MAX_ADAPTERS
-from models.base import TEXT_DEFAULTS, Ended, ModelInfo, ModelUnavailable, TextSample
+from models.base import TEXT_DEFAULTS, Ended, InvalidRequest, ModelInfo, ModelUnavailable, TextSample
+from models.int8 import quantised
 from models.rows import Apart, Forward, Together
 from models.sampling import Sampler
 from models.text import TextBackend
@@ -109,6 +110,22 @@ def test_rows_outgrow_the_block_they_began_in(backend, monkeypatch):
     grown = _texts(run_alone(backend, other, request))
     monkeypatch.setattr("models.rows.GROWN_TOKENS", 1024)
     assert _texts(run_alone(backend, other, request)) == grown
+
+
+def test_eight_bits_are_close_and_a_crowd_changes_nothing(tokenizer, adapters):
+    model = quantised(_llama())
+    ids = torch.arange(40)[None]
+    whole, rounded = _llama()(ids).logits, model(ids).logits
+    assert 0 < (whole - rounded).abs().max() < 0.2 * whole.abs().max()
+    info = replace(INFO, precision="int8")
+    backend = TextBackend(info, model, tokenizer, "cpu")
+    crowd = run_alone(backend, *_crowd())
+    for request in _crowd():
+        for key, samples in run_alone(backend, request).items():
+            alone = [t.logprob for s in samples for t in s.tokens]
+            assert alone == pytest.approx([t.logprob for s in crowd[key] for t in s.tokens], abs=1e-4)
+    with pytest.raises(InvalidRequest, match="full precision"):
+        backend.admit(text_request(replace(info, adapter=adapters[0]), "Hi"))
 
 
 def test_a_window_that_slides_is_kept_apart_and_writes_what_transformers_writes(tokenizer):
