@@ -1,6 +1,8 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import evidence, first_token, ranking, startup, steering, studies
+from bench import evidence, first_token, ranking, startup, steering, studies, table
+from bench.engine.__main__ import main as engine
+from bench.load.__main__ import keep_all as load
 
 startup.main()
 first_token.main()
@@ -8,3 +10,6 @@ ranking.main()
 evidence.main()
 studies.main()
 steering.main()
+engine()
+load()
+table.main()

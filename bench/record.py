@@ -42,7 +42,7 @@ def keep(figures: list[Figure], script: str) -> None:
     }
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     fresh = [{**asdict(f), "ratio": f.ratio, **common} for f in figures]
-    names = {f.name for f in figures}
+    names = {f.name for f in figures}  # a name may have several peers
     RESULTS.write_text(
         json.dumps([r for r in kept if r["name"] not in names] + fresh, indent=1, ensure_ascii=False) + "\n"
     )
