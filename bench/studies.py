@@ -37,6 +37,10 @@ def main() -> None:
     """Print and keep the figures."""
     import gradio  # noqa: F401  # whatever a server has loaded by then is no part of an import, an export or Insights
 
+    from collab.studies.results import load_libraries
+
+    load_libraries()  # as `serve` does
+
     with tempfile.TemporaryDirectory() as folder:
         figures = [*rows_in_and_out(Path(folder) / "rows"), *a_million_votes(Path(folder) / "votes")]
         figures += asyncio.run(many_annotators(Path(folder) / "people"))
