@@ -55,7 +55,7 @@ def serve(share: Annotated[bool, typer.Option(help="Also open a public Gradio li
 
 
 def _warm(workspace: Any) -> None:
-    """Load the default models in the background, so that the first prompt need not wait for them."""
+    """Load the default models, and what results are worked out with, in the background: nobody waits for them then."""
     from models.base import ModelError
 
     for modality in ("text", "image"):
@@ -63,6 +63,9 @@ def _warm(workspace: Any) -> None:
             workspace.engine.warm(workspace.engine.resolve("", modality))
         except ModelError as error:
             logging.getLogger(__name__).warning("the default %s model is not ready: %s", modality, error)
+    from collab.studies.results import load_libraries
+
+    load_libraries()
 
 
 @app.command()

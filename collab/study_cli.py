@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from collab.errors import CollabError, InvalidStudy
-from collab.settings import read_settings
-from collab.terminal import Json, last_line, live_server, local_client, own_workspace, sentences
+from collab.errors import InvalidStudy
+from collab.terminal import Json, last_line, own_workspace, running_server
 
 if TYPE_CHECKING:
     from collab.workspace import Workspace
@@ -37,19 +36,12 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create a study. A running server makes its outputs; without one they are made here, now."""
-    with sentences():
+    with running_server() as server:
         given = _read_spec(spec)
         if rows:
-            return _create_from_file(given, *rows, as_json)
-        settings = read_settings()
-        url = live_server(settings)
-        if url:
-            try:
-                answer = local_client(settings, url).predict(given, api_name="/create_study")
-            except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
-                raise CollabError(str(error)) from error
-            _say(answer, as_json, url.rstrip("/"))
-            return
+            return _create_from_file(given, *rows, server.url if server else "", as_json)
+        if server:
+            return _say(server("/create_study", spec=given), as_json, server.url)
     with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
@@ -59,7 +51,7 @@ def create(
         _say(answer, as_json, "")
 
 
-def _create_from_file(given: Any, format: str, path: Path, as_json: bool) -> None:
+def _create_from_file(given: Any, format: str, path: Path, server: str, as_json: bool) -> None:
     with own_workspace() as ws:
         from collab import study_api
         from collab.identity import LOCAL
@@ -67,7 +59,7 @@ def _create_from_file(given: Any, format: str, path: Path, as_json: bool) -> Non
         answer = study_api.create_from_file(ws, LOCAL, given, format, path)
         for note in answer["notes"]:
             typer.echo(note)
-        _say(answer, as_json, (live_server(ws.settings) or "").rstrip("/"))
+        _say(answer, as_json, server)
 
 
 def _say(answer: dict[str, Any], as_json: bool, server: str) -> None:

@@ -6,8 +6,9 @@ Knows no verb.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import psutil
@@ -83,21 +84,27 @@ def local_client(settings: Settings, url: str) -> Any:
     return Client(url, headers=headers, verbose=False, analytics_enabled=False)
 
 
+@dataclass(slots=True)
+class RunningServer:
+    """The server that works on this COLLAB_HOME, called as the `local` annotator. url: without a slash at its end."""
+
+    settings: Settings
+    url: str
+    client: Any = None  # made with the first call: a verb may only want the address
+
+    def __call__(self, api_name: str, **fields: Any) -> Any:
+        """What an endpoint answers. Raises CollabError with the server's sentence."""
+        try:
+            self.client = self.client or local_client(self.settings, self.url)
+            return self.client.predict(api_name=api_name, **fields)
+        except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
+            raise CollabError(str(error)) from error
+
+
 @contextmanager
-def running_server() -> Iterator[Callable[..., Any] | None]:
-    """What calls an endpoint of the server that is running here, or None without one."""
+def running_server() -> Iterator[RunningServer | None]:
+    """What calls an endpoint of the server that is running here, or None without one; errors become sentences."""
     with sentences():
         settings = read_settings()
         url = live_server(settings)
-        if not url:
-            yield None
-            return
-        client = local_client(settings, url)
-
-        def call(api_name: str, **fields: Any) -> Any:
-            try:
-                return client.predict(api_name=api_name, **fields)
-            except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
-                raise CollabError(str(error)) from error
-
-        yield call
+        yield RunningServer(settings, url.rstrip("/")) if url else None

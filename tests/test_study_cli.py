@@ -13,14 +13,16 @@ import pytest
 from collab import study_cli, workspace
 from collab.exchange import write_set
 from collab.identity import LOCAL
-from collab.settings import read_settings
+from collab.settings import Settings, read_settings
 from collab.store import open_store
+from collab.terminal import live_server
 from collab.types import Study, StudyItem, Task
 from tests.conftest import counts
 from tests.exchange import sets
 from tests.studies.people import TWO_ARMS, answers_all, people, prefers
 from tests.test_cli import home as home  # the studio that the command line works on
 from tests.test_cli import refused, run
+from tests.test_cli import server as server  # the same studio, served
 
 
 def whole_json(result: Any) -> dict[str, Any]:
@@ -74,6 +76,16 @@ def test_a_study_is_made_with_its_outputs_and_listed(home: Path, tmp_path: Path)
     assert (listed["study_id"], listed["status"], listed["answers"], listed["link"]) == (
         made["study_id"], "open", 0, made["link"],
     )  # fmt: skip
+
+
+def test_a_running_server_makes_the_study_and_its_address_is_told(
+    server: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(study_cli, "own_workspace", None)  # it needs none of its own
+    result = run("study", "create", written(tmp_path, dict(TWO_ARMS)), "--json")
+    made = whole_json(result)
+    assert f"its link is {live_server(server).rstrip('/')}{made['link']}" in result.stdout
+    assert "gold_share" in refused("study", "create", written(tmp_path, {**TWO_ARMS, "gold_share": 0.9}))
 
 
 def test_a_spec_comes_from_standard_input_too(home: Path):

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from collab.checks import clean_request_id
+from collab.collector import paused_collector
 from collab.errors import InvalidStudy, NotAllowed, Unavailable
 from collab.exchange.judged import JudgedSet
 from collab.generation import ensure_annotator
@@ -166,8 +167,9 @@ def _from_set(ws: Workspace, visitor: Visitor, asked: Asked, judged: JudgedSet, 
 
 def _fitted_to_set(asked: Asked, spec: StudySpec, judged: JudgedSet) -> StudySpec:
     """The spec fitted to an exchange set, and to what each person answered where it brings answers."""
-    people = [answer.annotator for item in judged.items for answer in item.answers]
-    together = [frozenset(output.arm for output in item.outputs) for item in judged.items]
+    with paused_collector():
+        people = [answer.annotator for item in judged.items for answer in item.answers]
+        together = [frozenset(output.arm for output in item.outputs) for item in judged.items]
     return fit(asked, spec, together, answered=bool(people), most=len(people) // max(1, len(set(people))))
 
 

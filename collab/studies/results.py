@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -77,6 +78,12 @@ def study_results(
         found["agreement"] = agreement or found["agreement"]
         found["counts"] = study_counts(study, spec, work, found, without, connection)
     return found
+
+
+def load_libraries() -> None:
+    """Import what results are worked out with: a third of a second that need not be part of the first look at them."""
+    for name in ("collab.ranking", "collab.agreement", "collab.evidence", "scipy.special", "scipy.sparse.csgraph"):
+        import_module(name)
 
 
 def _work(ws: Workspace, study: Study) -> list[Work]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from collab import study_api
 from collab.identity import Visitor
 from collab.studies.answering import answer_task
 from collab.studies.assignment import Nothing, next_task
@@ -74,3 +77,25 @@ def answers_all(
             return number
         answer_task(ws, visitor, task[0].token, answer(*task))
     return at_most
+
+
+def results(ws: Workspace, owner: Visitor, study: Study, **how: Any) -> dict[str, Any]:
+    return study_api.results(ws, owner, study.id, lambda output_id: f"link:{output_id}", **how)
+
+
+def ranks(*orders: list[list[int]]) -> Any:
+    """Answers that put the arms of item 0, 1, … in these orders (the last for all others)."""
+
+    def answer(task: Task, item: StudyItem) -> Mapping[str, Any]:
+        place = {item.cells[cell][0]: "ABC"[at] for at, cell in enumerate(task.arrangement)}
+        order = orders[min(item.position, len(orders) - 1)]
+        return {"groups": [[place[arm] for arm in group] for group in order]}
+
+    return answer
+
+
+def consensus_rows(ws: Workspace, owner: Visitor, study: Study) -> list[dict[str, str]]:
+    """The consensus table, in the order of the items."""
+    rows = csv.DictReader(io.StringIO(study_api.table(ws, owner, study.id, "consensus")["csv"]))
+    place = {item.id: item.position for item in ws.store.find(StudyItem, study_id=study.id)}
+    return sorted(rows, key=lambda row: place[row["item_id"]])

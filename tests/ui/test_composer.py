@@ -304,6 +304,23 @@ def test_a_rating_asks_what_its_owner_writes_in_their_order(page: Page, desk: De
     assert spec["gold"] == [{"prompt": "", "outputs": ["A perfect answer."], "expected": expected}]
 
 
+def test_gold_and_a_reveal_exclude_each_other_with_a_word_why(page: Page, desk: Desk) -> None:
+    two_prompts(page)
+    reveal = page.get_by_role("switch", name="Tell after the vote which was which")
+    reveal.check(force=True)
+    page.get_by_text("Quality and pace").click()
+    add = button(page, "Add a gold item")
+    expect(add).to_have_attribute("aria-disabled", "true")
+    expect(page.locator("[data-field=gold] > .cb-help")).to_contain_text("would give gold items away")
+    add.click(force=True)
+    expect(page.get_by_role("group", name="Gold item 1")).to_have_count(0)
+    reveal.uncheck(force=True)
+    add.click()
+    expect(page.get_by_role("group", name="Gold item 1")).to_be_visible()
+    expect(reveal).to_be_disabled()
+    expect(page.locator("[data-field=reveal] .cb-help")).to_contain_text("Not beside gold items")
+
+
 def test_gold_shows_what_the_other_items_show(page: Page, desk: Desk) -> None:
     two_prompts(page)
     page.locator(".cb-prompt").nth(0).fill("Say {word} in {tone}.")
@@ -337,7 +354,7 @@ FULL: dict[str, Any] = {
         {"name": "other", "prompt": "{word}?", "model": "somebody/else", "settings": {"top_k": 3}},
     ],
     "cases": [{"variables": {"word": "w", "mood": "m", "topic": "t"}, "tag": "x"}],
-    "samples": 2, "overlap": 5, "target": {"interval_width": 0.15}, "quota": 40, "access": "open", "reveal": True,
+    "samples": 2, "overlap": 5, "target": {"interval_width": 0.15}, "quota": 40, "access": "open", "reveal": False,
     "adaptive": False, "gold_share": 0.2, "repeat_share": 0.05, "lease_minutes": 30, "seed": 7,
     "gold": [{"variables": {"word": "g", "mood": "h", "topic": "i"}, "outputs": ["a", "b", "c"],
               "expected": {"groups": [["B"], ["A", "C"]]}}],

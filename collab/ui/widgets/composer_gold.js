@@ -25,14 +25,19 @@ function goldPart(composer) {
     (watch) => [
       ...form.gold.map((gold, i) => goldCard(composer, gold, i, list, watch)),
       addButton(T.compose_add_gold, () => {
+        if (form.reveal) return;
         form.gold.push(blankGold(form.modality));
         composer.changed();
         [...list.querySelectorAll(".cb-panel-card")].at(-1).querySelector("textarea, input").focus();
       }),
     ],
   );
-  composer.watch(() => show(share, form.gold.length > 0));
   const help = h("p", { class: "cb-help", text: T.compose_gold_help });
+  composer.watch(() => {
+    show(share, form.gold.length > 0);
+    setText(help, form.reveal ? T.compose_gold_reveal : T.compose_gold_help);
+    setBlocked(list.querySelector(".cb-add"), form.reveal ? T.compose_gold_reveal : "");
+  });
   return {
     node: h(
       "div",

@@ -44,6 +44,7 @@ function peopleSection(composer) {
     composer.set("adaptive"),
     "adaptive",
   );
+  const reveal = switchInput(T.compose_reveal, T.compose_reveal_help, form.reveal, composer.set("reveal"), "reveal");
   const gold = goldPart(composer);
   const advanced = fold(
     T.compose_quality,
@@ -81,7 +82,7 @@ function peopleSection(composer) {
     ),
     h("div", { class: "cb-close" }, target, targetHelp, h("div", { class: "cb-grid-fields" }, votes, width)),
     h("div", { class: "cb-close" }, access, accessHelp),
-    switchInput(T.compose_reveal, T.compose_reveal_help, form.reveal, composer.set("reveal"), "reveal"),
+    reveal,
     claimPart,
     adaptive,
     advanced.node,
@@ -89,6 +90,8 @@ function peopleSection(composer) {
 
   composer.watch(() => {
     if (form.overlap === null && document.activeElement !== overlap) overlap.value = String(overlapDefault(form));
+    reveal.querySelector(".cb-switch").disabled = form.gold.length > 0 && !form.reveal;
+    setText(reveal.querySelector(".cb-help"), form.gold.length ? T.compose_reveal_gold : T.compose_reveal_help);
     show(votes, form.target === "votes");
     show(width, form.target === "interval");
     show(adaptive, form.task === "compare");

@@ -254,6 +254,7 @@ function formOf(spec, value) {
       options: (q.options || []).join("\n"),
     }));
   form.gold = (spec.gold || []).map((gold) => goldOf(gold, form, spec.questions || []));
+  if (form.gold.length) form.reveal = false; // it would tell which items are gold
   return form;
 }
 

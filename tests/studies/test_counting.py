@@ -1,0 +1,44 @@
+"""How far a study is: answers, people, complete items, skips and time."""
+
+from __future__ import annotations
+
+import pytest
+
+from collab import study_api
+from collab.identity import Visitor
+from collab.studies.answering import answer_task, skip_task
+from collab.types import Task
+from collab.workspace import Workspace
+from tests.studies.people import answers_all, filled_study, given, people, prefers, results
+
+
+@pytest.mark.each_database
+def test_answers_people_and_complete_items_are_counted_without_those_left_out(ws: Workspace, owner: Visitor):
+    study = filled_study(ws, owner, overlap=2, repeat_share=0.3)
+    a, b, c = people(3)
+    answers_all(ws, a, study, prefers(0))
+    answers_all(ws, b, study, prefers(1), at_most=3)
+    answers_all(ws, c, study, prefers(1))
+    everybody = results(ws, owner, study)["counts"]
+    assert (everybody["answers"], everybody["annotators"], everybody["items_complete"]) == (12, 3, 6)
+    assert (everybody["answers_left_out"], everybody["annotators_left_out"]) == (0, 0)
+    theirs = len(ws.store.find(Task, study_id=study.id, annotator_id=b.annotator_id, purpose="item", status="answered"))
+    study_api.leave_out(ws, owner, study.id, [b.annotator_id], "in a hurry")
+    found = results(ws, owner, study)
+    told = found["counts"]
+    assert (told["answers"], told["answers_left_out"], told["votes"]) == (12 - theirs, theirs, 12 - theirs)
+    assert (told["annotators"], told["annotators_left_out"], told["items_complete"]) == (2, 1, 6 - theirs)
+    assert told["target_progress"] == 1.0 and "left out of these results count towards it" in told["target_sentence"]
+
+
+def test_time_and_skips_are_told(ws: Workspace, owner: Visitor, ann: Visitor):
+    study = filled_study(ws, owner)
+    for seconds in (2, 4, 60):
+        task, _ = given(ws, ann, study)
+        answer_task(ws, ann, task.token, {"winner": "a", "dwell_ms": seconds * 1000})
+    task, _ = given(ws, ann, study)
+    skip_task(ws, ann, task.token, "cannot judge")
+    found = results(ws, owner, study)
+    assert found["time"]["per_item_s"]["median"] == pytest.approx(4, abs=0.5)
+    assert sum(bar["n"] for bar in found["time"]["per_item_s"]["histogram"]) == 3
+    assert sum(stretch["n"] for stretch in found["time"]["votes"]) == 3 and found["counts"]["skipped"] == 1
