@@ -180,6 +180,9 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         "footer_links": [],
         "run_history": False,
         "allowed_paths": [],
+        # each holds a quarter of a megabyte of this page's layout, and every bare HTTP call opens one: gradio's own
+        # 10,000 would fill gigabytes
+        "state_session_capacity": 2000,
         "blocked_paths": [str(ws.settings.home)],
         "max_file_size": "20mb",
         "ssr_mode": False,

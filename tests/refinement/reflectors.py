@@ -27,7 +27,7 @@ class Reflecting(FakeBackend):
         self._answer, self._asked = answer, dict[str, TextRequest]()
         self.evicted: list[str] = []
 
-    def room(self, request: Request) -> bool:
+    def room(self, request: Request, share: float = 1.0) -> bool:
         return True
 
     def admit(self, request: Request) -> str:
