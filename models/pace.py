@@ -6,7 +6,7 @@ from models.base import ImageRequest, ImageSample, Request, Sample, TextRequest,
 
 READING = 1 / 8  # what reading a token costs of writing one
 CHARACTERS = 4  # a token of a prompt, about
-SMOOTHING = 0.05  # how much the newest step counts
+KEPT = 0.97  # of what was seen before, with each step
 LEARNT_S = 0.5  # work seen before any promise is made
 
 
@@ -37,17 +37,15 @@ class Pace:
     """One model's speed. The rate is of everything it works on together, so a batch is quicker than its parts."""
 
     def __init__(self) -> None:
-        self._units_per_s = 0.0
+        self._units = self._seconds = 0.0  # seen lately, the newest counting most
         self._worked_s = 0.0
         self._used = 1.0  # of the most that requests asked for, how much they came to need
 
     def stepped(self, units: int, seconds: float) -> None:
-        """One step did so many units of work."""
-        if not units or seconds <= 0:
-            return
+        """One step did so many units of work; reading a prompt does none and takes its time all the same."""
         self._worked_s += seconds
-        rate = units / seconds
-        self._units_per_s += (rate - self._units_per_s) * (SMOOTHING if self._units_per_s else 1.0)
+        self._units = self._units * KEPT + units
+        self._seconds = self._seconds * KEPT + seconds
 
     def ended(self, request: Request, last: dict[int, Sample]) -> None:
         """A request is done: texts often end long before the most they may have."""
@@ -58,6 +56,6 @@ class Pace:
 
     def seconds(self, units: float) -> float | None:
         """How long so much work takes at this pace; None while too little has been seen."""
-        if self._worked_s < LEARNT_S or not self._units_per_s:
+        if self._worked_s < LEARNT_S or not self._units:
             return None
-        return units * self._used / self._units_per_s
+        return units * self._used * self._seconds / self._units
