@@ -34,6 +34,7 @@ from models.base import (
 from models.chat import PLAIN_STOP, rendered
 from models.device import pick_device
 from models.int8 import quantised
+from models.packed import packed
 from models.reading import PIECE_TOKENS, Reader, Reading
 from models.rows import Apart, Forward, Rows, Together, batches_exactly
 from models.sampling import Draw, Sampler
@@ -102,7 +103,7 @@ class TextBackend:
             if info.precision == "int8":
                 progress(f"Loading {info.name}: rounding weights", 0.7)
                 model = quantised(model)
-            model = model.eval().to(device)
+            model = packed(model.eval().to(device), device)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError) as e:
             raise ModelUnavailable(f"{info.name} could not be loaded: {_first_line(e)}") from e
         progress(f"Loading {info.name}: first words", 0.9)

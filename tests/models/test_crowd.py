@@ -24,6 +24,7 @@ from models import reading, sampling
 from models.adapters import MAX_ADAPTERS
 from models.base import TEXT_DEFAULTS, Ended, InvalidRequest, ModelInfo, ModelUnavailable, TextSample
 from models.int8 import quantised
+from models.packed import PackedLinear, packed
 from models.rows import Apart, Forward, Together
 from models.sampling import Sampler
 from models.text import TextBackend
@@ -126,6 +127,26 @@ def test_eight_bits_are_close_and_a_crowd_changes_nothing(tokenizer, adapters):
             assert alone == pytest.approx([t.logprob for s in crowd[key] for t in s.tokens], abs=1e-4)
     with pytest.raises(InvalidRequest, match="full precision"):
         backend.admit(text_request(replace(info, adapter=adapters[0]), "Hi"))
+
+
+def test_packed_layers_give_the_same_numbers_carry_adapters_and_keep_tied_weights(tokenizer, adapters):
+    plain, quick = _llama(), packed(_llama(), "cpu")
+    assert isinstance(quick.lm_head, PackedLinear) and isinstance(quick.model.layers[0].mlp.up_proj, PackedLinear)
+    assert quick.state_dict().keys() == plain.state_dict().keys()
+    ids = torch.arange(12)[None]
+    with torch.inference_mode():
+        assert torch.allclose(plain(ids).logits, quick(ids).logits, atol=1e-4)
+    requests = [
+        text_request(info, "Say it", id=str(n), temperature=0)
+        for n, info in enumerate((INFO, replace(INFO, adapter=adapters[0])))
+    ]
+    wanted = _texts(run_alone(TextBackend(INFO, plain, tokenizer, "cpu"), *requests))
+    assert _texts(run_alone(TextBackend(INFO, quick, tokenizer, "cpu"), *requests)) == wanted
+
+
+def test_a_model_too_large_for_a_second_copy_is_left_as_it_is(monkeypatch):
+    monkeypatch.setattr("models.packed.free_bytes", lambda: 1000)
+    assert not any(isinstance(module, PackedLinear) for module in packed(_llama(), "cpu").modules())
 
 
 def test_a_window_that_slides_is_kept_apart_and_writes_what_transformers_writes(tokenizer):
