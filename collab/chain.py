@@ -16,6 +16,7 @@ from collab.errors import InvalidFeedback, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.store import Conflict
+from collab.store.history_words import keep_words_of_act
 from collab.store.queries import tip
 from collab.types import Act, Edit, Feedback, Preference, Ranking, Rating, Retraction, new_id, now
 from collab.workspace import Workspace
@@ -70,6 +71,7 @@ def append(
     }
     new = replace(new, id=new_id(), created_at=now(), **fresh)
     ws.store.add(new, connection=connection)
+    keep_words_of_act(ws.store, new, connection=connection)
     return new
 
 
@@ -93,6 +95,7 @@ def retract(ws: Workspace, visitor: Visitor, target: Act, key: str | None, conne
         restores_id=_before(ws, target, connection),
     )
     ws.store.add(retraction, connection=connection)
+    keep_words_of_act(ws.store, retraction, connection=connection)
     return retraction
 
 

@@ -14,7 +14,7 @@ from collab import generation
 from collab.generation import SEED_LIMIT
 from collab.identity import Identity
 from collab.steering import NOTHING, said
-from collab.store.queries import history_page
+from collab.store.history_queries import history_page
 from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards

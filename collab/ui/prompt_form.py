@@ -11,7 +11,7 @@ import gradio as gr
 from collab.generation import Ask, wording_of
 from collab.identity import Identity
 from collab.prompts import placeholders
-from collab.store.queries import history_page
+from collab.store.history_queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
 from collab.ui.pickers import entry_of, model_choices
