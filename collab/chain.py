@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import IntegrityError
+
 from collab.checks import clean_request_id, is_id
 from collab.errors import InvalidFeedback, NotFound, Unavailable
 from collab.generation import ensure_annotator
@@ -44,6 +46,8 @@ def do(ws: Workspace, visitor: Visitor, subject: str, act: Callable[[Act | None]
         try:
             with ws.store.writing() as connection:
                 return append(ws, visitor, subject, act, key, connection)
+        except IntegrityError as error:  # what it is about was there when it was checked
+            raise NotFound("That output is no longer there: it was deleted at this moment.") from error
         except Conflict:  # the person's other tab acted at this moment: read again what is in force
             continue
     raise Unavailable("The store is busy with the same act: try again in a moment.")

@@ -16,6 +16,7 @@ from urllib.request import url2pathname
 import typer
 
 from collab.errors import CollabError, InvalidSetting
+from collab.my_data_cli import my_data
 from collab.refine_cli import add_refine_verbs
 from collab.settings import Settings, read_settings
 from collab.study_cli import add_verbs
@@ -27,6 +28,7 @@ app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True,
 add_verbs(app)
 add_refine_verbs(app)
 add_trial_verbs(app)
+app.add_typer(my_data, name="my-data")
 
 
 @app.command()

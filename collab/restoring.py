@@ -92,7 +92,7 @@ def restore(ws: Workspace, data: bytes) -> Restored:
             left_out.append(f"The seed {str(said.seed)[:40]} is none that can be used here.")
     entry = next((e for e in ws.engine.entries("image") if {e.name, e.base, e.title} & set(said.model)), None)
     if said.model and entry is None:
-        left_out.append(f"The model “{said.model[0][:60]}” is not listed here: the one that is chosen stays.")
+        left_out.append(f"The model “{said.model[0][:60]}” is not listed here: the studio's own is chosen.")
     if "<lora:" in prompt:
         left_out.append("A LoRA that the prompt names is not loaded.")
     return Restored(prompt=prompt, negative_prompt=negative, variables=variables, settings=settings, seed=seed,

@@ -28,7 +28,7 @@ function historyList() {
   const bar = historyBar({
     changed: () => look(),
     view: (name) => {
-      view = name;
+      wantedView = name;
       look();
     },
     select: () => bulk.toggle(),
@@ -55,16 +55,17 @@ function historyList() {
   );
   let items = [];
   let cursor = null;
-  let view = "list";
+  let view = "list"; // how the list is drawn now
+  let wantedView = "list"; // and from the next answer on
   let opened = null; // generation_id of the story shown
   let told = null; // the story as last told
   let scrollBack = 0;
   let asked = 0; // which question the list answers: a slow answer to an older one is thrown away
 
-  const narrowed = () => bar.isNarrowed() || view === "gallery";
+  const narrowed = () => bar.isNarrowed() || wantedView === "gallery";
   const question = () => ({
     query: bar.wanted.query,
-    filters: view === "gallery" ? { ...bar.wanted.filters, modality: "image" } : bar.wanted.filters,
+    filters: wantedView === "gallery" ? { ...bar.wanted.filters, modality: "image" } : bar.wanted.filters,
   });
 
   function setValue(value) {
@@ -96,6 +97,7 @@ function historyList() {
     if (!answer) return;
     items = answer.items || [];
     cursor = answer.next_cursor || null;
+    view = wantedView;
     draw();
     if (narrowed()) setText(live, foundWords());
   }
@@ -246,7 +248,7 @@ function historyList() {
       const id = row.dataset.id;
       bulk.choose(view === "gallery" ? "output_ids" : "generation_ids", id);
       draw();
-      focusRow(rows.get(id).node);
+      focusRow(rows.get(id)?.node);
       return;
     }
     const aside = view === "gallery" ? { ArrowRight: 1, ArrowLeft: -1 } : {};

@@ -20,7 +20,7 @@ function historyBulk({ ask, redraw, done, say }) {
   );
   const buttons = [
     textButton(T.history_download, () => download(), {}, "download"),
-    textButton(T.history_delete, () => remove(), { class: "cb-danger" }),
+    textButton(T.history_delete, () => remove(), { class: "cb-danger" }, "trash"),
   ];
   const close = textButton(T.history_select_done, () => toggle(false), { class: "cb-quiet" });
   const node = h(

@@ -27,7 +27,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
         ),
         detail.prompt_id &&
           textButton(T.history_more_of_prompt, () => narrow(detail.prompt_id, detail.prompt), { class: "cb-quiet" }),
-        textButton(T.history_delete, () => remove({ generation_ids: [id] }, back), { class: "cb-danger cb-quiet" }),
+        textButton(T.history_delete, () => remove({ generation_ids: [id] }, back), { class: "cb-danger cb-quiet" }, "trash"),
         textButton(T.history_reuse, () => trigger("reuse", { generation_id: id }), {}, "pencil"),
         textButton(
           T.history_replay,
@@ -110,7 +110,7 @@ function storyOutput(output, detail, outputs, { remove, again, back }) {
           { class: "cb-iconbtn", href: output.download_url, "aria-label": T.download, title: T.download, download: "" },
           icon("download"),
         ),
-      iconButton("close", T.history_delete_one, () =>
+      iconButton("trash", T.history_delete_one, () =>
         remove({ output_ids: [output.output_id] }, outputs.length > 1 ? again : back),
       ),
     ),

@@ -122,6 +122,11 @@ const STRINGS = {
     ["Esc", "while putting in order: close the order"],
     ["?", "this list"],
   ],
+  // a picture that says how it was made
+  drop_button: "From a picture …",
+  drop_hint: "Choose or drop a PNG that was downloaded here, or made with A1111: its prompt and settings come back.",
+  drop_here: "Drop a PNG: its prompt and settings come back",
+  drop_too_large: "That file has more than 16 MB: choose a smaller one.",
   // history
   history_label: "History",
   history_empty_title: "Nothing generated yet",
