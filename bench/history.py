@@ -2,7 +2,8 @@
 
 Each search is asked through the public function, cards with outputs and feedback included, alternating with the peer:
 the plain query that one would write, a join with `LOWER(…) LIKE` over prompt and outputs on the same database, which
-fetches ids alone. Medians of warm rounds; a word that nothing holds has to look at everything.
+fetches ids alone. Medians of warm rounds; a word that nothing holds has to look at everything. At the end all of it is
+exported, and deleted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Any
 
 from bench.record import Figure, keep
 from collab import api
+from collab.erasing import delete_my_data
 from collab.identity import LOCAL, Visitor
+from collab.my_export import export_my_data
 from collab.prompts import Wording
 from collab.settings import read_settings
 from collab.store.history_words import keep_words
@@ -62,7 +65,7 @@ def main() -> None:
         ws = open_workspace(read_settings({"COLLAB_HOME": folder}))
         try:
             fill(ws, LOCAL)
-            keep(measure(ws), "history")
+            keep([*measure(ws), *taken_away(ws)], "history")
         finally:
             ws.close()
 
@@ -81,6 +84,20 @@ def measure(ws: Workspace) -> list[Figure]:
     narrowed = median_s(lambda: page(ws, query="quetzal", filters={"stars": 5, "tag": "great tone"}))
     figures.append(Figure("History searched with stars and a tag, 100,000 outputs", narrowed, "s", note=told))
     return figures
+
+
+def taken_away(ws: Workspace) -> list[Figure]:
+    """What it takes to export all of it, and then to delete it while another person's tenth stays."""
+    path = ws.settings.home / "all.zip"
+    exported = round(seconds(lambda: export_my_data(ws, LOCAL, path)), 2)
+    note = f"{GENERATIONS:,} generations, {GENERATIONS // 5:,} ratings; {path.stat().st_size / 1e6:.0f} MB"
+    deleted = round(seconds(lambda: delete_my_data(ws, LOCAL, "delete")), 2)
+    left = page(ws)["items"]
+    assert not left
+    return [
+        Figure("export of everything a person gave, 100,000 outputs", exported, "s", note=note),
+        Figure("deletion of everything a person gave, 100,000 outputs", deleted, "s", note="one transaction"),
+    ]
 
 
 def fill(ws: Workspace, person: Visitor) -> None:

@@ -16,6 +16,7 @@ from collab.errors import InvalidPrompt, NotAllowed, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.inputs import own_generation, own_outputs
+from collab.my_export import forget_exports
 from collab.store import Conflict
 from collab.store.belongings import Belongings, all_of, some_of
 from collab.store.erasing import (
@@ -32,6 +33,7 @@ from collab.store.erasing import (
     without_owner,
 )
 from collab.store.history_words import keep_words
+from collab.studies.uploads import forget_uploads
 from collab.types import UNFINISHED, Annotator, Generation, Job, Output, Tombstone
 from collab.workspace import Workspace
 
@@ -125,7 +127,10 @@ def delete_my_data(ws: Workspace, visitor: Visitor, confirm: object) -> Counts:
         ws.store.update(Annotator, me, nameless, connection=connection)
         return ()
 
-    return _delete(ws, visitor, "everything", choose, erase)
+    counts = _delete(ws, visitor, "everything", choose, erase)
+    forget_exports(ws, visitor)
+    forget_uploads(ws, visitor)
+    return counts
 
 
 def counts_of(going: Belongings) -> Counts:

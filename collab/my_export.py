@@ -5,6 +5,7 @@ Reads what is one's own and nothing else; people are not named in it, one's own 
 
 from __future__ import annotations
 
+import hmac
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 from collab.errors import CollabError, NotFound, Unavailable
 from collab.identity import Visitor
+from collab.keys import installation_key
 from collab.restoring import downloaded
 from collab.store import schema
 from collab.store.records import ACT_OF_KIND
@@ -40,6 +42,7 @@ from collab.types import (
 )
 from collab.workspace import Workspace
 
+EXPORTS = "exports"  # the folder under COLLAB_HOME of what links lead to
 AT_ONCE = 500  # rows
 LEAST_FREE = 200 * 2**20  # bytes that an export leaves on the disk
 _README = """# What you gave this studio
@@ -85,6 +88,17 @@ def export_my_data(
             raise Unavailable("The export could not be written: see that the disk has room, then try again.") from error
         raise
     return written
+
+
+def own_prefix(ws: Workspace, visitor: Visitor) -> str:
+    """What the names of a person's archives begin with: nobody else can work it out."""
+    return hmac.new(installation_key(ws.settings).encode(), visitor.annotator_id.encode(), "sha256").hexdigest()[:16]
+
+
+def forget_exports(ws: Workspace, visitor: Visitor) -> None:
+    """Delete the archives that a link leads to and that hold what is this person's."""
+    for path in (ws.settings.home / EXPORTS).glob(f"{own_prefix(ws, visitor)}*"):
+        path.unlink(missing_ok=True)
 
 
 class _Writer:

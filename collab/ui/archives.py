@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import shutil
 import time
@@ -13,8 +12,7 @@ from typing import Any
 
 from collab import study_api
 from collab.identity import Visitor
-from collab.keys import installation_key
-from collab.my_export import export_my_data
+from collab.my_export import EXPORTS, export_my_data, own_prefix
 from collab.types import Output
 from collab.workspace import Workspace
 
@@ -24,7 +22,7 @@ Json = dict[str, Any]
 
 def new_archive(ws: Workspace, prefix: str = "") -> tuple[str, Path]:
     """An unguessable name that a link may lead to, and the file it stands for; what is a day old is cleared away."""
-    exports = ws.settings.home / "exports"
+    exports = ws.settings.home / EXPORTS
     exports.mkdir(mode=0o700, exist_ok=True)
     for old in exports.iterdir():
         with suppress(FileNotFoundError):  # somebody else is cleaning up too
@@ -51,16 +49,5 @@ def write_archive(ws: Workspace, visitor: Visitor, format: object, study_id: obj
 
 def write_own_archive(ws: Workspace, visitor: Visitor, outputs: Sequence[Output] | None = None) -> tuple[str, Json]:
     """Write what is a person's, or these outputs of theirs, as a ZIP; its name, and how much of what is in it."""
-    token, path = new_archive(ws, _prefix_of(ws, visitor))
+    token, path = new_archive(ws, own_prefix(ws, visitor))
     return token, export_my_data(ws, visitor, path, outputs=outputs)
-
-
-def forget_own_archives(ws: Workspace, visitor: Visitor) -> None:
-    """Delete the ZIPs that hold what is a person's."""
-    for path in (ws.settings.home / "exports").glob(f"{_prefix_of(ws, visitor)}*"):
-        path.unlink(missing_ok=True)
-
-
-def _prefix_of(ws: Workspace, visitor: Visitor) -> str:
-    """What the names of a person's own archives begin with: nobody else can work it out."""
-    return hmac.new(installation_key(ws.settings).encode(), visitor.annotator_id.encode(), "sha256").hexdigest()[:16]

@@ -17,7 +17,7 @@ from collab import api, erasing
 from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
-from collab.ui.archives import forget_own_archives, write_own_archive
+from collab.ui.archives import write_own_archive
 from collab.ui.web import archive_link, client_base_url, picture_link
 from collab.views import Link
 from collab.workspace import Workspace
@@ -177,7 +177,6 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         """Erase what you made and said, for good; confirm with the word "delete". Your votes no longer count, and
         nothing that is exported or trained from now on uses it. What others judged stays, without your name."""
         counts = erasing.delete_my_data(ws, who(request), confirm)
-        forget_own_archives(ws, who(request))
         return {"deleted": counts}
 
     def models() -> dict:

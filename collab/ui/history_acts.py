@@ -18,7 +18,7 @@ from collab.errors import CollabError
 from collab.identity import Identity, Visitor
 from collab.store.history_queries import history_choices
 from collab.ui.acts import PAGE, board_acts
-from collab.ui.archives import forget_own_archives, write_own_archive
+from collab.ui.archives import write_own_archive
 from collab.ui.endpoints import UNEXPECTED
 from collab.ui.web import archive_link, picture_link
 from collab.workspace import Workspace
@@ -87,7 +87,6 @@ def _export(ws: Workspace, identity: Identity, visitor: Visitor, asked: Mapping[
 
 def _delete_all(ws: Workspace, identity: Identity, visitor: Visitor, asked: Mapping[str, Any]) -> Json:
     counts = delete_my_data(ws, visitor, asked.get("confirm"))
-    forget_own_archives(ws, visitor)
     return {"counts": counts}
 
 

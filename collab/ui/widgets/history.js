@@ -23,7 +23,7 @@ function historyList() {
   const more = textButton(T.history_more, () => loadMore(), { class: "cb-more-rows", hidden: true });
   const problem = h("p", { class: "cb-note", "data-state": "failed", role: "alert", hidden: true });
   const story = h("div", { class: "cb-story", hidden: true });
-  const bulk = historyBulk({ ask, redraw: () => draw(), done: () => look(), say });
+  const bulk = historyBulk({ ask, redraw: () => draw(), done: () => (bar.forget(), look()), say });
   const mine = myData({ ask, say, gone: () => (bar.reset(), look()) });
   const bar = historyBar({
     changed: () => look(),
