@@ -14,6 +14,7 @@ from collab.erasing import chosen_outputs, delete_my_data, delete_outputs, would
 from collab.errors import CollabError, NotAllowed, NotFound
 from collab.generation import Ask, generate
 from collab.identity import Visitor
+from collab.refinement.trying import trials
 from collab.store import schema
 from collab.store.erasing import settle_pictures
 from collab.store.verify import problems
@@ -22,9 +23,10 @@ from collab.studies.assignment import next_task
 from collab.studies.creation import create_study
 from collab.studies.results import study_results
 from collab.studies.verification import study_problems
-from collab.types import Annotator, Generation, Output, Rating, Study, Task, Tombstone
+from collab.types import Alias, Annotator, Generation, Output, PromptVersion, Rating, Study, Task, Tombstone, Trial
 from collab.workspace import Workspace
 from tests.conftest import counts, make
+from tests.refinement.trying import FEW, likes, prompt_with, vote, vote_alone
 
 
 def sound(ws: Workspace) -> bool:
@@ -186,6 +188,22 @@ def test_a_study_that_others_answered_stays_without_its_makers_name(ws: Workspac
     assert [s.id for s in ws.store.find(Study)] == [study.id] and everywhere(ws, "quetzal") == []
     assert study_results(ws, ws.store.get(Study, study.id), str)["counts"]["answers"] == 1
     assert ws.store.get(Annotator, owner.annotator_id).display_name == "" and sound(ws)
+
+
+def test_a_prompt_goes_with_its_blind_test_unless_others_voted_in_it(ws: Workspace, owner: Visitor):
+    alone = prompt_with(ws, owner, "say hello warmly")
+    trial = trials.start(ws, owner, alone[0].prompt_id, [alone[1].id], scope="panel", confirming_votes=12)
+    vote_alone(ws, owner, trial.confirming_id, likes(ws, trial.confirming_id, alone[1]), 1)
+    ws.store.add(Alias(name=f"prompt:{alone[0].prompt_id}", version_id=alone[1].id, move="promote", trial_id=trial.id,
+                       created_by=owner.annotator_id))  # fmt: skip
+    shared = prompt_with(ws, owner, "sing it loudly", text="sing it")
+    test = trials.start(ws, owner, shared[0].prompt_id, [shared[1].id], **FEW)
+    vote(ws, test.confirming_id, likes(ws, test.confirming_id, shared[1]), 1)
+    counted = delete_my_data(ws, owner, "delete")
+    assert counted["studies"] >= 1 and counted["studies_that_stay"] == 1 and counted["prompts"] == 1
+    assert ws.store.find(Trial) == ws.store.find(Trial, id=test.id) != [] and trial.id != test.id
+    assert {v.prompt_id for v in ws.store.find(PromptVersion)} == {shared[0].prompt_id}
+    assert everywhere(ws, "hello warmly") == [] and sound(ws)
 
 
 def _made_study(ws: Workspace, owner: Visitor, **spec: Any) -> Study:

@@ -2,7 +2,13 @@
 const DROP_MAX = 16 * 1024 * 1024;
 
 function pictureDrop() {
-  const input = h("input", { type: "file", accept: "image/png", class: "cb-offscreen", tabindex: "-1", "aria-hidden": "true" });
+  const input = h("input", {
+    type: "file",
+    accept: "image/png",
+    class: "cb-offscreen",
+    tabindex: "-1",
+    "aria-hidden": "true",
+  });
   const button = textButton(T.drop_button, () => input.click(), { title: T.drop_hint }, "image");
   const note = h("span", { class: "cb-note", role: "status" });
   const veil = h("div", { class: "cb-veil", hidden: true, "aria-hidden": "true" }, h("p", { text: T.drop_here }));
@@ -14,7 +20,7 @@ function pictureDrop() {
     input.value = "";
   });
 
-  const holdsFile = (event) => isOnScreen() && [...((event.dataTransfer && event.dataTransfer.types) || [])].includes("Files");
+  const holdsFile = (event) => isOnScreen() && [...(event.dataTransfer?.types || [])].includes("Files");
   const on = (name, act) =>
     document.addEventListener(name, (event) => {
       if (!holdsFile(event) || event.defaultPrevented) return;

@@ -49,7 +49,10 @@ function historyBar({ changed, view, select, more }) {
     choose(
       "stars",
       T.history_any_stars,
-      [1, 2, 3, 4, 5].map((n) => [String(n), n === 5 ? "★★★★★" : fill(T.history_stars, { stars: "★".repeat(n) })]),
+      [1, 2, 3, 4, 5].map((n) => [
+        String(n),
+        n === 5 ? "★".repeat(n) : fill(T.history_stars, { stars: "★".repeat(n) }),
+      ]),
     ),
     choose("tag", T.history_any_tag, []),
     edited,
@@ -61,7 +64,10 @@ function historyBar({ changed, view, select, more }) {
   ].map(([name, iconName, label]) =>
     iconButton(iconName, label, () => showView(name), { "aria-pressed": String(name === "list"), "data-view": name }),
   );
-  const choosing = textButton(T.history_select, () => select(), { "aria-pressed": "false", title: T.history_select_hint });
+  const choosing = textButton(T.history_select, () => select(), {
+    "aria-pressed": "false",
+    title: T.history_select_hint,
+  });
   const node = h(
     "div",
     { class: "cb-history-bar", role: "search" },

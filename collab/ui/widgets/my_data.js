@@ -3,7 +3,12 @@ function myData({ ask, say, gone }) {
   async function open() {
     const answer = await ask({ act: "my_data" });
     if (!answer) return;
-    const link = h("a", { class: "cb-btn", download: "", hidden: true }, icon("download"), h("span", { text: T.my_data_ready }));
+    const link = h(
+      "a",
+      { class: "cb-btn", download: "", hidden: true },
+      icon("download"),
+      h("span", { text: T.my_data_ready }),
+    );
     const note = h("p", { class: "cb-note", role: "status", hidden: true });
     const make = textButton(T.my_data_export, exportAll, { class: "cb-primary" }, "download");
     const dialog = modal("cb-my-data", [
@@ -25,7 +30,11 @@ function myData({ ask, say, gone }) {
       note,
       h("h4", { text: T.my_data_delete }),
       h("p", { class: "cb-muted", text: T.my_data_delete_text }),
-      h("div", { class: "cb-row" }, textButton(T.my_data_delete_button, () => remove(dialog, answer), { class: "cb-danger" })),
+      h(
+        "div",
+        { class: "cb-row" },
+        textButton(T.my_data_delete_button, () => remove(dialog, answer), { class: "cb-danger" }, "trash"),
+      ),
     ]);
     dialog.setAttribute("aria-label", T.my_data);
 

@@ -27,7 +27,12 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
         ),
         detail.prompt_id &&
           textButton(T.history_more_of_prompt, () => narrow(detail.prompt_id, detail.prompt), { class: "cb-quiet" }),
-        textButton(T.history_delete, () => remove({ generation_ids: [id] }, back), { class: "cb-danger cb-quiet" }, "trash"),
+        textButton(
+          T.history_delete,
+          () => remove({ generation_ids: [id] }, back),
+          { class: "cb-danger cb-quiet" },
+          "trash",
+        ),
         textButton(T.history_reuse, () => trigger("reuse", { generation_id: id }), {}, "pencil"),
         textButton(
           T.history_replay,

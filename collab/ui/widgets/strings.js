@@ -194,11 +194,20 @@ const STRINGS = {
   // what a deletion takes and leaves; each with its number
   goes: {
     outputs: ["1 output goes", "{count} outputs go"],
-    acts: ["1 thing you said of outputs goes: rating, tag, comment, order or correction", "{count} things you said of outputs go: ratings, tags, comments, orders and corrections"],
+    acts: [
+      "1 thing you said of outputs goes: rating, tag, comment, order or correction",
+      "{count} things you said of outputs go: ratings, tags, comments, orders and corrections",
+    ],
     prompts: ["1 prompt that made nothing else goes", "{count} prompts that made nothing else go"],
-    studies: ["1 study in which nobody else took part goes", "{count} studies in which nobody else took part go"],
+    studies: [
+      "1 study in which nobody else took part goes",
+      "{count} studies in which nobody else took part go",
+    ],
     outputs_that_stay: ["1 output stays, because a study shows it", "{count} outputs stay, because studies show them"],
-    studies_that_stay: ["1 study of yours that others answered stays, without your name", "{count} studies of yours that others answered stay, without your name"],
+    studies_that_stay: [
+      "1 study of yours that others answered stays, without your name",
+      "{count} studies of yours that others answered stay, without your name",
+    ],
   },
   goes_for_good: "Nothing brings it back.",
   my_counts: {
@@ -208,7 +217,9 @@ const STRINGS = {
     acts: "Ratings, comments, corrections, votes",
     studies: "Studies",
   },
-  my_data_exported: "{generations} generations, {feedback} acts of feedback and {pictures} pictures are in it. The link is good for half a day.",
+  my_data_exported:
+    "{generations} generations, {feedback} acts of feedback and {pictures} pictures are in it. The link is good for " +
+    "half a day.",
   my_data_deleted: "Your data is deleted.",
   keep_it: "Keep it",
   type_word: "Type “{word}” to go on",
@@ -220,8 +231,8 @@ const STRINGS = {
   my_data_failed: "It could not be exported.",
   my_data_delete: "Delete my data",
   my_data_delete_text:
-    "What you made and said is erased, your votes no longer count in any result, and nothing that is exported or trained " +
-    "from now on uses it. This cannot be undone.",
+    "What you made and said is erased, your votes no longer count in any result, and nothing that is exported or " +
+    "trained from now on uses it. This cannot be undone.",
   my_data_delete_button: "Delete everything …",
   my_data_delete_now: "Delete my data",
   origin_replay: "replay",
