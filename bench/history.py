@@ -23,7 +23,8 @@ from collab.identity import LOCAL, Visitor
 from collab.my_export import export_my_data
 from collab.prompts import Wording
 from collab.settings import read_settings
-from collab.store.history_words import keep_words
+from collab.store import schema
+from collab.store.history_words import joined
 from collab.types import (
     Annotator,
     Generation,
@@ -141,10 +142,16 @@ def add_generations(
             acts.append(Rating(annotator_id=visitor.annotator_id, subject=f"rating:{output.id}", output_id=output.id,
                                generation_id=generation.id, score=5, comment=said(rng, 5),
                                tags=("great tone",)))  # fmt: skip
+    texts = {version.id: version.text for version in versions}
+    words = {generation.id: [texts[generation.prompt_version_id]] for generation in generations}
+    for output in outputs:
+        words[output.generation_id].append(output.text or "")
+    for act in acts:
+        words[act.generation_id] += [act.comment, *act.tags]
     with ws.store.writing() as connection:
         ws.store.add(*generations, *outputs, *acts, connection=connection)
-        for generation in generations:
-            keep_words(ws.store, generation.id, connection=connection)
+        rows = [{"id": i, "annotator_id": visitor.annotator_id, "words": joined(each)} for i, each in words.items()]
+        connection.execute(schema.history_words.insert(), rows)
 
 
 def said(rng: Random, words: int) -> str:

@@ -10,7 +10,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class _Writer:
                                                     (Alias, "created_by")]  # fmt: skip
             written["decisions"] = self._lines("studio.jsonl", self._rows(decided))
             people = self._ws.store.find(Annotator, id=self._me, connection=self._connection)
-            self._file.writestr("person.json", orjson.dumps([asdict(each) for each in people], default=str))
+            self._file.writestr("person.json", orjson.dumps([_told(each) for each in people], default=_plain))
         written["pictures"] = self._pictures(chosen)
         self._edited(said)
         at = now().isoformat(timespec="seconds")
@@ -161,7 +161,7 @@ class _Writer:
             for made in generations:
                 version, model = versions[made.prompt_version_id], models[made.model_version_id]
                 yield {
-                    **asdict(made), "prompt": version.text, "negative_prompt": version.negative_text,
+                    **_told(made), "prompt": version.text, "negative_prompt": version.negative_text,
                     "system_text": version.system_text, "examples": version.examples,
                     "model": {"name": model.name, "base": model.base, "revision": model.revision},
                     "outputs": [_output(o) for o in outputs.get(made.id, []) if self._is_chosen(o.id)],
@@ -172,7 +172,7 @@ class _Writer:
         read = lambda ids: self._ws.store.acts(ids, connection=self._connection)  # noqa: E731
         for acts in self._pages(schema.feedback, said, read):
             for act in acts:
-                yield {"kind": kinds[type(act)], **asdict(act)}
+                yield {"kind": kinds[type(act)], **_told(act)}
 
     def _answers(self) -> Iterator[dict[str, Any]]:
         t = schema.tasks
@@ -190,7 +190,7 @@ class _Writer:
         for cls, owner in nouns:
             mine: dict[str, Any] = {owner: self._me}
             for row in self._ws.store.find(cls, connection=self._connection, **mine):
-                yield {"kind": cls.__name__.lower(), **asdict(row)}
+                yield {"kind": cls.__name__.lower(), **_told(row)}
 
     def _pictures(self, chosen: sa.ColumnElement[bool]) -> int:
         o, g = schema.outputs, schema.generations
@@ -240,8 +240,13 @@ class _Writer:
         return self._ws.store.find(cls, id=list(ids), connection=self._connection) if ids else []
 
 
+def _told(row: Row) -> dict[str, Any]:
+    """A row's fields as they are: what is inside them, the encoder knows."""
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
 def _output(output: Output) -> dict[str, Any]:
-    told = asdict(output)
+    told = _told(output)
     told["picture"] = f"pictures/{output.id}.png" if output.blob_sha256 else None
     return told
 

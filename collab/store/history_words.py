@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.store import schema
-from collab.store.queries import live_acts, own_generations
+from collab.store.queries import NOT_ASKED_FOR, live_acts, own_generations
 from collab.store.store import Store
 from collab.types import Act, Edit, Feedback, Generation, Output, Preference, PromptVersion, Rating
 
@@ -34,7 +34,7 @@ def holds(connection: Connection, word: str) -> sa.ColumnElement[bool]:
 def keep_words(store: Store, generation_id: str, *, connection: Connection) -> None:
     """Make the row of a generation say what it now holds. Nothing for what is not in its person's History."""
     found = store.find(Generation, id=generation_id, connection=connection)
-    if not found or not _is_in_history(found[0], connection):
+    if not found or found[0].origin in NOT_ASKED_FOR:
         return
     made = found[0]
     version = store.get(PromptVersion, made.prompt_version_id, connection=connection)
@@ -66,11 +66,6 @@ def missing_words(connection: Connection) -> Iterator[str]:
     query = sa.select(_g.c.id).where(*own, ~sa.exists().where(_w.c.id == _g.c.id))
     for (generation_id,) in connection.execute(query):
         yield generation_id
-
-
-def _is_in_history(made: Generation, connection: Connection) -> bool:
-    query = sa.select(sa.literal(1)).where(_g.c.id == made.id, *own_generations(made.requested_by))
-    return connection.execute(query).first() is not None
 
 
 def _said(act: Act) -> Iterator[str]:

@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection
 from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.store import Store
-from collab.types import UNFINISHED, Act, Generation, Output
+from collab.types import UNFINISHED, Act, Generation, GenerationOrigin, Output
 
 _f = schema.feedback
+NOT_ASKED_FOR: tuple[GenerationOrigin, ...] = ("study", "imported", "refinement")  # these are in nobody's History
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def own_generations(annotator_id: str | sa.ColumnElement[str]) -> tuple[sa.Colum
     The origins are written into the SQL, as in the partial index that was made for this.
     """
     g = schema.generations
-    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported", "refinement"))
+    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in NOT_ASKED_FOR)
     return g.c.requested_by == annotator_id, *made
 
 
