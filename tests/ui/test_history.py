@@ -162,6 +162,7 @@ def test_a_picture_gives_back_what_made_it_and_a_bad_one_says_why(
     picture.write_bytes(downloaded(desk.ws, output.id))
     broken.write_bytes(picture.read_bytes()[:-30])
     page.locator("#modality label", has_text="Text").click()
+    page.locator("#count label", has_text="1").click()
     page.set_input_files("#picture-drop input[type=file]", broken)
     expect(page.get_by_text("hidden behind its end")).to_be_visible()
     drop(page, picture)
@@ -169,8 +170,8 @@ def test_a_picture_gives_back_what_made_it_and_a_bad_one_says_why(
     expect(page.locator("#negative textarea")).to_have_value("rain")
     expect(page.locator("#variable-1 textarea")).to_have_value("fir tree")
     expect(page.locator("#seed-lock")).to_contain_text("seed 77")
-    page.locator("#count label", has_text="1").click()
     page.click("#generate")
+    expect(page.locator("#board .cb-card")).to_have_count(1)
     page.wait_for_selector("#board .cb-toolbar[data-status=done]")
     (made,) = (item for item in api.history(desk.ws, person, str, limit=1)["items"])
     assert made["settings"]["num_inference_steps"] == 7
