@@ -1,6 +1,6 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import evidence, first_token, ranking, startup, steering, studies, table
+from bench import evidence, first_token, history, ranking, startup, steering, studies, table
 from bench.engine.__main__ import main as engine
 from bench.load.__main__ import keep_all as load
 
@@ -10,6 +10,7 @@ ranking.main()
 evidence.main()
 studies.main()
 steering.main()
+history.main()
 engine()
 load()
 table.main()

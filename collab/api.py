@@ -8,11 +8,12 @@ from typing import Any
 
 from collab import feedback, generation, views
 from collab.chain import own_act
-from collab.checks import clean_text, is_id
+from collab.checks import is_id
 from collab.errors import InvalidPrompt
+from collab.finding import read_wanted
 from collab.generation import Ask, own_generation
 from collab.identity import Visitor
-from collab.store.queries import history_page
+from collab.store.history_queries import history_page
 from collab.studies.answering import undo_act
 from collab.types import Feedback
 from collab.views import Link
@@ -20,7 +21,6 @@ from collab.workspace import Workspace
 
 Json = dict[str, Any]
 HISTORY_LIMIT = 200
-QUERY_LIMIT = 200  # characters
 
 
 async def generate(ws: Workspace, visitor: Visitor, ask: Ask, link: Link) -> AsyncIterator[Json]:
@@ -97,20 +97,22 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str) -> Json:
     return {**saved(act), "undone_id": act.retracts_id, "restored_id": act.restores_id}
 
 
-def history(ws: Workspace, visitor: Visitor, link: Link, limit: int = 50, cursor: str = "", query: str = "") -> Json:
-    """One's own generations, newest first, with one's feedback. cursor: `next_cursor` of the page before."""
+def history(
+    ws: Workspace, visitor: Visitor, link: Link, limit: int = 50, cursor: str = "", query: str = "",
+    filters: Any = None,
+) -> Json:  # fmt: skip
+    """One's own generations, newest first, with one's feedback. cursor: `next_cursor` of the page before.
+
+    query, filters: see `finding.read_wanted`.
+    """
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 1 <= limit <= HISTORY_LIMIT:
         raise InvalidPrompt(f"Limit is {str(limit)[:40]}: choose 1 to {HISTORY_LIMIT}.")
-    wanted = clean_text(query, "search", limit=QUERY_LIMIT, error=InvalidPrompt)
     if cursor and not is_id(cursor):
         raise InvalidPrompt(f"The cursor is “{str(cursor)[:40]}”: use the next_cursor of the page before.")
+    wanted = read_wanted(query, filters)
     found = history_page(
-        ws.store,
-        visitor.annotator_id,
-        limit=int(limit) + 1,
-        before_id=cursor or "",
-        query=wanted,
-    )
+        ws.store, visitor.annotator_id, limit=int(limit) + 1, before_id=cursor or "", wanted=wanted
+    )  # fmt: skip
     page = found[: int(limit)]
     return {
         "items": views.cards(ws, visitor, page, link),

@@ -11,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import IntegrityError
+
 from collab.checks import clean_request_id, is_id
 from collab.errors import InvalidFeedback, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.store import Conflict
+from collab.store.history_words import keep_words_of_act
 from collab.store.queries import tip
 from collab.types import Act, Edit, Feedback, Preference, Ranking, Rating, Retraction, new_id, now
 from collab.workspace import Workspace
@@ -43,6 +46,8 @@ def do(ws: Workspace, visitor: Visitor, subject: str, act: Callable[[Act | None]
         try:
             with ws.store.writing() as connection:
                 return append(ws, visitor, subject, act, key, connection)
+        except IntegrityError as error:  # what it is about was there when it was checked
+            raise NotFound("That output is no longer there: it was deleted at this moment.") from error
         except Conflict:  # the person's other tab acted at this moment: read again what is in force
             continue
     raise Unavailable("The store is busy with the same act: try again in a moment.")
@@ -70,6 +75,7 @@ def append(
     }
     new = replace(new, id=new_id(), created_at=now(), **fresh)
     ws.store.add(new, connection=connection)
+    keep_words_of_act(ws.store, new, connection=connection)
     return new
 
 
@@ -93,6 +99,7 @@ def retract(ws: Workspace, visitor: Visitor, target: Act, key: str | None, conne
         restores_id=_before(ws, target, connection),
     )
     ws.store.add(retraction, connection=connection)
+    keep_words_of_act(ws.store, retraction, connection=connection)
     return retraction
 
 

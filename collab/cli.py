@@ -8,14 +8,14 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import typer
 
 from collab.errors import CollabError, InvalidSetting
+from collab.my_data_cli import my_data
 from collab.refine_cli import add_refine_verbs
 from collab.settings import Settings, read_settings
 from collab.study_cli import add_verbs
@@ -27,6 +27,7 @@ app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True,
 add_verbs(app)
 add_refine_verbs(app)
 add_trial_verbs(app)
+app.add_typer(my_data, name="my-data")
 
 
 @app.command()
@@ -97,9 +98,9 @@ def generate(
             "system_text": system,
         }
         url = live_server(settings)
-        answer = _generate_remotely(settings, url, fields) if url else _generate_here(settings, fields)
+        answer = _generate_remotely(settings, url, fields, out) if url else _generate_here(settings, fields, out)
         for output in answer["outputs"]:
-            _show(settings, output, out, quiet=as_json)
+            _show(output, out, quiet=as_json)
         if answer["status"] == "failed":
             typer.secho(answer["error"] or "The generation failed.", fg="red", err=True)
         if as_json:
@@ -154,24 +155,29 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             raise typer.Exit(1)
 
 
-def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any]) -> dict[str, Any]:
+def _generate_remotely(settings: Settings, url: str, fields: dict[str, Any], out: Path | None) -> dict[str, Any]:
     """Through the running server."""
+    import httpx
+
     client = local_client(settings, url)
     job = client.submit(api_name="/generate", **fields)
     try:
         for state in job:
             _progress(state)
-        return job.result() if not job.outputs() else job.outputs()[-1]
+        answer = job.result() if not job.outputs() else job.outputs()[-1]
     except Exception as error:  # gradio_client raises its own AppError, whose words are the server's sentence
         raise CollabError(str(error)) from error
     finally:
         _progress(None)
+    _write(answer, out, lambda output: httpx.get(output["download_url"]).raise_for_status().content)
+    return answer
 
 
-def _generate_here(settings: Settings, fields: dict[str, Any]) -> dict[str, Any]:
+def _generate_here(settings: Settings, fields: dict[str, Any], out: Path | None) -> dict[str, Any]:
     from collab import api
     from collab.generation import Ask
     from collab.identity import LOCAL
+    from collab.restoring import downloaded
     from collab.types import Output
     from collab.workspace import open_workspace
 
@@ -187,10 +193,24 @@ def _generate_here(settings: Settings, fields: dict[str, Any]) -> dict[str, Any]
         return answer
 
     try:
-        return asyncio.run(run())
+        answer = asyncio.run(run())
+        _write(answer, out, lambda output: downloaded(workspace, output["output_id"]))
+        return answer
     finally:
         _progress(None)
         workspace.close()
+
+
+def _write(answer: dict[str, Any], out: Path | None, read: Callable[[dict[str, Any]], bytes]) -> None:
+    """The pictures, as files that say how they were made."""
+    for output in answer["outputs"]:
+        if out is not None and output.get("image_url"):
+            out.mkdir(parents=True, exist_ok=True)
+            _file(out, output).write_bytes(read(output))
+
+
+def _file(out: Path, output: dict[str, Any]) -> Path:
+    return out / f"{output['output_id']}.png"
 
 
 def _progress(state: dict[str, Any] | None) -> None:
@@ -207,26 +227,13 @@ def _progress(state: dict[str, Any] | None) -> None:
     sys.stderr.flush()
 
 
-def _show(settings: Settings, output: dict[str, Any], out: Path | None, *, quiet: bool) -> None:
+def _show(output: dict[str, Any], out: Path | None, *, quiet: bool) -> None:
+    if quiet:
+        return
     if "text" in output:
-        if not quiet:
-            typer.echo(f"— {output['position'] + 1} (seed {output['seed']})\n{output['text']}\n")
-        return
-    if not output["image_url"]:
-        return
-    if out is not None:
-        import httpx
-
-        url = output["image_url"]
-        path = Path(url2pathname(urlsplit(url).path))
-        data = path.read_bytes() if url.startswith("file://") else httpx.get(url).raise_for_status().content
-        out.mkdir(parents=True, exist_ok=True)
-        target = out / f"{output['output_id']}.png"
-        target.write_bytes(data)
-        if not quiet:
-            typer.echo(str(target))
-    elif not quiet:
-        typer.echo(output["image_url"])
+        typer.echo(f"— {output['position'] + 1} (seed {output['seed']})\n{output['text']}\n")
+    elif output["image_url"]:
+        typer.echo(str(_file(out, output)) if out is not None else output["image_url"])
 
 
 def _pairs(given: list[str] | None, option: str, *, json_values: bool = False) -> dict[str, Any] | None:

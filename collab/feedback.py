@@ -75,7 +75,7 @@ def rate(
     if aspects is not None:
         changes["aspects"] = _check_aspects(aspects)
     if tags is not None:
-        changes["tags"] = _check_tags(tags)
+        changes["tags"] = check_tags(tags)
     if spans is not None:
         changes["spans"] = check_spans(spans, output)
     if comment is not None:
@@ -205,7 +205,7 @@ def _check_aspects(aspects: object) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _check_tags(tags: object) -> tuple[str, ...]:
+def check_tags(tags: object) -> tuple[str, ...]:
     if not isinstance(tags, Sequence) or isinstance(tags, str) or len(tags) > TAGS_LIMIT:
         raise InvalidFeedback(f"Tags must be a list of at most {TAGS_LIMIT} words.")
     checked = [clean_text(tag, "tag", limit=TAG_LIMIT, error=InvalidFeedback, required=True).strip() for tag in tags]

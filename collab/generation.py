@@ -18,6 +18,7 @@ from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, check_wording, fill, typed_version
 from collab.runs import LEASE
 from collab.store import Conflict, Store
+from collab.store.history_words import keep_words
 from collab.types import (
     MODALITIES,
     UNFINISHED,
@@ -260,6 +261,7 @@ def _store(ws: Workspace, visitor: Visitor, plan: _Plan) -> tuple[Generation, li
             for position in range(plan.count)
         ]
         ws.store.add(generation, *outputs, connection=connection)
+        keep_words(ws.store, generation.id, connection=connection)
     return generation, outputs, True
 
 

@@ -121,6 +121,11 @@ def placeholders(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
+def without_variables(text: str) -> str:
+    """A wording that means this very text: `{name}` in it stands for itself."""
+    return _PLACEHOLDER.sub(lambda match: f"{{{match[0]}}}" if match["bare"] else match[0], text)
+
+
 def fill(texts: Sequence[str], variables: Mapping[str, Any] | None) -> tuple[list[str], dict[str, str]]:
     """The texts with every `{variable}` replaced, and the checked variables.
 

@@ -20,6 +20,8 @@ import psutil
 
 from collab.errors import Unavailable
 from collab.store import Blobs, Store, schema
+from collab.store.erasing import settle_pictures
+from collab.store.history_words import keep_words
 from collab.store.queries import unfinished
 from collab.types import UNFINISHED, Generation, Output, OutputTokens, Status, new_id, now
 from models.base import Ended, Event, ImageSample, ModelError, Request, Started, TextSample, Token
@@ -177,7 +179,11 @@ class Runs:
                     progress.preview, progress.preview_type = event.preview, event.preview_type
                 if event.finish_reason:
                     sha256 = self._blobs.put(event.image) if event.image else None
-                    self._finish(run, event.position, event.finish_reason, event.seconds, blob_sha256=sha256)
+                    kept = self._finish(run, event.position, event.finish_reason, event.seconds, blob_sha256=sha256)
+                    if event.image and kept:  # the same picture may have been deleted until a row named it
+                        self._blobs.put(event.image)
+                    elif sha256:  # its person has deleted the generation meanwhile
+                        settle_pictures(self._store, self._blobs, [sha256])
             case Ended():
                 status: Status = event.status
                 error = event.error
@@ -201,15 +207,22 @@ class Runs:
             completion_tokens=sample.completion_tokens,
         )
 
-    def _finish(self, run: Run, position: int, reason: object, seconds: float, tokens: tuple = (), **content: object):
+    def _finish(
+        self, run: Run, position: int, reason: object, seconds: float, tokens: tuple = (), **content: object
+    ) -> bool:
+        """Store an output's content; False where it has some already, or is no longer there."""
         output = run.outputs[position]
         changes = {"finish_reason": reason, "seconds": round(seconds, 4), **content}
         with self._store.writing() as connection:
-            self._store.update(Output, output.id, changes, only_if={"finish_reason": None}, connection=connection)
-            if tokens:
+            first = {"finish_reason": None}
+            kept = self._store.update(Output, output.id, changes, only_if=first, connection=connection)
+            if kept and tokens:
                 self._store.add(OutputTokens(id=output.id, tokens=tokens), connection=connection)
+            if kept and "text" in content:
+                keep_words(self._store, output.generation_id, connection=connection)
         run.outputs[position] = replace(output, **changes)  # type: ignore[arg-type]
         run.progress[position].tokens = []
+        return kept
 
     def _change(self, run: Run, changes: dict[str, object]) -> None:
         self._store.update(Generation, run.generation.id, changes, only_if={"status": list(UNFINISHED)})

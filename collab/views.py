@@ -65,6 +65,8 @@ def _output(output: Output, link: Link, progress: Progress | None) -> dict[str, 
     }
     if output.media_type.startswith("image/"):
         shown["image_url"] = link(output.id) if output.blob_sha256 else None
+        if download := getattr(link, "download", None):  # a command line's link is to the stored pixels
+            shown["download_url"] = download(output.id) if output.blob_sha256 else None
         if progress:
             shown |= {"step": progress.step, "steps": progress.steps}
     else:
@@ -104,6 +106,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         "origin": generation.origin,
         "modality": modality,
         "prompt": version.text,
+        "prompt_id": version.prompt_id,
         "model": model.name,
         "count": generation.count,
         "width": generation.settings.get("width"),

@@ -10,6 +10,7 @@ from collab.jobs import Jobs
 from collab.runs import Runs
 from collab.settings import Settings
 from collab.store import Blobs, Store, open_store
+from collab.store.erasing import settle_pictures
 from models.catalog import Catalog
 from models.engine import Engine
 
@@ -63,6 +64,7 @@ def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Works
     except OSError as error:
         raise Misconfigured(f"COLLAB_HOME cannot be used ({error}): point it at a folder you may write to.") from error
     store = open_store(settings.database_url)
+    settle_pictures(store, blobs)
     if engine is None:
         catalog = Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
         engine = Engine(catalog)

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from collab import cli, workspace
 from collab.identity import LOCAL, VISITOR_COOKIE, open_identity
+from collab.png_parameters import read_parameters
 from collab.settings import Settings, read_settings
 from collab.store import open_store
 from collab.types import Generation
@@ -99,6 +100,7 @@ def test_pictures_are_written_where_they_are_wanted(home: Path, tmp_path: Path):
     answer = last_line(result)
     files = {out / f"{o['output_id']}.png" for o in answer["outputs"]}
     assert set(out.iterdir()) == files and all(f.read_bytes().startswith(b"\x89PNG") for f in files)
+    assert all(read_parameters(f.read_bytes()).prompt == "a square" for f in files)
     assert all(o["image_url"].startswith("file://") for o in answer["outputs"])
 
 
@@ -229,7 +231,7 @@ def test_generate_goes_through_the_running_server_as_the_local_person(
     out = tmp_path / "out"
     pictures = last_line(run("generate", "a", "--modality", "image", "--out", str(out), "--json"))
     assert pictures["outputs"][0]["image_url"].startswith("http://127.0.0.1:")
-    assert next(out.iterdir()).read_bytes().startswith(b"\x89PNG")
+    assert read_parameters(next(out.iterdir()).read_bytes()).prompt == "a"
     assert "variable {a} has no value" in refused("generate", "{a}")
     assert "There is no model “no-such”" in refused("generate", "a", "--model", "no-such")  # an owner: this machine
     cookie = f"{VISITOR_COOKIE}={open_identity(server).visitor_cookie(LOCAL)}"

@@ -104,7 +104,7 @@ def test_many_tabs_that_ask_at_once_all_get_an_answer(ws: Workspace, ann: Visito
     assert [ended(ws, m).status for m in made] == ["done"] * 6
     assert counts(ws.store) | {"output_tokens": 0} == {
         **dict.fromkeys(counts(ws.store), 0), "annotators": 1, "prompts": 1, "prompt_versions": 1, "model_versions": 1,
-        "generations": 6, "outputs": 6,
+        "generations": 6, "outputs": 6, "history_words": 6,
     }  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -158,7 +160,7 @@ def test_history_pages_and_searches(studio: Studio):
     third = client.predict(limit=2, cursor=second["next_cursor"], api_name="/history")
     assert [i["generation_id"] for page in (first, second, third) for i in page["items"]] == made[::-1]
     assert third["next_cursor"] is None
-    for query, found in {"PROMPT 3": made[3:4], "北京": made[::-1], "0%": made[::-1], "0%x": [], "_": []}.items():
+    for query, found in {'"PROMPT 3"': made[3:4], "北京": made[::-1], "0%": made[::-1], "0%x": [], "_": []}.items():
         page = client.predict(query=query, api_name="/history")
         assert [i["generation_id"] for i in page["items"]] == found, query
 
@@ -223,6 +225,35 @@ def test_a_picture_is_fetched_by_a_plain_get_of_whoever_holds_its_link(ann: Clie
         assert answer.status_code == 404 and "Traceback" not in answer.text
     text = generated(ann)["outputs"][0]["output_id"]
     assert httpx.get(f"{studio.served.url}collab/picture/{sign('picture', [text, 10**10])}.png").status_code == 404
+
+
+def test_a_picture_taken_away_says_how_it_was_made_and_one_shown_does_not(ann: Client, studio: Studio):
+    (output,) = generated(ann, "a secret owl", modality="image")["outputs"]
+    shown, taken = httpx.get(output["image_url"]), httpx.get(output["download_url"])
+    assert b"secret owl" not in shown.content and b"secret owl" in taken.content
+    assert taken.headers["content-disposition"].startswith("attachment") and "sandbox" in str(taken.headers)
+    # whoever was shown a picture cannot make its link tell more
+    assert httpx.get(output["image_url"].replace("/picture/", "/download/")).status_code == 404
+    assert httpx.get(output["download_url"].replace("/download/", "/task/")).status_code == 404
+
+
+def test_ones_data_is_exported_and_erased_and_the_export_with_it(studio: Studio, bob: Client):
+    client = studio.client()
+    made = generated(client, "a quetzal")
+    client.predict(made["outputs"][0]["output_id"], 5, comment="so green", api_name="/rate")
+    theirs = generated(bob, "an owl")["generation_id"]
+    exported = client.predict(api_name="/export_my_data")
+    with zipfile.ZipFile(io.BytesIO(httpx.get(exported["url"]).content)) as file:
+        assert b"a quetzal" in file.read("generations.jsonl") and b"so green" in file.read("feedback.jsonl")
+        assert b"an owl" not in b"".join(file.read(name) for name in file.namelist())
+    with pytest.raises(AppError, match="confirm it with the word delete"):
+        client.predict("yes", api_name="/delete_my_data")
+    deleted = client.predict("delete", api_name="/delete_my_data")["deleted"]
+    assert (deleted["generations"], deleted["acts"]) == (1, 1)
+    assert client.predict(api_name="/history")["items"] == []
+    assert httpx.get(exported["url"]).status_code == 404
+    assert bob.predict(api_name="/history")["items"][0]["generation_id"] == theirs
+    assert client.predict("delete", api_name="/delete_my_data")["deleted"]["outputs"] == 0  # again: nothing is left
 
 
 def test_files_of_the_studio_are_not_served(ann: Client, studio: Studio):
@@ -512,7 +543,8 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
     offered = set(ann.view_api(return_format="dict")["named_endpoints"])
     assert offered == {
         "/generate", "/generation", "/cancel", "/rate", "/compare", "/rank", "/edit_text", "/undo", "/history",
-        "/models", "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
+        "/export_my_data", "/delete_my_data", "/models",
+        "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",
         "/propose", "/start_proposing", "/job", "/cancel_job", "/refinement", "/refinements", "/revise", "/reject",

@@ -7,11 +7,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from collab.errors import NotFound
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ASIDE = ".aside-"
 
 
 class Blobs:
@@ -52,6 +54,30 @@ class Blobs:
             return self.path(sha256).read_bytes()
         except FileNotFoundError:
             raise NotFound(f"The stored picture {sha256[:12]}… is missing: run `python -m collab verify`.") from None
+
+    # Erasing goes along with a transaction: set aside before it commits, forgotten after, put back if it does not.
+
+    def set_aside(self, sha256: str) -> None:
+        """Hide these bytes, if they are there, until it is known whether they go."""
+        with suppress(FileNotFoundError):
+            os.replace(self.path(sha256), self._aside(sha256))
+
+    def put_back(self, sha256: str) -> None:
+        """Undo `set_aside`."""
+        with suppress(FileNotFoundError):
+            os.replace(self._aside(sha256), self.path(sha256))
+
+    def forget(self, sha256: str) -> None:
+        """Delete what was set aside."""
+        self._aside(sha256).unlink(missing_ok=True)
+
+    def set_aside_before(self) -> list[str]:
+        """What a crash between `set_aside` and its end left."""
+        found = (path.name.removeprefix(_ASIDE) for path in self.folder.glob(f"??/{_ASIDE}*"))
+        return [sha256 for sha256 in found if _SHA256.fullmatch(sha256)]
+
+    def _aside(self, sha256: str) -> Path:
+        return self.path(sha256).with_name(f"{_ASIDE}{sha256}")
 
     def path(self, sha256: str) -> Path:
         """Where these bytes are or would be. Raises NotFound for anything that is not a SHA-256, so never a path."""

@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection
 from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.store import Store
-from collab.types import UNFINISHED, Act, Generation, Output
+from collab.types import UNFINISHED, Act, Generation, GenerationOrigin, Output
 
 _f = schema.feedback
+NOT_ASKED_FOR: tuple[GenerationOrigin, ...] = ("study", "imported", "refinement")  # these are in nobody's History
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +69,15 @@ def recent_acts(store: Store, annotator_id: str, *, since: datetime, limit: int)
     return [found[act_id] for act_id in ids]
 
 
-def own_generations(annotator_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def own_generations(annotator_id: str | sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """What a generation is of which a person would say it is theirs: none that was made for a study, as a sample of a
     proposal, or imported.
 
     The origins are written into the SQL, as in the partial index that was made for this.
     """
     g = schema.generations
-    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in ("study", "imported", "refinement"))
+    made = (g.c.origin != sa.literal_column(f"'{origin}'") for origin in NOT_ASKED_FOR)
     return g.c.requested_by == annotator_id, *made
-
-
-def history_page(
-    store: Store, annotator_id: str, *, limit: int, before_id: str = "", query: str = ""
-) -> list[Generation]:
-    """One person's generations, newest first, without what was made for studies.
-
-    query: what the prompt or an output must contain, in any script.
-    """
-    g, v, o = schema.generations, schema.prompt_versions, schema.outputs
-    statement = sa.select(g).where(*own_generations(annotator_id))
-    if before_id:
-        statement = statement.where(g.c.id < before_id)
-    if query:
-        statement = statement.join(v, v.c.id == g.c.prompt_version_id).where(
-            v.c.text.icontains(query, autoescape=True)
-            | sa.exists().where(o.c.generation_id == g.c.id, o.c.text.icontains(query, autoescape=True))
-        )
-    return store.rows(Generation, statement.order_by(g.c.id.desc()).limit(limit))
 
 
 def unfinished(store: Store) -> list[Generation]:

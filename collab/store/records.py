@@ -39,6 +39,7 @@ TABLES: Mapping[type[types.Row], sa.Table] = {
     types.Alias: schema.aliases,
     types.Decision: schema.decisions,
     types.Job: schema.jobs,
+    types.Tombstone: schema.tombstones,
 }
 ACTS: Mapping[type[types.Feedback], tuple[types.FeedbackKind, sa.Table]] = {
     types.Rating: ("rating", schema.ratings),
@@ -179,7 +180,7 @@ def select_rows(cls: type[types.Row]) -> sa.Select[Any]:
 
 
 _TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context",
-           "evidence_ids", "candidate_ids"}  # fmt: skip
+           "evidence_ids", "candidate_ids", "thinned"}  # fmt: skip
 _NESTED_TUPLES = {"groups", "cells", "context"}
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "edits",
     "feedback",
     "generations",
+    "history_words",
     "jobs",
     "metadata",
     "model_versions",
@@ -65,6 +66,7 @@ __all__ = [
     "study_decisions",
     "study_items",
     "tasks",
+    "tombstones",
     "trials",
     "vote_counts",
     "votes",
@@ -110,6 +112,8 @@ prompt_versions = make_table(
         postgresql_where=text("parent_id IS NULL AND origin = 'human'"),
     ),
     Index(None, "prompt_id"),
+    partial("ix_prompt_versions_parent_id", "parent_id", where="parent_id IS NOT NULL"),
+    Index(None, "created_by", "prompt_id"),  # History: one's own wordings are searched, and listed by prompt
     one_of("origin", "human", "refiner", "imported"),
 )
 
@@ -160,6 +164,12 @@ generations = make_table(
     partial("uq_generations_request", "requested_by", "request_id", where="request_id IS NOT NULL", unique=True),
     # History: what was made for studies is told by the studies, and may be a hundred thousand
     partial("ix_generations_history", "requested_by", "id", where="origin <> 'study' AND origin <> 'imported'"),
+    partial(
+        "ix_generations_history_model",
+        "requested_by",
+        "model_version_id",
+        where="origin <> 'study' AND origin <> 'imported'",
+    ),
     Index(None, "prompt_version_id"),  # what was said of a prompt is gathered by what its versions made
     Index(
         "ix_generations_unfinished",
@@ -192,6 +202,16 @@ output_tokens = Table(
     Column("id", String(36), ForeignKey("outputs.id"), primary_key=True),
     Column("created_at", Microseconds, nullable=False),
     Column("tokens", Json, nullable=False),
+)
+
+# worked out from the rows around it: see history_words.py
+history_words = Table(
+    "history_words",
+    metadata,
+    Column("id", String(36), ForeignKey("generations.id"), primary_key=True),
+    Column("annotator_id", String(36), nullable=False),
+    Column("words", Text, nullable=False),
+    Index(None, "annotator_id", "id"),
 )
 
 feedback = make_table(
@@ -227,6 +247,7 @@ def _detail(name: str, *columns: Any) -> Table:
 ratings = _detail(
     "ratings",
     ref("output_id", "outputs"),
+    Index(None, "output_id"),  # here and below: whatever is deleted, what refers to it is found at once
     Column("score", Integer, nullable=True),
     Column("thumb", Integer, nullable=True),
     Column("aspects", Json, nullable=False),
@@ -241,6 +262,8 @@ preferences = _detail(
     "preferences",
     ref("output_a_id", "outputs"),
     ref("output_b_id", "outputs"),
+    Index(None, "output_a_id"),
+    Index(None, "output_b_id"),
     Column("winner", String(8), nullable=False),
     Column("left_id", String(36), nullable=True),
     Column("blind", Boolean, nullable=False),
@@ -256,6 +279,7 @@ rankings = _detail("rankings", Column("groups", Json, nullable=False))
 edits = _detail(
     "edits",
     ref("output_id", "outputs"),
+    Index(None, "output_id"),
     Column("text", Text, nullable=True),
     Column("blob_sha256", String(64), nullable=True),
     Column("mask_sha256", String(64), nullable=True),
@@ -266,4 +290,15 @@ retractions = _detail(
     "retractions",
     ref("retracts_id", "feedback"),
     ref("restores_id", "feedback", nullable=True),
+    Index(None, "retracts_id"),
+    Index(None, "restores_id"),
+)
+
+tombstones = make_table(
+    "tombstones",
+    ref("annotator_id", "annotators"),
+    Column("scope", String(16), nullable=False),
+    Column("counts", Json, nullable=False),
+    Column("thinned", Json, nullable=False),
+    one_of("scope", "everything", "chosen"),
 )

@@ -204,6 +204,8 @@ answers = Table(
     ref("item_id", "study_items"),
     ref("task_id", "tasks"),
     Column("said", Json, nullable=False),
+    Index(None, "item_id"),
+    Index(None, "task_id"),
 )
 
 # What answers in force say about pairs of arms: worked out from `answers`, so that a million can be counted at once.

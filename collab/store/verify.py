@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from collab.errors import CollabError
 from collab.store import schema
 from collab.store.blobs import Blobs
+from collab.store.history_words import missing_words
 from collab.store.records import ACTS
 from collab.store.store import Store
 from collab.store.verify_loop import loop_problems
@@ -133,8 +134,12 @@ def _outputs(connection: Connection) -> Iterator[str]:
     g, o = schema.generations, schema.outputs
     counted = sa.select(g.c.id, g.c["count"], sa.func.count(o.c.id)).outerjoin(o, o.c.generation_id == g.c.id)
     counted = counted.group_by(g.c.id, g.c["count"]).having(sa.func.count(o.c.id) != g.c["count"])
+    thinned = {i for (ids,) in connection.execute(sa.select(schema.tombstones.c.thinned)) for i in ids}
     for generation_id, wanted, present in connection.execute(counted):
-        yield f"Generation {generation_id} has {present} of its {wanted} outputs."
+        if not (generation_id in thinned and 0 < present < wanted):  # its person deleted some of them
+            yield f"Generation {generation_id} has {present} of its {wanted} outputs."
+    for generation_id in missing_words(connection):
+        yield f"Generation {generation_id} cannot be found by its words in History."
     empty = sa.select(o.c.id).join(g, g.c.id == o.c.generation_id)
     empty = empty.where(g.c.status == "done", o.c.text.is_(None), o.c.blob_sha256.is_(None))
     for (output_id,) in connection.execute(empty):

@@ -123,6 +123,17 @@ def _folder(ws: Workspace, upload_id: object) -> Path:
     return ws.settings.home / "uploads" / upload_id
 
 
+def forget_uploads(ws: Workspace, visitor: Visitor) -> None:
+    """Delete the files that this person sent."""
+    for folder in (ws.settings.home / "uploads").glob("*"):
+        try:
+            theirs = json.loads((folder / "about.json").read_text())["by"] == visitor.annotator_id
+        except (OSError, ValueError, KeyError):
+            continue
+        if theirs:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _forget_old(ws: Workspace) -> None:
     for folder in (ws.settings.home / "uploads").glob("*"):
         if time.time() - folder.stat().st_mtime > KEPT_S:

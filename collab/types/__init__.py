@@ -36,6 +36,7 @@ from collab.types.making import (
     PromptOrigin,
     PromptVersion,
     Status,
+    Tombstone,
 )
 from collab.types.studying import (
     Answer,
@@ -100,6 +101,7 @@ __all__ = [
     "StudyTask",
     "Task",
     "TaskStatus",
+    "Tombstone",
     "Trial",
     "TrialStage",
     "UNFINISHED",

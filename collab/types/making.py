@@ -130,3 +130,16 @@ class OutputTokens(Row):
     """
 
     tokens: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone(Row):
+    """What a deletion leaves: that it was, and how much of what went. scope: all of a person's, or what they chose.
+
+    thinned: generations of which only some outputs went.
+    """
+
+    annotator_id: str
+    scope: Literal["everything", "chosen"]
+    counts: Mapping[str, int]
+    thinned: tuple[str, ...] = ()

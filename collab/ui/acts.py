@@ -65,9 +65,6 @@ def _act(ws: Workspace, identity: Identity, visitor: Visitor, payload: object) -
             return _saved(ws, visitor, feedback.rank(ws, visitor, payload.get("groups"), **key))
         case "undo":
             return _saved(ws, visitor, feedback.undo(ws, visitor, payload.get("feedback_id", ""), **key))
-        case "page":
-            page = api.history(ws, visitor, link, limit=PAGE, cursor=payload.get("cursor") or "")
-            return {"ok": True, **page}
         case "open":
             return {"ok": True, "detail": api.detail(ws, visitor, payload.get("generation_id", ""), link)}
         case other:

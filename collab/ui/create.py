@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import html
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -11,10 +13,12 @@ from typing import Any
 import gradio as gr
 
 from collab import generation
+from collab.errors import InvalidPrompt
 from collab.generation import SEED_LIMIT
 from collab.identity import Identity
+from collab.restoring import PICTURE_LIMIT, restore
 from collab.steering import NOTHING, said
-from collab.store.queries import history_page
+from collab.store.history_queries import history_page
 from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
@@ -23,6 +27,7 @@ from collab.ui.pickers import model_words
 from collab.ui.prompt_form import PromptForm, build_form
 from collab.ui.stream import board_states
 from collab.ui.widgets import output_board
+from collab.ui.widgets.drop import picture_drop
 from collab.workspace import Workspace
 
 # a newer stream takes the board over, see Boards: so none is refused because an older one is still running
@@ -31,6 +36,8 @@ EXAMPLES = {
     "text": "Explain why the sky is blue to a ten-year-old, in three sentences.",
     "image": "a red apple on a blue background",
 }
+
+ENCODED_LIMIT = 2 * PICTURE_LIMIT  # characters of Base64: a little more is told its size, far more is cut off
 
 Updates = AsyncIterator[tuple[Any, ...]]
 
@@ -53,6 +60,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
         stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
         unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=120)
+        drop = picture_drop(elem_id="picture-drop")
         status = gr.HTML("", elem_id="model-status")
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]
@@ -116,6 +124,18 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         if generation_id:
             generation.cancel(ws, identity.whoami(request), generation_id)
 
+    def on_picture(event: gr.EventData) -> tuple[Any, ...]:
+        try:
+            data = base64.b64decode(str((event._data or {}).get("data", ""))[:ENCODED_LIMIT], validate=True)
+        except ValueError as error:
+            raise InvalidPrompt("The picture did not arrive whole: drop it again.") from error
+        restored = restore(ws, data)
+        updates, left_out = form.restore(ws, restored)
+        gr.Info("Prompt, settings and seed are as the picture says.")
+        if left_out:
+            gr.Warning(html.escape("Not restored: " + " ".join(left_out)))
+        return updates
+
     def on_lock(event: gr.EventData) -> str:
         return str((event._data or {}).get("seed", ""))[:10]
 
@@ -133,5 +153,6 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     board.lockseed(on_lock, outputs=form.panel.seed, **PRIVATE)
     form.panel.seed.change(on_seed, inputs=form.panel.seed, outputs=unlock, **PRIVATE)
     unlock.click(lambda: "", outputs=form.panel.seed, **PRIVATE)
+    drop.picture(spoken(on_picture), outputs=form.outputs, **PRIVATE)
     board.example(EXAMPLES.get, inputs=form.modality, outputs=form.prompt, **PRIVATE)
     return CreateView(form, shown, show)

@@ -13,11 +13,12 @@ from typing import Any
 
 import gradio as gr
 
-from collab import api
+from collab import api, erasing
 from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
-from collab.ui.web import client_base_url, picture_link
+from collab.ui.archives import write_own_archive
+from collab.ui.web import archive_link, client_base_url, picture_link
 from collab.views import Link
 from collab.workspace import Workspace
 
@@ -159,13 +160,29 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         """Take back one of your acts of feedback; what it had replaced is in force again."""
         return api.undo(ws, who(request), feedback_id)
 
-    def history(limit: int = 50, cursor: str = "", query: str = "", request: gr.Request = None) -> dict:
-        """Your generations, newest first, each with its outputs and your feedback on them."""
-        return api.history(ws, who(request), link(request), limit, cursor, query)
+    def history(
+        limit: int = 50, cursor: str = "", query: str = "", filters: dict | None = None, request: gr.Request = None
+    ) -> dict:
+        """Your generations, newest first, each with its outputs and your feedback on them. query: words that must all
+        occur, "in quotes" as they stand; filters: modality, model, prompt_id, stars (at least), edited, tag."""
+        return api.history(ws, who(request), link(request), limit, cursor, query, filters)
+
+    def export_my_data(request: gr.Request = None) -> dict:
+        """Everything you gave this studio, as one ZIP of JSON lines and pictures, at a URL that is good for half a
+        day."""
+        token, written = write_own_archive(ws, who(request))
+        return {"url": archive_link(identity, token, client_base_url(request)), "counts": written}
+
+    def delete_my_data(confirm: str, request: gr.Request = None) -> dict:
+        """Erase what you made and said, for good; confirm with the word "delete". Your votes no longer count, and
+        nothing that is exported or trained from now on uses it. What others judged stays, without your name."""
+        counts = erasing.delete_my_data(ws, who(request), confirm)
+        return {"deleted": counts}
 
     def models() -> dict:
         """The models this studio lists, and which are loaded now."""
         return api.models(ws)
 
-    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, models):
+    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, export_my_data,
+                     delete_my_data, models):  # fmt: skip
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

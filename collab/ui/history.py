@@ -1,4 +1,4 @@
-"""The History tab: what one has made, newest first, with its provenance. Reads, never changes."""
+"""The History tab: what one has made, newest first, found again, with its provenance; and one's own data."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import gradio as gr
 
 from collab import api
 from collab.identity import Identity
-from collab.ui.acts import PAGE, board_acts
+from collab.ui.acts import PAGE
 from collab.ui.endpoints import spoken
+from collab.ui.history_acts import history_acts
 from collab.ui.web import picture_link
 from collab.ui.widgets.history import history_list
 from collab.workspace import Workspace
@@ -27,7 +28,7 @@ class HistoryView:
 
 def build(ws: Workspace, identity: Identity) -> HistoryView:
     """The tab's list. Called inside a `gr.Blocks`."""
-    items = history_list(board_acts(ws, identity), elem_id="history")
+    items = history_list(history_acts(ws, identity), elem_id="history")
 
     def refresh(request: gr.Request) -> dict[str, Any]:
         page = api.history(ws, identity.whoami(request), picture_link(identity), limit=PAGE)

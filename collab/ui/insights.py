@@ -11,7 +11,8 @@ import gradio as gr
 from collab import study_api
 from collab.errors import NotAllowed
 from collab.identity import Identity, Visitor
-from collab.store.queries import history_page, outputs_of
+from collab.store.history_queries import history_page
+from collab.store.queries import outputs_of
 from collab.types import PromptVersion, new_id
 from collab.ui.endpoints import PRIVATE, spoken
 from collab.ui.study_acts import composer_acts, insights_acts

@@ -11,7 +11,8 @@ import gradio as gr
 from collab.generation import Ask, wording_of
 from collab.identity import Identity
 from collab.prompts import placeholders
-from collab.store.queries import history_page
+from collab.restoring import Restored
+from collab.store.history_queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
 from collab.ui.pickers import entry_of, model_choices
@@ -115,6 +116,27 @@ class PromptForm:
             *self.panel.visibility(wording.modality),
             *_boxes(list(made.variables), made.variables),
         )
+
+    def restore(self, ws: Workspace, found: Restored) -> tuple[tuple[Any, ...], list[str]]:
+        """Updates for `outputs`: the form as a picture says it was; and a sentence for each thing that has no place."""
+        settings, beyond = self.panel.possible(found.settings)
+        model: Any = gr.skip()
+        if found.entry:
+            model = gr.Dropdown(choices=model_choices(ws, "image"), value=found.entry.name)
+            settings = {**found.entry.defaults, **settings}
+        else:
+            model = gr.Dropdown(choices=model_choices(ws, "image"), value=entry_of(ws, "image", "").name)
+        seed = "" if found.seed is None else str(found.seed)
+        names = list(dict.fromkeys([*placeholders(found.prompt), *placeholders(found.negative_prompt)]))
+        if len(names) > MAX_VARIABLES:
+            beyond.append(f"The prompt has {len(names)} variables: this form has boxes for {MAX_VARIABLES}.")
+        updates = (
+            "image", gr.skip(), found.prompt, "", *_rows([]), model, gr.Accordion(visible=False),
+            gr.Textbox(value=found.negative_prompt, visible=True),
+            *self.panel.values_for("image", settings, seed), *self.panel.visibility("image"),
+            *_boxes(names[:MAX_VARIABLES], found.variables),
+        )  # fmt: skip
+        return updates, [*found.left_out, *beyond]
 
 
 def build_form(ws: Workspace, identity: Identity) -> PromptForm:

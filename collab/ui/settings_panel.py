@@ -61,6 +61,20 @@ class SettingsPanel:
         updates = [shown[key] if key in mine and key in shown else gr.skip() for key in self.controls]
         return [*updates, gr.skip() if seed is None else seed]
 
+    def possible(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The settings that the controls can say, and a sentence for each that is beyond them."""
+        kept, beyond = dict[str, Any](), []
+        for key, value in settings.items():
+            control = self.controls.get(key)
+            low, high = getattr(control, "minimum", None), getattr(control, "maximum", None)
+            if low is not None and high is not None and not low <= value <= high:
+                beyond.append(
+                    f"{control.label if control else key} {value:g}: this form goes from {low:g} to {high:g}."
+                )
+            elif control is not None:
+                kept[key] = value
+        return kept, beyond
+
     def visibility(self, modality: str) -> list[Any]:
         """Updates for `groups`."""
         return [gr.Group(visible=modality == "text"), gr.Group(visible=modality == "image")]

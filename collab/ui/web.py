@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collab.errors import CollabError, NotAllowed
 from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor
+from collab.restoring import downloaded
 from collab.studies.access import shown_output
 from collab.studies.presenting import TaskLink
 from collab.types import Output, new_id
@@ -28,6 +29,11 @@ LINK_HOURS = 12
 _HOUR_S = 3600
 _MEDIA_TYPES = {"image/png", "image/jpeg", "image/webp"}
 FORM_LIMIT = 4096  # bytes
+_SEALED = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class VisitorCookie:
@@ -61,13 +67,28 @@ def _expiry_s() -> int:
     return (int(time.time()) // _HOUR_S + LINK_HOURS + 1) * _HOUR_S
 
 
-def picture_link(identity: Identity, base_url: str = "") -> Callable[[str], str]:
+@dataclass(frozen=True, slots=True)
+class PictureLinks:
     """Makes URLs that whoever holds one may fetch for 12 to 13 hours; the same one within an hour, so caches work."""
 
-    def link(output_id: str) -> str:
-        return f"{base_url}/collab/picture/{identity.sign('picture', [output_id, _expiry_s()])}.png"
+    identity: Identity
+    base_url: str = ""
 
-    return link
+    def __call__(self, output_id: str) -> str:
+        """Of the pixels, to be shown."""
+        return self._url("picture", output_id)
+
+    def download(self, output_id: str) -> str:
+        """Of the file that says how the picture was made: for whoever made it, and never in a study."""
+        return self._url("download", output_id)
+
+    def _url(self, purpose: str, output_id: str) -> str:
+        return f"{self.base_url}/collab/{purpose}/{self.identity.sign(purpose, [output_id, _expiry_s()])}.png"
+
+
+def picture_link(identity: Identity, base_url: str = "") -> PictureLinks:
+    """The links of a person's own pictures."""
+    return PictureLinks(identity, base_url)
 
 
 def task_link(identity: Identity, base_url: str = "") -> TaskLink:
@@ -108,13 +129,19 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
             data = await run_in_threadpool(ws.blobs.get, output.blob_sha256)
         except CollabError as error:
             return PlainTextResponse(str(error), 404)
-        headers = {
-            "Cache-Control": "private, max-age=43200, immutable",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "X-Content-Type-Options": "nosniff",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
+        headers = {"Cache-Control": "private, max-age=43200, immutable", **_SEALED}
         return Response(data, media_type=output.media_type, headers=headers)
+
+    async def download(request: Request) -> Response:
+        match identity.unsign("download", request.path_params["token"]):
+            case [str() as output_id, int() as expires_s] if expires_s > time.time():
+                try:
+                    data = await run_in_threadpool(downloaded, ws, output_id)
+                except CollabError as error:
+                    return PlainTextResponse(str(error), 404)
+                headers = {"Content-Disposition": f'attachment; filename="{output_id}.png"', **_SEALED}
+                return Response(data, media_type="image/png", headers=headers)
+        return PlainTextResponse("This picture's link is wrong or has run out: open the page again.", 404)
 
     async def archive(request: Request) -> Response:
         match identity.unsign("export", request.path_params["token"]):
@@ -145,6 +172,7 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
     return [
         Route("/collab/alive", alive),
         Route("/collab/picture/{token}.png", picture),
+        Route("/collab/download/{token}.png", download),
         Route("/collab/task/{token}.png", task_picture),
         Route("/collab/export/{token}.zip", archive),
         Route("/collab/owner", owner_form, methods=["GET"]),

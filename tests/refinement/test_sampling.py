@@ -10,7 +10,7 @@ from collab import refine_api
 from collab.errors import Unavailable
 from collab.identity import Visitor
 from collab.refinement import sampling
-from collab.store.queries import history_page
+from collab.store.history_queries import history_page
 from collab.types import UNFINISHED, Generation, ModelVersion, Output, PromptVersion, new_id
 from collab.workspace import Workspace
 from tests.refinement.reflectors import ReflectingCatalog, judged, rewrites

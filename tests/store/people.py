@@ -7,6 +7,7 @@ from typing import Any
 
 from collab.prompts import Wording
 from collab.store import Store
+from collab.store.history_words import keep_words
 from collab.types import (
     Annotator,
     Generation,
@@ -70,5 +71,7 @@ def someone(store: Store, *, prompt: str = "Say it", text: str = "It is said", m
         generation_id=generation.id, position=0, seed=7, text=text, media_type="text/plain", finish_reason="stop"
     )
     rows = [annotator, line, version, *([] if model else [model_row]), generation, output]
-    store.add(*rows)
+    with store.writing() as connection:
+        store.add(*rows, connection=connection)
+        keep_words(store, generation.id, connection=connection)
     return Someone(annotator, line, version, model_row, generation, output)

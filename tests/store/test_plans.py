@@ -13,7 +13,8 @@ from collab import chain
 from collab.identity import Visitor
 from collab.prompts import check_wording, typed_version
 from collab.store import Store, open_store
-from collab.store.queries import history_page, live_acts, outputs_of, tip, unfinished
+from collab.store.history_queries import Wanted, history_choices, history_page
+from collab.store.queries import live_acts, outputs_of, tip, unfinished
 from collab.types import Annotator, Generation, Output
 from tests.store.people import someone
 
@@ -32,7 +33,12 @@ def where_it_stands(store: Store) -> None:
 QUESTIONS: dict[str, Callable[[Store], Any]] = {
     "what is unfinished": unfinished,
     "a person's history": lambda s: history_page(s, "x", limit=50, before_id="y"),
-    "a person's history, searched": lambda s: history_page(s, "x", limit=50, query="word"),
+    "a person's history, searched": lambda s: history_page(s, "x", limit=50, wanted=Wanted(words=("word", "ÄÖ"))),
+    "a person's history, narrowed": lambda s: history_page(
+        s, "x", limit=50, wanted=Wanted(modality="text", model="m", stars=4, edited=True, tag="t")
+    ),
+    "the history of one prompt": lambda s: history_page(s, "x", limit=50, wanted=Wanted(prompt_id="p")),
+    "what one's history can be narrowed by": lambda s: history_choices(s, "x"),
     "the outputs of a page": lambda s: outputs_of(s, ["x", "y"]),
     "the feedback on a page": lambda s: live_acts(s, "x", ["x", "y"]),
     "where a chain of acts stands": where_it_stands,
@@ -72,9 +78,8 @@ def test_no_question_of_every_day_reads_a_whole_table(peopled: Store, question: 
         QUESTIONS[question](peopled)
     finally:
         sa.event.remove(peopled.engine, "before_cursor_execute", note)
-    whole = {
-        f"SCAN {name}" for name in ("generations", "outputs", "feedback", "prompt_versions", "retractions", "later")
-    }
+    tables = "generations outputs feedback prompt_versions retractions later history_words"
+    whole = {f"SCAN {name}" for name in tables.split()}
     assert asked
     with peopled.reading() as connection:
         for statement, parameters in asked:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from collab.errors import NotFound
 from collab.store import Conflict, Store
-from collab.store.queries import history_page, live_acts, outputs_of, tip
+from collab.store.history_queries import Wanted, history_page
+from collab.store.queries import live_acts, outputs_of, tip
 from collab.types import (
     Annotator,
     Edit,
@@ -463,7 +464,7 @@ class TestStore:
             "said it": True,  # in the output
             "nothing like it": False,
         }.items():
-            page = history_page(store, ann.annotator.id, limit=9, query=query)
+            page = history_page(store, ann.annotator.id, limit=9, wanted=Wanted(words=(query,)))
             assert [g.id for g in page] == ([ann.generation.id] if found else []), query
 
     def test_outputs_are_grouped_by_generation_in_order(self, store: Store):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from collab.generation import wording_of
 from collab.store import Blobs, Store, open_store
+from collab.store.history_words import keep_words
 from collab.store.verify import problems
 from collab.types import Annotator, Edit, Output, OutputTokens, PromptVersion, Ranking, Retraction, new_id
 from tests.conftest import random_sha256
@@ -55,6 +56,8 @@ def ann(store: Store, blobs: Blobs) -> Someone:
     ranking = Ranking(**common, subject="ranking", groups=((made.output.id,), (picture.id,)))
     store.add(drawn, picture, OutputTokens(id=made.output.id, tokens=(["x", -1.0, []],)), first, second, undo, edit,
               ranking)  # fmt: skip
+    with store.writing() as connection:
+        keep_words(store, drawn.id, connection=connection)
     return made
 
 
@@ -83,6 +86,7 @@ def test_a_sound_store_has_no_problems(store: Store, blobs: Blobs, ann: Someone)
         ("UPDATE prompt_versions SET examples = '['", r"prompt_versions .*: examples is damaged"),
         ("UPDATE rankings SET groups = '[[\"gone\"]]'", r"groups names gone, which is not there"),
         ("UPDATE rankings SET groups = '[['", r"rankings .*: groups is damaged"),
+        ("DELETE FROM history_words", r"cannot be found by its words in History"),
     ],
 )
 def test_damage_to_a_row_is_found(store: Store, blobs: Blobs, ann: Someone, statement: str, said: str):

@@ -265,7 +265,7 @@ function outputCard(board, output) {
       });
     if (download) {
       show(download, !!now.image_url);
-      if (now.image_url) setAttr(download, "href", now.image_url);
+      if (now.image_url) setAttr(download, "href", now.download_url || now.image_url);
     }
 
     const rating = feedback.rating || NO_RATING;

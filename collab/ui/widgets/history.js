@@ -1,7 +1,8 @@
-// The history list: what was made, newest first, and the whole story of one of them.
+// History: what was made, newest first or as a gallery, found by words and filters; and the whole story of one of them.
 function historyList() {
-  const rows = new Map(); // generation_id -> row
+  const rows = new Map(); // generation_id or output_id -> {node, item, chosen}
   const live = h("div", { class: "cb-offscreen", "aria-live": "polite", role: "status" });
+  const said = h("p", { class: "cb-note cb-bulk-said", "data-state": "saved", hidden: true });
   const empty = h(
     "div",
     { class: "cb-empty", hidden: true },
@@ -10,11 +11,40 @@ function historyList() {
     h("p", { text: T.history_empty_text }),
     textButton(T.history_empty_button, () => trigger("start", {}), { class: "cb-primary" }),
   );
+  const nothing = h(
+    "div",
+    { class: "cb-empty", hidden: true },
+    h("div", { class: "cb-empty-art", "aria-hidden": "true" }, icon("search")),
+    h("h3", { text: T.history_none_title }),
+    h("p", { text: T.history_none_text }),
+    textButton(T.history_clear, () => bar.reset()),
+  );
   const list = h("ul", { class: "cb-list" });
   const more = textButton(T.history_more, () => loadMore(), { class: "cb-more-rows", hidden: true });
   const problem = h("p", { class: "cb-note", "data-state": "failed", role: "alert", hidden: true });
-  const page = h("div", { class: "cb-list-page" }, list, h("div", { class: "cb-list-end" }, problem, more));
   const story = h("div", { class: "cb-story", hidden: true });
+  const bulk = historyBulk({ ask, redraw: () => draw(), done: () => (bar.forget(), look()), say });
+  const mine = myData({ ask, say, gone: () => (bar.reset(), look()) });
+  const bar = historyBar({
+    changed: () => look(),
+    view: (name) => {
+      wantedView = name;
+      look();
+    },
+    select: () => bulk.toggle(),
+    more: textButton(T.my_data, () => mine.open(), { class: "cb-quiet" }),
+  });
+  const page = h(
+    "div",
+    { class: "cb-list-page" },
+    bar.node,
+    problem,
+    said,
+    bulk.node,
+    nothing,
+    list,
+    h("div", { class: "cb-list-end" }, more),
+  );
   const root = h(
     "section",
     { class: "collab-widget cb-history", "aria-label": T.history_label },
@@ -25,22 +55,56 @@ function historyList() {
   );
   let items = [];
   let cursor = null;
+  let view = "list"; // how the list is drawn now
+  let wantedView = "list"; // and from the next answer on
   let opened = null; // generation_id of the story shown
   let told = null; // the story as last told
   let scrollBack = 0;
+  let asked = 0; // which question the list answers: a slow answer to an older one is thrown away
+
+  const narrowed = () => bar.isNarrowed() || wantedView === "gallery";
+  const question = () => ({
+    query: bar.wanted.query,
+    filters: wantedView === "gallery" ? { ...bar.wanted.filters, modality: "image" } : bar.wanted.filters,
+  });
 
   function setValue(value) {
-    const fresh = (value && value.items) || [];
-    const older = items
-      .slice(fresh.length)
-      .filter((item) => !fresh.some((f) => f.generation_id === item.generation_id));
-    const grew = fresh.length && items.length > fresh.length && fresh.some((f) => rows.has(f.generation_id));
-    items = grew ? [...fresh, ...older] : fresh;
-    if (!grew) cursor = (value && value.next_cursor) || null;
-    draw();
+    bar.forget();
     const detail = value && value.open;
+    if (narrowed()) {
+      look();
+    } else {
+      const fresh = (value && value.items) || [];
+      const older = items
+        .slice(fresh.length)
+        .filter((item) => !fresh.some((f) => f.generation_id === item.generation_id));
+      const grew = fresh.length && items.length > fresh.length && fresh.some((f) => rows.has(f.generation_id));
+      items = grew ? [...fresh, ...older] : fresh;
+      if (!grew) cursor = (value && value.next_cursor) || null;
+      draw();
+    }
     if (detail && detail.generation_id) showStory(detail);
     else if (opened) refresh();
+  }
+
+  // the first page of what is wanted now
+  async function look() {
+    const mineNow = ++asked;
+    root.setAttribute("aria-busy", "true");
+    const answer = await ask({ act: "page", cursor: "", ...question() });
+    if (mineNow !== asked) return;
+    root.removeAttribute("aria-busy");
+    if (!answer) return;
+    items = answer.items || [];
+    cursor = answer.next_cursor || null;
+    view = wantedView;
+    draw();
+    if (narrowed()) setText(live, foundWords());
+  }
+
+  function foundWords() {
+    if (!items.length) return T.history_none_title;
+    return fill(cursor ? T.history_found_more : T.history_found, { count: items.length });
   }
 
   // a fresh list came while a story is open: what it tells may have grown too
@@ -51,28 +115,44 @@ function historyList() {
   }
 
   function draw() {
-    show(empty, !items.length && !opened);
-    show(page, items.length > 0 && !opened);
+    show(empty, !items.length && !opened && !narrowed());
+    show(nothing, !items.length && narrowed());
+    show(page, (items.length > 0 || narrowed()) && !opened);
     show(story, !!opened);
-    const kept = new Set(items.map((item) => item.generation_id));
+    bar.setChoosing(bulk.isOn());
+    root.classList.toggle("cb-choosing", bulk.isOn());
+    list.classList.toggle("cb-gallery", view === "gallery");
+    const wanted = view === "gallery" ? tilesOf(items) : items.map((item) => [item.generation_id, item, null]);
+    const kept = new Set(wanted.map(([id]) => id));
     for (const [id, row] of rows)
       if (!kept.has(id)) {
         row.node.remove();
         rows.delete(id);
       }
-    items.forEach((item, i) => {
-      let row = rows.get(item.generation_id);
-      if (!row || !sameJson(row.item, item)) {
-        const node = historyRow(item, open);
-        const focused = row && row.node.contains(document.activeElement);
+    wanted.forEach(([id, item, output], i) => {
+      const kind = output ? "output_ids" : "generation_ids";
+      const chosen = bulk.isOn() ? bulk.has(kind, id) : null;
+      let row = rows.get(id);
+      if (!row || row.chosen !== chosen || !sameJson(row.item, output || item)) {
+        const label = fill(T.history_choose_one, { prompt: shorten(item.prompt || T.no_prompt) });
+        const box = chosen === null ? null : choiceBox(label, chosen, (to) => bulk.choose(kind, id, to));
+        const node = output ? galleryTile(item, output, open, box) : historyRow(item, open, box);
+        const focused = row && row.node.contains(document.activeElement) && document.activeElement.tagName;
         if (row) row.node.replaceWith(node);
-        row = { node, item };
-        rows.set(item.generation_id, row);
-        if (focused) node.querySelector("button").focus({ preventScroll: true });
+        row = { node, item: output || item, chosen };
+        rows.set(id, row);
+        if (focused) (node.querySelector(focused) || node.querySelector("button")).focus({ preventScroll: true });
       }
       if (list.children[i] !== row.node) list.insertBefore(row.node, list.children[i] || null);
     });
     show(more, !!cursor);
+    bulk.draw();
+  }
+
+  function tilesOf(found) {
+    return found.flatMap((item) =>
+      (item.outputs || []).filter((o) => o.image_url).map((output) => [output.output_id, item, output]),
+    );
   }
 
   async function ask(payload) {
@@ -90,19 +170,26 @@ function historyList() {
     }
   }
 
+  function say(words) {
+    setText(said, words);
+    show(said, !!words);
+    setText(live, words);
+  }
+
   async function loadMore() {
-    const at = items.length;
+    const at = list.children.length;
+    const mineNow = asked;
     more.disabled = true;
     setText(more.lastChild, T.history_loading);
-    const answer = await ask({ act: "page", cursor });
+    const answer = await ask({ act: "page", cursor, ...question() });
     more.disabled = false;
     setText(more.lastChild, T.history_more);
-    if (!answer) return;
+    if (!answer || mineNow !== asked) return;
     const known = new Set(items.map((item) => item.generation_id));
     items = [...items, ...(answer.items || []).filter((item) => !known.has(item.generation_id))];
     cursor = answer.next_cursor || null;
     draw();
-    list.children[at]?.querySelector("button").focus({ preventScroll: true });
+    focusRow(list.children[at]);
   }
 
   async function open(generationId) {
@@ -119,7 +206,8 @@ function historyList() {
     opened = detail.generation_id;
     told = detail;
     const at = same ? [...story.querySelectorAll("button")].indexOf(document.activeElement) : -1;
-    story.replaceChildren(...historyStory(detail, { back, open }));
+    const remove = (what, then) => bulk.remove({ generation_ids: [], output_ids: [], ...what }, then);
+    story.replaceChildren(...historyStory(detail, { back, open, remove, again: refresh, narrow }));
     if (at >= 0) story.querySelectorAll("button")[at]?.focus({ preventScroll: true });
     draw();
     if (!same) {
@@ -128,22 +216,43 @@ function historyList() {
     }
   }
 
+  function narrow(promptId, prompt) {
+    opened = null;
+    bar.narrowToPrompt(promptId, prompt);
+  }
+
   function back() {
     const id = opened;
     opened = null;
     draw();
-    rows.get(id)?.node.querySelector("button").focus({ preventScroll: true });
+    focusRow(rows.get(id)?.node);
     window.scrollTo({ top: scrollBack });
+  }
+
+  function focusRow(node) {
+    node?.querySelector("button").focus({ preventScroll: true });
   }
 
   root.addEventListener("keydown", (event) => {
     if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape" && opened && !root.querySelector("dialog[open]")) {
+    if (event.key === "Escape" && !root.querySelector("dialog[open]")) {
+      if (!opened && !bulk.isOn()) return;
       event.preventDefault();
-      back();
+      if (opened) back();
+      else bulk.toggle(false);
     }
     const row = event.target.closest(".cb-list > li");
-    const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
+    if (row && event.key === "x") {
+      event.preventDefault();
+      if (!bulk.isOn()) bulk.toggle(true);
+      const id = row.dataset.id;
+      bulk.choose(view === "gallery" ? "output_ids" : "generation_ids", id);
+      draw();
+      focusRow(rows.get(id)?.node);
+      return;
+    }
+    const aside = view === "gallery" ? { ArrowRight: 1, ArrowLeft: -1 } : {};
+    const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, ...aside }[event.key];
     if (!row || !step) return;
     const to = step > 0 ? row.nextElementSibling : row.previousElementSibling;
     if (to) {
@@ -151,139 +260,15 @@ function historyList() {
       to.querySelector("button").focus();
     }
   });
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (!isOnScreen() || opened || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    const first = list.querySelector("li button");
+    if (event.key === "/") bar.focus();
+    else if (event.key === "j" && first && !list.contains(document.activeElement)) first.focus();
+    else if (event.key === "?") openKeys(T.history_keys);
+    else return;
+    event.preventDefault();
+  });
   return { root, setValue };
-}
-
-// ---- one row -------------------------------------------------------------------------------------------------------
-
-function historyRow(item, open) {
-  const id = item.generation_id;
-  const outputs = item.outputs || [];
-  const preview = item.modality === "image" ? thumbnails(outputs) : firstLines(outputs);
-  const prompt = h("button", {
-    type: "button",
-    class: "cb-row-open",
-    dir: "auto",
-    onclick: () => open(id),
-    text: item.prompt || T.no_prompt,
-  });
-  return h(
-    "li",
-    { class: "cb-item" },
-    h("div", { class: "cb-item-head" }, prompt, when(item.created_at)),
-    preview,
-    h(
-      "div",
-      { class: "cb-item-foot" },
-      statusChip(item),
-      originChip(item),
-      item.model && h("span", { class: "cb-muted", text: item.model }),
-      ...summary(item),
-    ),
-  );
-}
-
-function statusChip(item) {
-  if (item.status === "done") return null;
-  return h("span", {
-    class: "cb-state",
-    "data-status": item.status,
-    text: T["status_" + item.status] || item.status,
-    title: item.error || null,
-  });
-}
-
-function originChip(item) {
-  if (item.origin !== "replay") return null;
-  return h("span", { class: "cb-state", "data-origin": "replay", text: T.origin_replay });
-}
-
-function firstLines(outputs) {
-  const texts = outputs
-    .map((output) => output.feedback?.edit?.text || output.text)
-    .filter(Boolean)
-    .slice(0, 2);
-  if (!texts.length) return null;
-  return h(
-    "div",
-    { class: "cb-lines" },
-    ...texts.map((text) => h("p", { class: "cb-line", dir: "auto", text: text.trim().slice(0, 400) })),
-  );
-}
-
-function thumbnails(outputs) {
-  const pictures = outputs.filter((output) => output.image_url);
-  if (!pictures.length) return null;
-  return h(
-    "div",
-    { class: "cb-thumbnails" },
-    ...pictures
-      .slice(0, 8)
-      .map((output) =>
-        h("img", {
-          class: "cb-thumbnail",
-          src: output.image_url,
-          loading: "lazy",
-          alt: fill(T.card_label, { number: output.position + 1 }),
-        }),
-      ),
-  );
-}
-
-function when(iso) {
-  const date = new Date(iso);
-  if (!iso || Number.isNaN(date.getTime())) return null;
-  const today = new Date().toDateString() === date.toDateString();
-  const language = document.documentElement.lang || undefined;
-  const words = new Intl.DateTimeFormat(
-    language,
-    today
-      ? { hour: "2-digit", minute: "2-digit" }
-      : { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
-  ).format(date);
-  return h("time", { class: "cb-muted", datetime: iso, title: date.toLocaleString(language), text: words });
-}
-
-// what was said about a generation, in a few words each
-function summary(item) {
-  const said = (item.outputs || []).map((output) => ({
-    number: output.position + 1,
-    id: output.output_id,
-    rating: output.feedback?.rating || NO_RATING,
-    edit: output.feedback?.edit,
-  }));
-  const scores = said.map((s) => s.rating.score).filter(Boolean);
-  const ups = said.filter((s) => s.rating.thumb === 1).length;
-  const downs = said.filter((s) => s.rating.thumb === -1).length;
-  const edits = said.filter((s) => s.edit).length;
-  const parts = [];
-  const part = (iconName, words, label = words) =>
-    parts.push(
-      h(
-        "span",
-        { class: "cb-fact", title: label },
-        iconName && icon(iconName),
-        h("span", { "aria-hidden": "true", text: words }),
-        h("span", { class: "cb-offscreen", text: label }),
-      ),
-    );
-  if (scores.length) {
-    const mean = (scores.reduce((a, b) => a + b, 0) / scores.length).toFixed(scores.length > 1 ? 1 : 0);
-    part(
-      "star",
-      scores.length > 1 ? mean + " (" + scores.length + ")" : mean,
-      fill(T.stars_mean, { mean, count: scores.length }),
-    );
-  }
-  if (ups) part("up", String(ups), T.thumb_up + ": " + ups);
-  if (downs) part("down", String(downs), T.thumb_down + ": " + downs);
-  if (edits) part("pencil", edits > 1 ? fill(T.edited_many, { count: edits }) : T.edited);
-  const groups = item.ranking && item.ranking.groups;
-  if (groups && groups.length && groups[0].length === 1) {
-    const best = said.find((s) => s.id === groups[0][0]);
-    if (best) part("crown", fill(T.best_is, { number: best.number }));
-  } else if (groups && groups.length) part("order", T.ranked);
-  const comments = said.filter((s) => s.rating.comment).length;
-  if (comments) part("comment", comments > 1 ? String(comments) : T.commented, T.commented + ": " + comments);
-  return parts;
 }

@@ -1,5 +1,5 @@
 // One generation in full: its outputs with what was said about each, how it was made, and what can be done with it.
-function historyStory(detail, { back, open }) {
+function historyStory(detail, { back, open, remove, again, narrow }) {
   const id = detail.generation_id;
   const outputs = [...(detail.outputs || [])].sort((a, b) => a.position - b.position);
   const facts = (detail.provenance || []).map(([label, value]) =>
@@ -24,6 +24,14 @@ function historyStory(detail, { back, open }) {
           () => trigger("show", { generation_id: id }),
           { title: T.history_show_hint },
           "order",
+        ),
+        detail.prompt_id &&
+          textButton(T.history_more_of_prompt, () => narrow(detail.prompt_id, detail.prompt), { class: "cb-quiet" }),
+        textButton(
+          T.history_delete,
+          () => remove({ generation_ids: [id] }, back),
+          { class: "cb-danger cb-quiet" },
+          "trash",
         ),
         textButton(T.history_reuse, () => trigger("reuse", { generation_id: id }), {}, "pencil"),
         textButton(
@@ -52,7 +60,7 @@ function historyStory(detail, { back, open }) {
     h(
       "div",
       { class: "cb-story-outputs", "data-count": outputs.length, "data-modality": detail.modality },
-      ...outputs.map((output) => storyOutput(output, detail, outputs)),
+      ...outputs.map((output) => storyOutput(output, detail, outputs, { remove, again, back })),
     ),
     facts.length > 0 && h("h3", { class: "cb-story-title", text: T.history_provenance }),
     facts.length > 0 && h("dl", { class: "cb-provenance" }, ...facts),
@@ -82,7 +90,7 @@ function historyStory(detail, { back, open }) {
   ].filter(Boolean);
 }
 
-function storyOutput(output, detail, outputs) {
+function storyOutput(output, detail, outputs, { remove, again, back }) {
   const number = output.position + 1;
   const rating = output.feedback?.rating || NO_RATING;
   const edit = output.feedback?.edit;
@@ -101,6 +109,15 @@ function storyOutput(output, detail, outputs) {
         output.seed !== undefined &&
         h("span", { class: "cb-muted", text: fill(T.seed, { seed: output.seed }) }),
       h("span", { class: "cb-progress cb-muted", text: storyProgress(output, detail) }),
+      output.download_url &&
+        h(
+          "a",
+          { class: "cb-iconbtn", href: output.download_url, "aria-label": T.download, title: T.download, download: "" },
+          icon("download"),
+        ),
+      iconButton("trash", T.history_delete_one, () =>
+        remove({ output_ids: [output.output_id] }, outputs.length > 1 ? again : back),
+      ),
     ),
     detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),

@@ -1,0 +1,1 @@
+element.replaceChildren(pictureDrop().root);
