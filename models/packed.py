@@ -1,4 +1,4 @@
-"""Linear layers whose weights are laid out for one row, and a second copy for small batches, on a CPU. Knows one model's layers.
+"""Linear layers laid out for one row, with a second copy for small batches, on a CPU. Knows one model's layers.
 
 torch multiplies fp32 by MKL. oneDNN with weights laid out beforehand took 76 ms where MKL took 108 for eight rows
 through SmolLM2-135M's layers, and 79 for 135 with two rows. For one row alone oneDNN is slower (72 ms), but MKL is
