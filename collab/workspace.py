@@ -31,6 +31,15 @@ class Idle:
         """Nothing is under way."""
 
 
+class Kept(Protocol):
+    """What reading alone needs of a workspace: a check of the store has no more."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Store: ...
+
+
 @dataclass(slots=True)
 class Workspace:
     """One studio. runs: the generations this process carries out; jobs: its other long work; pregeneration: what a
