@@ -112,6 +112,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Re-hash every picture and check every reference of the store."""
     with sentences():
         settings = read_settings()
+        from collab.adapters import adapter_problems
         from collab.datasets.snapshots import snapshot_problems
         from collab.generation import wording_of
         from collab.store import Blobs, open_store
@@ -125,7 +126,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             return wording_of(store, store.get(PromptVersion, version_id)).sha256
 
         found = list(problems(store, Blobs(settings.home / "blobs"), content_sha256)) + list(study_problems(store))
-        found += snapshot_problems(settings, store)
+        found += [*snapshot_problems(settings, store), *adapter_problems(settings, store)]
         store.close()
         for problem in found:
             typer.secho(problem, fg="red", err=True)

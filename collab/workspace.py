@@ -64,6 +64,11 @@ class Workspace:
         self.store.close()
 
 
+def catalog_of(settings: Settings) -> Catalog:
+    """The models that can be had here."""
+    return Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
+
+
 def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Workspace:
     """Open (and on first use make) everything under `settings.home`. Loads no model."""
     try:
@@ -73,6 +78,5 @@ def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Works
         raise Misconfigured(f"COLLAB_HOME cannot be used ({error}): point it at a folder you may write to.") from error
     store = open_store(settings.database_url)
     if engine is None:
-        catalog = Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
-        engine = Engine(catalog)
+        engine = Engine(catalog_of(settings))
     return Workspace(settings, store, blobs, engine, Runs(store, blobs, engine))

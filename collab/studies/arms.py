@@ -9,14 +9,16 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from collab.checks import is_id
 from collab.errors import CollabError, InvalidStudy
+from collab.gates import check_testable
 from collab.generation import Ask, check_settings, version_asked_for
 from collab.identity import Visitor
 from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, fill, placeholders, typed_version
 from collab.studies.cases import Case
 from collab.studies.spec import Asked, StudySpec
-from collab.types import PromptVersion, Study, StudyArm, StudyItem, StudyTask
+from collab.types import ModelVersion, PromptVersion, Study, StudyArm, StudyItem, StudyTask
 from collab.workspace import Workspace
 from models.base import ModelInfo
 
@@ -64,7 +66,10 @@ def _resolve_arm(ws: Workspace, visitor: Visitor, arm: Mapping[str, Any], modali
         prompt_version_id=arm.get("prompt_version_id") or "",
     )
     version, wording = version_asked_for(ws, visitor, ask)
-    model = resolve_model(ws, visitor, arm.get("model") or "", wording.modality)
+    asked = arm.get("model") or ""
+    for trained in ws.store.find(ModelVersion, id=asked) if is_id(asked) else ():
+        check_testable(trained)
+    model = resolve_model(ws, visitor, asked, wording.modality)
     given = arm.get("settings") or {}
     if not isinstance(given, Mapping):
         raise InvalidStudy("its settings must be an object of names and values.")
