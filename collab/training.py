@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 KIND = "train"
 RUN = "COLLAB_TRAINING_RUN"  # by which the process knows which run of its job it is
+_BUSY = "A model is being trained already: wait for it to end, or stop it first."
 _GOING_S = 20.0  # that a process which was told to stop is waited for
 _ROOT = Path(__file__).parent.parent
 
@@ -62,18 +63,27 @@ def start(
     except InvalidRequest as error:
         raise InvalidSetting(str(error)) from error
     base, parent = _base(ws, visitor, recipe, model)
-    snapshot = snapshots.find(ws, visitor, snapshot_id) if snapshot_id else snapshots.make(ws, visitor, wanted)
-    learn, check = _checked(ws, snapshot, wanted)
-    said = in_words(recipe, base.name, learn, check)
+    if snapshot_id:
+        snapshot = snapshots.find(ws, visitor, snapshot_id)
+        _check_snapshot(snapshot, wanted)
+        data = snapshots.rebuild(ws, snapshot)
+    else:
+        snapshot, data = snapshots.taken(ws, visitor, wanted)
+        _check_snapshot(snapshot, wanted)
+    _check_free(ws)
+    learn, check, _ = to_check_on(data.train, data.test, snapshot.seed)
+    said = in_words(recipe, base.name, len(learn), len(check))
+    snapshot = snapshots.keep(ws, visitor, snapshot)
+    parent = parent or _stored(ws, base)
     spec = {
         "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "revision": base.revision,
         "precision": base.precision, "parent_id": parent.id, "recipe": recipe.as_json(), "said": said,
-        "studio": "",  # the same in all: one training at a time
+        "lane": "training",  # the same in all: one at a time
     }  # fmt: skip
     try:
-        job = jobs.store(ws, visitor, KIND, spec, "queued", alone=("studio",))
+        job = jobs.store(ws, visitor, KIND, spec, "queued", alone=("lane",))
     except Unavailable as error:
-        raise Unavailable("A model is being trained already: wait for it to end, or stop it first.") from error
+        raise Unavailable(_BUSY) from error
     _launch(ws, job)
     return job
 
@@ -88,8 +98,7 @@ def resume(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
         raise Unavailable("This training is under way: there is nothing to resume.")
     if job.status == "done":
         raise Unavailable("This training has ended: start a new one, or train its model further with continue_from.")
-    if any(other.id != job.id for other in ws.store.find(Job, kind=KIND, status=list(UNFINISHED))):
-        raise Unavailable("Another model is being trained: wait for it to end, or stop it first.")
+    _check_free(ws)
     _wait_until_gone(job)
     _launch(ws, job)
     return ws.store.get(Job, job.id)
@@ -111,8 +120,8 @@ def _mapping(settings: object) -> dict[str, Any]:
     return dict(settings)
 
 
-def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[ModelInfo, ModelVersion]:
-    """The weights to be trained, and the version that the new one comes from."""
+def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[ModelInfo, ModelVersion | None]:
+    """The weights to be trained, and the version whose adapter is trained further, if one is."""
     if recipe.continue_from:
         parent = _parent(ws, recipe)
         if model and model not in (parent.id, parent.base):
@@ -122,10 +131,15 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
     info = replace(resolve_model(ws, visitor, model, "text"), adapter=None)
     if info.precision == "remote":
         raise InvalidSetting(f"{info.name} runs {info.where}, out of reach: choose a model that runs here.")
+    return info, None
+
+
+def _stored(ws: Workspace, info: ModelInfo) -> ModelVersion:
+    """The version that a new adapter comes from."""
     for _ in range(3):
         try:
             with ws.store.writing() as connection:
-                return info, model_version(ws.store, info, connection=connection)
+                return model_version(ws.store, info, connection=connection)
         except Conflict:  # somebody used it for the first time at this moment
             continue
     raise Unavailable("The store is very busy: try again in a moment.")
@@ -142,15 +156,18 @@ def _parent(ws: Workspace, recipe: Recipe) -> ModelVersion:
     return found[0]
 
 
-def _checked(ws: Workspace, snapshot: DatasetSnapshot, kind: str) -> tuple[int, int]:
-    """How many rows a snapshot gives to learn from, and to check on. Raises InvalidSetting or Unavailable."""
+def _check_free(ws: Workspace) -> None:
+    """Raise Unavailable while a model is being trained: two would take each other's memory."""
+    ws.jobs.fail_abandoned()
+    if ws.store.find(Job, kind=KIND, status=list(UNFINISHED), limit=1):
+        raise Unavailable(_BUSY)
+
+
+def _check_snapshot(snapshot: DatasetSnapshot, kind: str) -> None:
     if snapshot.kind != kind:
         raise InvalidSetting(f"Snapshot {snapshot.id} is of kind {snapshot.kind}, not {kind}: make one of that kind.")
     if few := snapshots.lacking(snapshot):
         raise InvalidSetting(few)
-    data = snapshots.rebuild(ws, snapshot)
-    learn, check, _ = to_check_on(data.train, data.test, snapshot.seed)
-    return len(learn), len(check)
 
 
 # ---- the process ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from collab import aliases, cli, jobs, refine_api, train_api, training
 from collab.adapters import adapter_problems
-from collab.datasets import snapshots
 from collab.errors import InvalidPrompt, InvalidSetting, InvalidStudy, NotAllowed, NotFound, Unavailable
 from collab.feedback import edit_text, rate
 from collab.gates import gates
@@ -255,8 +254,6 @@ def test_a_process_that_cannot_start_is_told(settings: Settings):
 def test_what_cannot_be_trained_is_refused_at_once(
     ws: Workspace, ann: Visitor, kind: str, asked: Any, error: type[Exception], said: str
 ):
-    if kind == "kto":
-        snapshots.make(ws, LOCAL, "kto")
     before = counts(ws.store)
     with pytest.raises(error, match=said):
         train_api.start(ws, LOCAL, kind, asked)

@@ -41,6 +41,13 @@ def make(
 
     Raises NotAllowed for anyone but the owner, InvalidSetting for no kind, NotFound where nothing gives a row.
     """
+    return keep(ws, visitor, taken(ws, visitor, kind, study_id=study_id, seed=seed)[0])
+
+
+def taken(
+    ws: Workspace, visitor: Visitor, kind: object, *, study_id: str | None = None, seed: int = 0
+) -> tuple[DatasetSnapshot, Dataset]:
+    """A snapshot that is not stored yet, with its rows. Raises as `make`."""
     only_owner(visitor)
     wanted = check_kind(kind)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _SEED_LIMIT:
@@ -50,11 +57,15 @@ def make(
         kind=wanted, sha256=data.sha256, train_count=len(data.train), test_count=len(data.test), seed=seed,
         event_ids=data.event_ids, counts={**data.counts, **_labels(data)}, created_by=visitor.annotator_id,
     )  # fmt: skip
+    return row, data
+
+
+def keep(ws: Workspace, visitor: Visitor, row: DatasetSnapshot) -> DatasetSnapshot:
+    """Store a snapshot, or find the one of the same rows. Raises Unavailable in an endless race."""
     for _ in range(3):
         try:
             with ws.store.writing() as connection:
-                known = ws.store.find(DatasetSnapshot, sha256=data.sha256, connection=connection)
-                if known:
+                if known := ws.store.find(DatasetSnapshot, sha256=row.sha256, connection=connection):
                     return known[0]
                 ensure_annotator(ws, visitor, connection)
                 ws.store.add(row, connection=connection)
