@@ -56,6 +56,7 @@ class Run:
     progress: list[Progress]
     revision: int = 0
     ahead: int = 0
+    eta_s: float | None = None  # until it has ended, about
     listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=set)
 
     @property
@@ -121,6 +122,7 @@ class Runs:
                     seen = run.revision
                     run.ahead = self._engine.ahead(generation_id) if run.generation.status == "queued" else 0
                     finished = run.finished
+                    run.eta_s = None if finished else self._engine.eta(generation_id)
                     yield run
                     if finished:
                         return

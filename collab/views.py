@@ -111,6 +111,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         "steered": steering.said(generation.inputs),
         "note": "",
         "ahead": 0,
+        "eta_s": None,
         "ranking": ranking,
         "aspects": list(ws.settings.text_aspects if modality == "text" else ws.settings.image_aspects),
         "tags": list(TAGS[modality]),
@@ -128,7 +129,7 @@ def live_card(ws: Workspace, run: Run, base: dict[str, Any], link: Link, note: s
             preview = f"data:{progress.preview_type};base64,{encoded}"
         tokens = output.get("completion_tokens") or 0
         outputs.append({**before, **output, "tokens": tokens, "preview": preview})
-    return {**base, **shown, "outputs": outputs, "note": note, "ahead": run.ahead}
+    return {**base, **shown, "outputs": outputs, "note": note, "ahead": run.ahead, "eta_s": run.eta_s}
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,9 @@ class Backend(Protocol):
 
     info: ModelInfo
 
-    def room(self, request: Request) -> bool:
-        """Whether `admit` would take this request now (an idle backend always has room)."""
+    def room(self, request: Request, share: float = 1.0) -> bool:
+        """Whether `admit` would take this request now and at most this share of the capacity would then be in use
+        (an idle backend always has room)."""
 
     def admit(self, request: Request) -> str:
         """Take the request in; return the rendered prompt. Takes nothing when it raises InvalidRequest or

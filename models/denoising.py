@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from PIL import Image
 from torch import Tensor
 
 from models.base import ImageRequest
+from models.embedded_prompts import EmbeddedPrompts
 from models.fabric import References, steer
 from models.pipelines import Kind, Pipeline, copy_with_scheduler, input_channels
-from models.preview import Previewer
-
-PREVIEW_SHARE = 0.2  # previews may take this part of the time
-PREVIEW_INTERVAL_S = 0.1
+from models.sharing import Pass, SharedUNet
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """After denoising step `step` of `steps`; one preview (or None) for each position of the call."""
+    """After denoising step `step` of `steps`. latents: what a preview can be made of, (positions of the call, …)."""
 
     step: int
     steps: int
-    previews: list[bytes | None]
+    latents: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +53,19 @@ def denoise(
     plan: Plan,
     positions: Sequence[int],
     pipelines: dict[Kind, Pipeline],
-    previewer: Previewer,
-    report: Callable[[Progress], None],
+    words: EmbeddedPrompts,
+    report: Callable[[Progress | Pass], None],
 ) -> list[Image.Image]:
-    """The finished pictures of `positions`, in order. `report` is called after every denoising step and may block."""
+    """The finished pictures of `positions`, in order. `report` may block: it is told every denoising step that is done,
+    and, by the families that can share, every pass of the UNet that is wanted; it returns when that is granted."""
     settings = plan.request.settings
     blends = plan.kind == "inpaint" and blends_latents(pipelines)
     pipe = copy_with_scheduler(pipelines["image-to-image" if blends else plan.kind], settings["scheduler"])
+    words.serve(pipe)
     if plan.references is not None:
         steer(pipe, plan.references, len(positions))
+    elif isinstance(getattr(pipe, "unet", None), UNet2DConditionModel):
+        SharedUNet(pipe.unet, report).stand_in(pipe)
     latest = _Latest()
     _watch_scheduler(pipe.scheduler, latest)
     generators = [seeded(plan.request.seed, position) for position in positions]
@@ -85,21 +86,16 @@ def denoise(
     if plan.mask is not None:
         offered["mask_image"] = plan.mask
     mix = _Blend(plan, pipelines, positions) if blends else None
-    clock = _PreviewClock()
 
     def after_step(own: Pipeline, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         steps = getattr(own, "num_timesteps", None) or settings["num_inference_steps"]
         latents = tensors["latents"]
         if mix is not None:
             latents = mix(own, index, steps, latents)
-        previews: list[bytes | None] = [None] * len(positions)
-        if clock.is_due():
-            with clock:
-                shown = latents if latest.estimate is None else latest.estimate
-                if shown.ndim == 3 and hasattr(own, "_unpack_latents"):  # Flux and its kin denoise rows of patches
-                    shown = _unpacked(own, shown, settings)
-                previews = previewer.previews(shown)
-        report(Progress(index + 1, steps, previews))
+        shown = latents if latest.estimate is None else latest.estimate
+        if shown.ndim == 3 and hasattr(own, "_unpack_latents"):  # Flux and its kin denoise rows of patches
+            shown = _unpacked(own, shown, settings)
+        report(Progress(index + 1, steps, shown))
         return {"latents": latents}
 
     if "callback_on_step_end" in accepts:
@@ -192,23 +188,3 @@ def _keeps_clean_estimates(scheduler: Any) -> bool:
     """Solvers of the ++ and UniPC kind remember predictions of the clean latents instead of returning them."""
     plus = getattr(scheduler.config, "algorithm_type", "") in ("dpmsolver++", "sde-dpmsolver++")
     return plus or bool(getattr(scheduler.config, "predict_x0", False))
-
-
-class _PreviewClock:
-    """Lets the first preview through at once and later ones as often as they stay cheap."""
-
-    def __init__(self) -> None:
-        self._cost_s = 0.0
-        self._started = 0.0
-        self._ended = float("-inf")
-
-    def is_due(self) -> bool:
-        rest_s = max(PREVIEW_INTERVAL_S, self._cost_s * (1 / PREVIEW_SHARE - 1))
-        return time.monotonic() - self._ended >= rest_s
-
-    def __enter__(self) -> None:
-        self._started = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended = time.monotonic()
-        self._cost_s = self._ended - self._started

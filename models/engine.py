@@ -26,9 +26,9 @@ from models.base import (
     Request,
     Sample,
     Started,
-    TextRequest,
-    TextSample,
 )
+from models.cancelling import cancelled_samples
+from models.pace import cost, done
 from models.residents import ModelSource, ModelStatus, Resident, Residents
 
 __all__ = ["Engine", "ModelStatus", "Sink"]
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 Sink = Callable[[Event], None]
 REMOTE_POLL_S = 0.01
+# whoever has something running may fill so much of a model; the rest is kept for those who have nothing running yet
+OWN_SHARE = 0.75
 
 
 @dataclass(eq=False)
@@ -50,6 +52,11 @@ class _Job:
     cancelled: bool = False
     ended: bool = False
     last: dict[int, Sample] = field(default_factory=dict)  # position -> latest sample
+
+    @property
+    def left(self) -> int:
+        """The work still to do, at most, in the units of models.pace.cost."""
+        return max(0, cost(self.request) - done(self.request, self.last))
 
 
 class Engine:
@@ -125,6 +132,25 @@ class Engine:
                 before += 1
             return before + len(model.running)
 
+    def eta(self, request_id: str) -> float | None:
+        """Seconds until a request will have ended, about; None where nobody can tell yet."""
+        with self._wake:
+            job = self._jobs.get(request_id)
+            model = self._models.get(job.request.model) if job is not None else None
+            if job is None or model is None or model.backend is None:
+                return None
+            running = [self._jobs[id_] for id_ in model.running if id_ in self._jobs]
+            left = {other.request.id: other.left for other in running}
+            if request_id in left:
+                # those it shares each step with slow it down until they end, and no longer
+                return model.pace.seconds(sum(min(other, left[request_id]) for other in left.values()))
+            ahead = 0
+            for waiting_id in model.waiting.order():
+                ahead += cost(self._jobs[waiting_id].request)
+                if waiting_id == request_id:
+                    break
+            return model.pace.seconds(sum(left.values()) + ahead)
+
     def warm(self, info: ModelInfo) -> None:
         """Load a model before anyone asks it for something."""
         with self._wake:
@@ -175,12 +201,14 @@ class Engine:
             self._admit_waiting(model, backend)
             if not backend.active():
                 return "idle"
+            began_s = time.perf_counter()
             samples = backend.step()
         except Exception:
             log.exception("%s failed in a step", model.info.name)
             self._reset(model, backend)
             return "samples"
         model.used_s = time.perf_counter()
+        model.pace.stepped(sum(self._units(sample) for sample in samples), model.used_s - began_s)
         for sample in samples:
             job = self._jobs.get(sample.request_id)
             if job is None or sample.request_id not in model.running:
@@ -193,20 +221,37 @@ class Engine:
                 self._send(job, sample)
                 finished = sum(last.finish_reason is not None for last in job.last.values())
                 if not job.ended and finished == job.request.count:
+                    model.pace.ended(job.request, job.last)
                     self._end(job, "done")
         return "samples" if samples else "nothing"
 
+    def _units(self, sample: Sample | Ended) -> int:
+        """The work a sample stands for, in the units of models.pace.cost."""
+        job = self._jobs.get(sample.request_id)
+        if job is None or isinstance(sample, Ended) or (isinstance(sample, ImageSample) and sample.image is not None):
+            return 0
+        settings = job.request.settings
+        return int(settings["width"] * settings["height"]) if isinstance(sample, ImageSample) else 1
+
     def _admit_waiting(self, model: Resident, backend: Backend) -> None:
+        must_wait: set[str] = set()  # owners who have their share already
         while not model.draining:
             with self._wake:
-                request_id = model.waiting.next()
+                request_id = model.waiting.next(must_wait)
                 job = self._jobs.get(request_id) if request_id else None
-            if job is None or not backend.room(job.request):
+                owners = {self._jobs[id_].request.owner for id_ in model.running if id_ in self._jobs}
+            if job is None:
                 return
+            newcomer = job.request.owner not in owners
+            if not backend.room(job.request, 1.0 if newcomer else OWN_SHARE):
+                if newcomer:
+                    return  # nobody overtakes whoever waits for a first place
+                must_wait.add(job.request.owner)
+                continue
             with self._wake:
                 if job.cancelled:
                     return  # ended in the next turn
-                model.waiting.pop()
+                model.waiting.take(job.request.id)
                 model.running.add(job.request.id)
                 job.started_s = model.used_s = time.perf_counter()
                 job.loading_s = max(0.0, model.ready_s - job.submitted_s)
@@ -226,7 +271,7 @@ class Engine:
             jobs = [job for job in self._jobs.values() if job.cancelled or everything]
         for job in jobs:
             if job.started_s:
-                for sample in _cancelled_samples(job):
+                for sample in cancelled_samples(job.request, job.last, time.perf_counter() - job.started_s):
                     self._send(job, sample)
             self._end(job, "cancelled")
 
@@ -283,39 +328,3 @@ class Engine:
     def _notify(self) -> None:
         self._changed = True
         self._wake.notify_all()
-
-
-def _cancelled_samples(job: _Job) -> list[Sample]:
-    """A last sample for every unfinished position: text keeps what it has, a picture has none."""
-    samples: list[Sample] = []
-    seconds = time.perf_counter() - job.started_s
-    for position in range(job.request.count):
-        last = job.last.get(position)
-        if last is not None and last.finish_reason is not None:
-            continue
-        if isinstance(job.request, TextRequest):
-            text = last if isinstance(last, TextSample) else None
-            samples.append(
-                TextSample(
-                    job.request.id,
-                    position,
-                    text.text if text else "",
-                    finish_reason="cancelled",
-                    prompt_tokens=text.prompt_tokens if text else 0,
-                    completion_tokens=text.completion_tokens if text else 0,
-                    seconds=seconds,
-                )
-            )
-        else:
-            image = last if isinstance(last, ImageSample) else None
-            samples.append(
-                ImageSample(
-                    job.request.id,
-                    position,
-                    image.step if image else 0,
-                    int(job.request.settings.get("num_inference_steps", 0)),
-                    finish_reason="cancelled",
-                    seconds=seconds,
-                )
-            )
-    return samples

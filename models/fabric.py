@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.base import InvalidRequest
+from models.stand_in import StandIn
 
 MAX_REFERENCES = 4  # of each kind
 # The authors' code gives references weight 0.8 between 33 % and 66 % of the steps and 0.05 in the others, disliked ones
@@ -75,26 +76,18 @@ class References:
 
 def steer(pipe: Any, references: References, rows: int) -> None:
     """Make `pipe`, a copy that one call owns, draw its `rows` pictures with these references."""
-    # past diffusers' __setattr__, which would write the wrapper's class into the configuration that copies share
-    object.__setattr__(pipe, "unet", _SteeredUNet(pipe, references, rows))
+    _SteeredUNet(pipe, references, rows).stand_in(pipe)
 
 
-class _SteeredUNet(torch.nn.Module):
-    """Stands in for a pipeline's UNet: one more pass for the references, then the asked one with them in attention."""
+class _SteeredUNet(StandIn):
+    """One more pass for the references, then the asked one with them in attention."""
 
     def __init__(self, pipe: Any, references: References, rows: int) -> None:
-        super().__init__()
-        self.unet = pipe.unet
+        super().__init__(pipe.unet)
         self._layers = _self_attentions(pipe.unet)
         self._references, self._rows = references, rows
         self._latents, self._noise = references.encoded(pipe)
         self._alphas = pipe.scheduler.alphas_cumprod.double().cpu()
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("unet"), name)  # config, dtype, device, add_embedding …
 
     def forward(self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **rest: Any) -> Any:
         """As the UNet's own. sample: (rows, C, h, w), or (2 · rows, C, h, w): the unconditional rows first."""

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from copy import deepcopy
 
-from models.base import ImageRequest, Request
-
-
-def cost(request: Request) -> int:
-    """The work a request asks for, in tokens for text and in pixel updates for images; at least 1.
-
-    Costs of the two modalities are never compared: every model has its own queue.
-    """
-    settings = request.settings
-    if isinstance(request, ImageRequest):
-        each = settings["num_inference_steps"] * settings["width"] * settings["height"]
-    else:
-        each = settings["max_new_tokens"]
-    return max(1, request.count * int(each))
+from models.base import Request
+from models.pace import cost
 
 
 class FairQueue:
@@ -35,7 +23,6 @@ class FairQueue:
         self._credit: dict[str, int] = {}
         self._served: OrderedDict[str, int] = OrderedDict()  # owner -> tick of its last service
         self._tick = 0
-        self._chosen: str | None = None  # the owner whose head is next, fixed until it is popped or removed
 
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._lanes.values())
@@ -44,39 +31,43 @@ class FairQueue:
         self._lanes.setdefault(request.owner, deque()).append((request.id, cost(request)))
         self._credit.setdefault(request.owner, 0)
 
-    def next(self) -> str | None:
-        """The request that is to be admitted next; the same one until it leaves the queue. None when empty."""
-        if self._chosen is None and self._lanes:
-            shortfall = {owner: lane[0][1] - self._credit[owner] for owner, lane in self._lanes.items()}
-            grant = max(0, min(shortfall.values()))
-            for owner in self._lanes:
-                self._credit[owner] += grant
-            affordable = [owner for owner in self._lanes if shortfall[owner] <= grant]
-            self._chosen = min(affordable, key=lambda owner: self._served.get(owner, 0))
-        return self._lanes[self._chosen][0][0] if self._chosen is not None else None
-
-    def pop(self) -> str | None:
-        """Take the next request out and charge its owner."""
-        if self.next() is None:
+    def next(self, skip: Collection[str] = ()) -> str | None:
+        """The request to admit next if these owners must wait; None when there is none."""
+        lanes = {owner: lane for owner, lane in self._lanes.items() if owner not in skip}
+        if not lanes:
             return None
-        owner, self._chosen = str(self._chosen), None
-        request_id, price = self._lanes[owner].popleft()
-        self._credit[owner] -= price
+        shortfall = {owner: lane[0][1] - self._credit[owner] for owner, lane in lanes.items()}
+        grant = max(0, min(shortfall.values()))
+        for owner in self._lanes:
+            self._credit[owner] += grant
+        affordable = [owner for owner in lanes if shortfall[owner] <= grant]
+        return lanes[min(affordable, key=lambda owner: self._served.get(owner, 0))][0][0]
+
+    def take(self, request_id: str) -> None:
+        """Take a request out and charge its owner; one that is not there is ignored."""
+        owner = next((owner for owner, lane in self._lanes.items() if any(id_ == request_id for id_, _ in lane)), None)
+        if owner is None:
+            return
+        self._credit[owner] -= next(price for id_, price in self._lanes[owner] if id_ == request_id)
         self._tick += 1
         self._served[owner] = self._tick
         self._served.move_to_end(owner)
         if len(self._served) > 1000:
             self._served.popitem(last=False)
-        self._forget_if_empty(owner)
+        self.remove(request_id)
+
+    def pop(self) -> str | None:
+        """Take the next request out and charge its owner."""
+        if (request_id := self.next()) is not None:
+            self.take(request_id)
         return request_id
 
     def remove(self, request_id: str) -> bool:
+        """Take a request out as if it had never been there."""
         for owner, lane in list(self._lanes.items()):
             for place, (id_, _) in enumerate(lane):
                 if id_ == request_id:
                     del lane[place]
-                    if self._chosen == owner and place == 0:
-                        self._chosen = None
                     self._forget_if_empty(owner)
                     return True
         return False

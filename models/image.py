@@ -1,61 +1,71 @@
-"""The diffusers backend: any text-to-image pipeline, stepped for several requests in turn.
+"""The diffusers backend: any text-to-image pipeline, stepped for all its requests side by side.
 
 A request runs diffusers' own whole call, on threads that sleep between denoising steps (see stepping.py): so any family
-works, requests advance step by step side by side, and a cancel frees its place at once. Knows nothing of queues,
-owners or files.
+works, and a cancel frees its place at once. Where the family has a UNet, requests of one size share its passes (see
+sharing.py); others take turns. Knows nothing of queues, owners or files.
 """
 
 from __future__ import annotations
 
 import gc
-import inspect
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any
 
 import torch
 from PIL import Image
 
-from models.base import Ended, ImageRequest, ImageSample, InvalidRequest, ModelError, ModelInfo, Request
+from models.base import Ended, ImageSample, ModelError, ModelInfo, Request
 from models.denoising import Plan, Progress, denoise
 from models.device import pick_device
-from models.fabric import References, takes_references
-from models.pictures import decode_mask, decode_picture, encode_png
+from models.embedded_prompts import EmbeddedPrompts
+from models.fabric import takes_references
+from models.pictures import encode_png
 from models.pipelines import (
     Kind,
     LoadProgress,
     Pipeline,
-    copy_with_scheduler,
     first_line,
     is_out_of_memory,
     load_pipeline,
     pipelines_by_kind,
-    size_multiple,
 )
-from models.preview import PREVIEW_TYPE, Previewer
+from models.planning import accepted, planned
+from models.preview import PREVIEW_TYPE, PreviewClock, Previewer
+from models.sharing import Pass, grant
 from models.stepping import SteppedCall
 
-MAX_REQUESTS = 4
+MAX_REQUESTS = 16
 ROOM_PIXELS = 8 * 1024 * 1024  # of all the outputs admitted at once
-BATCH_PIXELS = {"cpu": 8 * 64 * 64, "mps": 512 * 512, "cuda": 4 * 1024 * 1024}  # of the outputs sharing one call
+# of the outputs in one pass; beyond it a larger batch takes as much longer as it is larger
+BATCH_PIXELS = {"cpu": 16 * 64 * 64, "mps": 512 * 512, "cuda": 4 * 1024 * 1024}
 SLICE_S = 0.25  # after this long a step() starts no further denoising step, so that a cancel is heard
 
 
-@dataclass
+@dataclass(eq=False)
 class _Lane:
-    """Some positions of one request that share one call."""
+    """Some positions of one request that share one call. wish: the pass it sleeps for, if it can be shared."""
 
+    running: _Running
     positions: list[int]
-    call: SteppedCall[Progress, list[Image.Image]]
+    call: SteppedCall[Progress | Pass, list[Image.Image]]
+    wish: Pass | None = None
     latest: Progress | None = None
 
+    @property
+    def pixels(self) -> int:
+        settings = self.running.plan.request.settings
+        return len(self.positions) * int(settings["width"]) * int(settings["height"])
 
-@dataclass
+
+@dataclass(eq=False)
 class _Running:
     plan: Plan
     admitted: float
-    lanes: deque[_Lane] = field(default_factory=deque)
+    lanes: deque[_Lane] = field(default_factory=deque)  # in the order of their turns
 
 
 class ImageBackend:
@@ -65,7 +75,11 @@ class ImageBackend:
         self.info = info
         self._device = device
         self._pipelines: dict[Kind, Pipeline] = pipelines_by_kind(pipe)
+        self._words = EmbeddedPrompts()
         self._previewer = Previewer(getattr(pipe, "vae", None))
+        self._clock = PreviewClock()
+        self._shown: dict[str, float] = {}  # request id -> when it last got a preview
+        self._batch_pixels = BATCH_PIXELS[device]
         self._running: dict[str, _Running] = {}  # in the order of their turns
 
     @classmethod
@@ -81,41 +95,55 @@ class ImageBackend:
         """What this family does beyond drawing from words: "image-to-image", "inpaint", "negative", "references"."""
         kinds = {str(kind) for kind in self._pipelines if kind != "text-to-image"}
         pipe = next(iter(self._pipelines.values()))
-        also = {"negative": "negative_prompt" in _accepts(pipe), "references": takes_references(pipe)}
+        also = {"negative": "negative_prompt" in accepted(pipe), "references": takes_references(pipe)}
         return frozenset(kinds | {name for name, able in also.items() if able})
 
     # ---- the Backend protocol -------------------------------------------------------------------------------------
 
-    def room(self, request: Request) -> bool:
+    def room(self, request: Request, share: float = 1.0) -> bool:
         if not self._running:
             return True
         taken = sum(_pixels(running.plan.request) for running in self._running.values())
-        return len(self._running) < MAX_REQUESTS and taken + _pixels(request) <= ROOM_PIXELS
+        few = len(self._running) + 1 <= share * MAX_REQUESTS
+        return few and taken + _pixels(request) <= share * ROOM_PIXELS
 
     def admit(self, request: Request) -> str:
-        plan = self._planned(request)
+        plan = planned(request, self.info.name, self._pipelines)
         running = _Running(plan, time.monotonic())
+        if not self._running:
+            self._clock = PreviewClock()
         size = self._batch_size(plan)
         for first in range(0, request.count, size):
             positions = list(range(first, min(first + size, request.count)))
-            running.lanes.append(_Lane(positions, self._call(plan, positions)))
+            running.lanes.append(_Lane(running, positions, self._call(plan, positions)))
         self._running[request.id] = running
         if plan.negative_prompt:
             return f"{plan.prompt}\n\nNegative prompt: {plan.negative_prompt}"
         return plan.prompt
 
     def step(self) -> Sequence[ImageSample | Ended]:
-        """Give each request one denoising step of one of its lanes, or as many requests as fit into the time slice."""
+        """One denoising step for everybody, or for as many as fit into the time slice; the served queue up last."""
         samples: list[ImageSample | Ended] = []
         started = time.monotonic()
-        for request_id in list(self._running):
-            samples += self._advance(request_id, self._running.pop(request_id))
-            if time.monotonic() - started > SLICE_S:
-                break  # the others keep their place at the front
-        return samples
+        todo = self._in_turn()
+        for lane in [lane for lane in todo if lane.call.fresh]:
+            samples += self._advance(lane)  # to the first pass it wants, so that a newcomer shares that
+            if lane.wish is None:
+                todo.remove(lane)
+        while todo and time.monotonic() - started <= SLICE_S:
+            together = self._sharing(todo)
+            wishes = [lane.wish for lane in together if lane.wish is not None]
+            if wishes and not grant(self._unet, wishes):
+                self._batch_pixels = sum(lane.pixels for lane in together) // 2
+                _free_memory()
+            for lane in together:
+                todo.remove(lane)
+                samples += self._advance(lane)
+        return self._with_previews(samples)
 
     def evict(self, request_id: str) -> None:
         if (running := self._running.pop(request_id, None)) is not None:
+            self._shown.pop(request_id, None)
             _cancel(running)
 
     def active(self) -> int:
@@ -125,100 +153,100 @@ class ImageBackend:
         for request_id in list(self._running):
             self.evict(request_id)
         self._pipelines.clear()
+        self._words = EmbeddedPrompts()
         self._previewer = Previewer(None)
         _free_memory()
 
     # ---- one request ----------------------------------------------------------------------------------------------
 
-    def _planned(self, request: Request) -> Plan:
-        """Raises InvalidRequest for what this model cannot do."""
-        if not isinstance(request, ImageRequest):
-            raise InvalidRequest(f"“{self.info.name}” makes pictures: choose a text model for text.")
-        settings = request.settings
-        size = (settings["width"], settings["height"])
-        init = mask = None
-        kind: Kind = "text-to-image"
-        if request.init_image is not None:
-            kind = "image-to-image"
-            init = decode_picture(request.init_image).resize(size, Image.Resampling.LANCZOS)
-        if request.mask is not None:
-            if init is None:
-                raise InvalidRequest("A mask says where to repaint a picture: add the picture.")
-            kind = "inpaint"
-            mask = decode_mask(request.mask, size)
-        if kind not in self._pipelines:
-            able = ", ".join(self._pipelines)
-            raise InvalidRequest(f"“{self.info.name}” cannot do {kind}: it does {able}, or choose another model.")
-        if init is not None and int(settings["num_inference_steps"] * settings["strength"]) < 1:
-            raise InvalidRequest(
-                f"Strength {settings['strength']:g} of {settings['num_inference_steps']} steps leaves no step to do: "
-                f"raise it to at least {1 / settings['num_inference_steps']:.2g}, or take more steps."
-            )
-        pipe = self._pipelines[kind]
-        multiple = size_multiple(pipe)
-        if any(side % multiple for side in size):
-            raise InvalidRequest(f"“{self.info.name}” cannot draw {size[0]}×{size[1]}: choose multiples of {multiple}.")
-        if request.negative_prompt.strip() and "negative_prompt" not in _accepts(pipe):
-            raise InvalidRequest(f"“{self.info.name}” knows no negative prompt: leave it empty.")
-        copy_with_scheduler(pipe, settings["scheduler"])  # refuses before anything runs
-        words, unwanted = _encodable(request.prompt), _encodable(request.negative_prompt).strip()
-        return Plan(request, kind, words, unwanted, init, mask, self._references(request, pipe, size))
-
-    def _references(self, request: ImageRequest, pipe: Pipeline, size: tuple[int, int]) -> References | None:
-        """What the request is steered by. Raises InvalidRequest for what it cannot be steered by."""
-        if request.steering == 0 or not (request.liked or request.disliked):
-            return None
-        if not takes_references(pipe):
-            raise InvalidRequest(
-                f"“{self.info.name}” cannot be steered by pictures: turn that off or choose a Stable Diffusion model."
-            )
-        liked, disliked = (
-            [decode_picture(data).resize(size, Image.Resampling.LANCZOS) for data in pictures]
-            for pictures in (request.liked, request.disliked)
-        )
-        return References(liked, disliked, request.steering)
-
     def _batch_size(self, plan: Plan) -> int:
         """How many outputs share one call. Some families draw the noise of a picture's encoding for the first output
         only, so outputs that start from a picture run alone."""
-        if plan.kind != "text-to-image" or "num_images_per_prompt" not in _accepts(self._pipelines[plan.kind]):
+        if plan.kind != "text-to-image" or "num_images_per_prompt" not in accepted(self._pipelines[plan.kind]):
             return 1
         settings = plan.request.settings
         return max(1, BATCH_PIXELS.get(self._device, 0) // (settings["width"] * settings["height"]))
 
-    def _call(self, plan: Plan, positions: list[int]) -> SteppedCall[Progress, list[Image.Image]]:
-        pipelines, previewer = self._pipelines, self._previewer
+    def _call(self, plan: Plan, positions: list[int]) -> SteppedCall[Progress | Pass, list[Image.Image]]:
+        pipelines, words = self._pipelines, self._words
         return SteppedCall(
-            lambda report: denoise(plan, positions, pipelines, previewer, report),
+            lambda report: denoise(plan, positions, pipelines, words, report),
             name=f"denoise {plan.request.id}",
         )
 
-    def _advance(self, request_id: str, running: _Running) -> list[ImageSample | Ended]:
-        """One denoising step (or the final decoding) of the request's next lane; the request then queues up last."""
-        lane = running.lanes.popleft()
+    @property
+    def _unet(self) -> Any:
+        return next(iter(self._pipelines.values())).unet
+
+    def _in_turn(self) -> list[_Lane]:
+        """The first lane of every request, then the second of every request …"""
+        rounds = zip_longest(*(running.lanes for running in self._running.values()))
+        return [lane for each in rounds for lane in each if lane is not None]
+
+    def _sharing(self, todo: Sequence[_Lane]) -> list[_Lane]:
+        """The next lane and those behind it that can go through the UNet with it."""
+        together, pixels = [todo[0]], todo[0].pixels
+        for lane in todo[1:]:
+            alike = lane.wish is not None and todo[0].wish is not None and lane.wish.kind == todo[0].wish.kind
+            if alike and pixels + lane.pixels <= self._batch_pixels:
+                together.append(lane)
+                pixels += lane.pixels
+        return together
+
+    def _advance(self, lane: _Lane) -> list[ImageSample | Ended]:
+        """Let a call run to the end of the step it is in and on to the next pass it wants; it then queues up last."""
+        running, shares, lane.wish = lane.running, lane.wish is not None, None
+        request_id = running.plan.request.id
+        if request_id not in self._running:  # another lane of it has failed
+            return []
+        samples: list[ImageSample | Ended] = []
         try:
             outcome = lane.call.advance()
+            while isinstance(outcome, Progress):
+                lane.latest = outcome
+                samples += [self._sample(running, position, outcome) for position in lane.positions]
+                if not shares:
+                    break
+                outcome = lane.call.advance()
         except Exception as error:  # of any library below: it fails this one request, in words
-            _cancel(running)
+            self.evict(request_id)
             if is_out_of_memory(error):
                 _free_memory()
             return [Ended(request_id, "failed", self._explained(error, running.plan))]
-        if not lane.call.finished:
-            assert isinstance(outcome, Progress)
-            lane.latest = outcome
-            running.lanes.append(lane)
-            self._running[request_id] = running
-            return [
-                self._sample(running, position, outcome, preview=preview)
-                for position, preview in zip(lane.positions, outcome.previews, strict=True)
+        running.lanes.remove(lane)
+        if isinstance(outcome, list):
+            done = lane.latest or Progress(1, 1, torch.empty(0))
+            samples += [
+                self._sample(running, position, done, encode_png(picture))
+                for position, picture in zip(lane.positions, outcome, strict=True)
             ]
-        assert isinstance(outcome, list)
+        else:
+            lane.wish = outcome if isinstance(outcome, Pass) else None
+            running.lanes.append(lane)
+        self._running.pop(request_id)
         if running.lanes:
             self._running[request_id] = running
-        done = lane.latest or Progress(1, 1, [])
+        else:
+            self._shown.pop(request_id, None)
+        return samples
+
+    def _with_previews(self, samples: Sequence[ImageSample | Ended]) -> list[ImageSample | Ended]:
+        """Previews for what has moved, as long as they stay cheap; who has waited longest for one is first."""
+        moved = {sample.request_id for sample in samples if isinstance(sample, ImageSample) and sample.image is None}
+        previews: dict[tuple[str, int], bytes | None] = {}
+        for request_id in sorted(moved & self._running.keys(), key=lambda each: self._shown.get(each, 0.0)):
+            lane = self._running[request_id].lanes[-1]  # the one that moved last
+            if lane.latest is None or not self._clock.is_due():
+                continue
+            with self._clock:
+                pictures = self._previewer.previews(lane.latest.latents)
+            self._shown[request_id] = time.monotonic()
+            previews |= {(request_id, at): preview for at, preview in zip(lane.positions, pictures, strict=True)}
         return [
-            self._sample(running, position, done, image=encode_png(picture))
-            for position, picture in zip(lane.positions, outcome, strict=True)
+            replace(sample, preview=previews.get((sample.request_id, sample.position)))
+            if isinstance(sample, ImageSample) and sample.image is None
+            else sample
+            for sample in samples
         ]
 
     def _sample(
@@ -226,8 +254,6 @@ class ImageBackend:
         running: _Running,
         position: int,
         progress: Progress,
-        *,
-        preview: bytes | None = None,
         image: bytes | None = None,
     ) -> ImageSample:
         return ImageSample(
@@ -235,7 +261,6 @@ class ImageBackend:
             position,
             progress.step,
             progress.steps,
-            preview=preview,
             preview_type=PREVIEW_TYPE,
             image=image,
             finish_reason="stop" if image is not None else None,
@@ -254,17 +279,8 @@ class ImageBackend:
         return f"“{self.info.name}” could not draw this: {first_line(error)}"
 
 
-def _accepts(pipe: Pipeline) -> frozenset[str]:
-    return frozenset(inspect.signature(type(pipe).__call__).parameters)
-
-
 def _pixels(request: Request) -> int:
     return request.count * int(request.settings["width"]) * int(request.settings["height"])
-
-
-def _encodable(text: str) -> str:
-    """The text without lone surrogates, which no tokenizer can encode."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _cancel(running: _Running) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ MAX_SIDE = 256
 SMALL_VAE_PARAMETERS = 15_000_000
 PATCH_PIXELS = 32
 PATCHES_A_SIDE = 8
+SHARE = 0.03  # of the time, that previews of all requests together may take
+INTERVAL_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,26 @@ class Previewer:
             raise ValueError("this autoencoder has no linear map")
         mixed = torch.einsum("bchw,cd->bdhw", unit.cpu(), self._map[:-1])
         return mixed + self._map[-1][:, None, None]
+
+
+class PreviewClock:
+    """Lets the first preview through at once and later ones as often as they stay cheap."""
+
+    def __init__(self) -> None:
+        self._cost_s = 0.0
+        self._started_s = 0.0
+        self._ended_s = float("-inf")
+
+    def is_due(self) -> bool:
+        rest_s = max(INTERVAL_S, self._cost_s * (1 / SHARE - 1))
+        return time.monotonic() - self._ended_s >= rest_s
+
+    def __enter__(self) -> None:
+        self._started_s = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended_s = time.monotonic()
+        self._cost_s = self._ended_s - self._started_s
 
 
 @torch.no_grad()

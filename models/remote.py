@@ -97,9 +97,9 @@ class RemoteBackend:
 
     # ---- the Backend protocol --------------------------------------------------------------------------------------
 
-    def room(self, request: Request) -> bool:
+    def room(self, request: Request, share: float = 1.0) -> bool:
         streams = sum(len(running.unfinished) for running in self._running.values())
-        return not self._running or streams + request.count <= MAX_STREAMS
+        return not self._running or streams + request.count <= share * MAX_STREAMS
 
     def admit(self, request: Request) -> str:
         running = _Running(request, time.monotonic(), unfinished=set(range(request.count)))

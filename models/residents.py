@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from models.base import Backend, Modality, ModelError, ModelInfo, ModelUnavailable
 from models.fairness import FairQueue
+from models.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Resident:
 
     info: ModelInfo
     waiting: FairQueue = field(default_factory=FairQueue)
+    pace: Pace = field(default_factory=Pace)
     running: set[str] = field(default_factory=set)
     backend: Backend | None = None
     state: Literal["wanted", "loading", "ready", "failed"] = "wanted"
@@ -184,7 +186,9 @@ class Residents:
 
 
 def _key(info: ModelInfo) -> tuple[str, ...]:
-    return (info.modality, info.base, info.revision, info.precision)
+    # the text backend takes an adapter with each request; a pipeline has its own loaded into it
+    adapter = info.adapter or "" if info.modality == "image" else ""
+    return (info.modality, info.base, info.revision, info.precision, adapter)
 
 
 def _close(backend: Backend) -> None:

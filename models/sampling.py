@@ -1,4 +1,4 @@
-"""Draws the next token of every row of one request. Knows nothing of models, prompts or text."""
+"""Draws the next token of rows that belong to different requests. Knows nothing of models, prompts or text."""
 
 from __future__ import annotations
 
@@ -8,68 +8,167 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopPLogitsWarper
 
 TOP_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One drawn token. logprob and top: (id, logprob), under the model's own distribution."""
+    """One drawn token. logprob and top: (id, logprob), under the model's own distribution. A logprob that is not a
+    number says that the model computed none for this row."""
 
     token_id: int
     logprob: float
     top: tuple[tuple[int, float], ...]
 
 
-class Sampler:
-    """Penalty, temperature, top-k, top-p, then one number of the row's own CPU generator through the inverse CDF.
+@dataclass(slots=True)
+class _Row:
+    """How one row draws. top_k 0 and temperature 0 as in models.base.SETTINGS: off and greedy. drawn: tokens so far."""
 
-    A row uses exactly one random number a token, so what it draws depends on its seed and its logits alone.
+    seed: int
+    penalty: float
+    temperature: float
+    top_k: int
+    top_p: float
+    drawn: int = 0
+
+
+class Sampler:
+    """Penalty, temperature, top-k and top-p as transformers' processors do them, each row with its own; then the token
+    whose log-probability plus Gumbel noise is largest (Gumbel 1954; Maddison et al. 2014), which is a draw from the
+    softmax.
+
+    The noise of a token follows from the row's seed, the token's place in the answer and its id, so what a row draws
+    depends on its seed and its logits alone; logits that differ in their last bits (another batch, another device)
+    give another token only where two are as good as equal. The inverse of the cumulative distribution would not do:
+    there a last bit moves the borders of all tokens.
     """
 
-    def __init__(self, settings: Mapping[str, Any], seeds: Sequence[int]) -> None:
-        self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-        penalty, temperature, top_p = (settings[k] for k in ("repetition_penalty", "temperature", "top_p"))
-        self._penalty = RepetitionPenaltyLogitsProcessor(penalty) if penalty != 1 else None
-        self._greedy = temperature == 0
-        self._temperature = TemperatureLogitsWarper(temperature) if temperature not in (0, 1) else None
-        self._top_k = settings["top_k"]
-        self._top_p = TopPLogitsWarper(top_p) if top_p < 1 else None
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._rows: list[_Row] = []
+        self._seen: Tensor | None = None  # (rows or more, vocabulary): the tokens a row's penalty is about
 
-    def draw(self, logits: Tensor, ids: Tensor, rows: Sequence[int]) -> list[Draw]:
-        """logits: (len(rows), vocabulary) as the model gave them. ids: (len(rows), tokens so far). rows: which seeds.
+    def __len__(self) -> int:
+        return len(self._rows)
 
-        Raises FloatingPointError if the model computed no numbers.
-        """
+    def add(self, settings: Mapping[str, Any], seeds: Sequence[int], prompt: Sequence[int], vocabulary: int) -> None:
+        """Append one row for each seed. prompt: token ids, which the repetition penalty counts as said."""
+        first, last = len(self._rows), len(self._rows) + len(seeds)
+        if self._seen is None or len(self._seen) < last:
+            grown = torch.zeros(last + 8, vocabulary, dtype=torch.bool, device=self._device)
+            if self._seen is not None:
+                grown[:first] = self._seen[:first]
+            self._seen = grown
+        self._seen[first:last] = False
+        self._seen[first:last, torch.tensor(prompt, device=self._device)] = True
+        penalty, temperature, top_k, top_p = (
+            settings[key] for key in ("repetition_penalty", "temperature", "top_k", "top_p")
+        )
+        for seed in seeds:
+            self._rows.append(_Row(seed, penalty, temperature, top_k, top_p))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forget all rows but these, which become 0, 1, 2 … in ascending order."""
+        for place, row in enumerate(rows):
+            if place != row and self._seen is not None:
+                self._seen[place] = self._seen[row]
+        self._rows = [self._rows[row] for row in rows]
+        if not rows:
+            self._seen = None
+
+    def draw(self, logits: Tensor, first: int = 0) -> list[Draw]:
+        """The next token of the rows first, first + 1, … logits: (rows, vocabulary) as the model gave them."""
         logits = logits.float()
+        rows = self._rows[first : first + len(logits)]
+        assert self._seen is not None and len(rows) == len(logits)
         logprobs = logits.log_softmax(-1)
-        scores = self._penalty(ids, logits.clone()) if self._penalty else logits
-        chosen = scores.argmax(-1) if self._greedy else self._sample(scores, rows)
-        chosen_logprobs = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
-        if any(value != value for value in chosen_logprobs):
-            raise FloatingPointError("the model computed values that are not numbers")
-        top = logprobs.topk(min(TOP_SHOWN, logprobs.shape[-1]))
-        return [
-            Draw(token_id, logprob, tuple(zip(top_ids, top_values, strict=True)))
-            for token_id, logprob, top_ids, top_values in zip(
-                chosen.tolist(), chosen_logprobs, top.indices.tolist(), top.values.tolist(), strict=True
-            )
-        ]
+        scores = self._penalised(logits, rows, self._seen[first : first + len(rows)])
+        chosen = torch.empty(len(rows), dtype=torch.long, device=logits.device)
+        # rows of a kind are drawn together: all of them, but for odd settings
+        for kind in {_kind(row) for row in rows}:
+            places = [place for place, row in enumerate(rows) if _kind(row) == kind]
+            some = scores if len(places) == len(rows) else scores[places]
+            chosen[places] = some.argmax(-1) if kind == "greedy" else _drawn(some, [rows[p] for p in places])
+        self._seen[first : first + len(rows)].scatter_(1, chosen[:, None], True)
+        for row in rows:
+            row.drawn += 1
+        return _told(logprobs, chosen)
 
-    def _sample(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
-        unused = torch.empty(0, dtype=torch.long)
-        if self._temperature:
-            scores = self._temperature(unused, scores)
-        candidates = None
-        if 0 < self._top_k < scores.shape[-1]:
-            # in the order of their ids: two that are all but equal must not change places in another batch
-            candidates = scores.topk(self._top_k).indices.sort(-1).values
-            scores = scores.gather(-1, candidates)
-        if self._top_p:
-            scores = self._top_p(unused, scores)
-        cumulative = scores.double().softmax(-1).cumsum(-1)
-        random = torch.stack([torch.rand((), generator=self._generators[r], dtype=torch.float64) for r in rows])
-        wanted = random.to(cumulative.device)[:, None] * cumulative[:, -1:]
-        place = torch.searchsorted(cumulative, wanted, right=True).clamp_max(scores.shape[-1] - 1)
-        return (place if candidates is None else candidates.gather(-1, place))[:, 0]
+    def _penalised(self, logits: Tensor, rows: Sequence[_Row], seen: Tensor) -> Tensor:
+        if all(row.penalty == 1 for row in rows):
+            return logits
+        penalty = torch.tensor([row.penalty for row in rows], device=logits.device)[:, None]
+        return torch.where(seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
+
+
+def _kind(row: _Row) -> str:
+    return "greedy" if row.temperature == 0 else "among the likeliest" if row.top_k else "among all"
+
+
+def _drawn(scores: Tensor, rows: Sequence[_Row]) -> Tensor:
+    """scores: (rows, vocabulary); either every row has a top_k or none has. One id for each row."""
+    device = scores.device
+    scores = scores / torch.tensor([row.temperature for row in rows], device=device)[:, None]
+    candidates = None
+    widths = [min(row.top_k, scores.shape[-1]) for row in rows]
+    if widest := max(widths):
+        likeliest = scores.topk(widest)
+        scores, candidates = likeliest.values, likeliest.indices
+        if min(widths) < widest:
+            beyond = torch.arange(widest, device=device) >= torch.tensor(widths, device=device)[:, None]
+            scores = scores.masked_fill(beyond, -torch.inf)
+    if any(row.top_p < 1 for row in rows):
+        ascending, order = scores.sort(dim=-1, stable=True)
+        unlikely = 1 - torch.tensor([row.top_p for row in rows], device=device)[:, None]
+        tail = ascending.softmax(-1).cumsum(-1) <= unlikely
+        tail[:, -1] = False  # the likeliest stays, whatever top_p says
+        scores = scores.masked_fill(tail.scatter(-1, order, tail), -torch.inf)
+    ids = torch.arange(scores.shape[-1], device=device) if candidates is None else candidates
+    place = (scores.double() + _gumbel(rows, ids)).argmax(-1)
+    return place if candidates is None else candidates.gather(-1, place[:, None])[:, 0]
+
+
+def _gumbel(rows: Sequence[_Row], ids: Tensor) -> Tensor:
+    """Standard Gumbel noise, float64, (rows, ids), a function of each row's seed and place and of the id alone.
+
+    ids: (ids,) or (rows, ids). The hash is SplitMix64 (Steele et al. 2014), the same on every device.
+    """
+    keys = [_mixed((_mixed(row.seed * _GOLDEN % 2**64) + row.drawn * _GOLDEN) % 2**64) for row in rows]
+    state = torch.tensor([_signed(key) for key in keys], device=ids.device)[:, None]
+    state = state + ids * _signed(_GOLDEN)  # int64 wraps around, as the hash wants it
+    for shift, factor in _MIX:
+        state = (state ^ _shifted(state, shift)) * _signed(factor)
+    uniform = (_shifted(state ^ _shifted(state, 31), 11).double() + 0.5) * 2.0**-53  # in (0, 1)
+    return -(-uniform.log()).log()
+
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+
+
+def _mixed(state: int) -> int:
+    for shift, factor in _MIX:
+        state = (state ^ (state >> shift)) * factor % 2**64
+    return state ^ (state >> 31)
+
+
+def _signed(number: int) -> int:
+    return number - 2**64 if number >= 2**63 else number
+
+
+def _shifted(state: Tensor, bits: int) -> Tensor:
+    """A shift that brings in zeros; torch's own brings in the sign."""
+    return (state >> bits) & (2 ** (64 - bits) - 1)
+
+
+def _told(logprobs: Tensor, chosen: Tensor) -> list[Draw]:
+    top = logprobs.topk(min(TOP_SHOWN, logprobs.shape[-1]))
+    own = logprobs.gather(-1, chosen[:, None])[:, 0]
+    return [
+        Draw(token_id, logprob, tuple(zip(ids, values, strict=True)))
+        for token_id, logprob, ids, values in zip(
+            chosen.tolist(), own.tolist(), top.indices.tolist(), top.values.tolist(), strict=True
+        )
+    ]

@@ -35,6 +35,11 @@ class SteppedCall(Generic[Report, Result]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.finished = False
 
+    @property
+    def fresh(self) -> bool:
+        """Whether it has not begun."""
+        return self._thread.ident is None and not self.finished
+
     def advance(self) -> Report | Result:
         """Let the call run to its next report, or to its end (`finished` is then True and the result is returned).
 

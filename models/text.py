@@ -1,12 +1,13 @@
-"""The transformers backend: any causal chat model, several requests side by side, each with its own key-value cache.
+"""The transformers backend: any causal chat model, all its requests in one batch (continuous batching).
 
-The prompt of a request is read once, in pieces, for all of its outputs. Knows nothing of queues, owners or files.
+Every step moves every output on by one token in one pass over the weights, whoever asked for it and whatever settings,
+seed, length and adapter it has. A prompt is read once for all outputs of its request, a beginning that prompts share
+once for all of them. Knows nothing of queues, owners or files.
 """
 
 from __future__ import annotations
 
 import gc
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from models.adapters import Adapters
 from models.base import (
     Ended,
     FinishReason,
@@ -31,35 +33,39 @@ from models.base import (
 )
 from models.chat import PLAIN_STOP, rendered
 from models.device import pick_device
+from models.reading import PIECE_TOKENS, Reader, Reading
+from models.rows import Apart, Forward, Rows, Together, batches_exactly
 from models.sampling import Draw, Sampler
 from models.transcript import Transcript
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 ROWS = {"cpu": 16, "mps": 16, "cuda": 64}  # outputs generated at once
-PREFILL_TOKENS = 512  # of a prompt, read in one step
 CONTEXT_WORDS = 8  # tokens of the prompt decoded along with a continuation
-
-
-@dataclass(eq=False)
-class _Row:
-    """One output that is being written."""
-
-    position: int
-    transcript: Transcript
-    tokens: int = 0
+TRIED_WITH = "Hello there, how are you today?"  # any words: a loaded model is warmed up and tried with them
 
 
 @dataclass(eq=False)
 class _Running:
+    """One admitted request. adapter: its name in the batch, "" for the base as it is."""
+
     request: TextRequest
     prompt: list[int]
-    limit: int  # new tokens a row may have
-    sampler: Sampler
-    cache: DynamicCache
-    rows: list[_Row]
+    limit: int  # new tokens an output may have
+    transcripts: list[Transcript]
+    adapter: str
+    reading: Reading | None  # until the prompt is read
+    unfinished: int
     since_s: float = field(default_factory=time.perf_counter)
-    read: int = 0  # prompt tokens in the cache
-    ids: Tensor | None = None  # (rows, tokens): prompt and answers so far, once the prompt is read
+
+
+@dataclass(eq=False)
+class _Row:
+    """One output that is being written. newest: its last token, which the model has not read yet."""
+
+    run: _Running
+    position: int
+    newest: int = 0
+    tokens: int = 0
 
 
 class TextBackend:
@@ -67,16 +73,20 @@ class TextBackend:
 
     def __init__(self, info: ModelInfo, model: Any, tokenizer: Any, device: str) -> None:
         self.info = info
-        self._model = model
         self._tokenizer = tokenizer
         self._device = device
-        self._running: dict[str, _Running] = {}
         self._eos = _eos_ids(model, tokenizer)
         config = model.config.get_text_config()
         self.context: int | None = getattr(config, "max_position_embeddings", None)  # tokens
-        # without it a model computes logits for the whole prompt: gigabytes for a large vocabulary
-        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in _parameters(model.forward) else {}
+        self._adapters = Adapters(model)
+        forward = Forward(self._adapters)
         self._piece = lru_cache(maxsize=50_000)(self._shown_alone)
+        together = batches_exactly(forward, device, (self._encoded(TRIED_WITH) * 4)[:8])
+        self._reader = Reader(forward, device, remembers=together)
+        self._batch: Rows = (Together if together else Apart)(forward, device)
+        self._sampler = Sampler(device)
+        self._running: dict[str, _Running] = {}
+        self._rows: list[_Row] = []  # row for row as in the batch and in the sampler
 
     @classmethod
     def load(cls, info: ModelInfo, progress: Callable[[str, float | None], None]) -> TextBackend:
@@ -92,13 +102,11 @@ class TextBackend:
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError) as e:
             raise ModelUnavailable(f"{info.name} could not be loaded: {_first_line(e)}") from e
         progress(f"Loading {info.name}: first words", 0.9)
-        backend = cls(info, model, tokenizer, device)
-        backend._warm_up()
-        return backend
+        return cls(info, model, tokenizer, device)  # tries the model: nobody should wait for its slow first pass
 
-    def room(self, request: Request) -> bool:
-        used = sum(len(run.rows) for run in self._running.values())
-        return not self._running or used + request.count <= ROWS[self._device]
+    def room(self, request: Request, share: float = 1.0) -> bool:
+        taken = sum(run.unfinished for run in self._running.values())
+        return not self._running or taken + request.count <= share * ROWS[self._device]
 
     def admit(self, request: Request) -> str:
         if not isinstance(request, TextRequest):
@@ -117,104 +125,147 @@ class TextBackend:
             limit = min(limit, self.context - len(ids))
         stop = [*settings["stop"], *([] if self._tokenizer.chat_template else [PLAIN_STOP])]
         before = ids[-CONTEXT_WORDS:] if request.prefix else ()
+        in_use = frozenset(run.adapter for run in self._running.values())
+        adapter = self._adapters.named(request.model.adapter, in_use)
         self._running[request.id] = _Running(
             request=request,
             prompt=ids,
             limit=limit,
-            sampler=Sampler(settings, [(request.seed + k) % 2**32 for k in range(request.count)]),
-            cache=DynamicCache(config=self._model.config),
-            rows=[_Row(k, Transcript(self._decode, stop, before)) for k in range(request.count)],
+            transcripts=[Transcript(self._decode, stop, before) for _ in range(request.count)],
+            adapter=adapter,
+            reading=self._reader.begin(ids, adapter),
+            unfinished=request.count,
         )
         return prompt
 
     @torch.inference_mode()
     def step(self) -> Sequence[Sample | Ended]:
-        out: list[Sample | Ended] = []
-        for request_id, run in list(self._running.items()):
-            try:
-                out += self._advance(run)
-            except (RuntimeError, FloatingPointError) as e:
-                # torch.OutOfMemoryError among them: only this request asked for too much
-                self.evict(request_id)
-                out.append(Ended(request_id, "failed", self._why(e)))
-                continue
-            if not run.rows:
-                self.evict(request_id)
-        return out
+        """One token for every output that is being written, and a piece of the prompts that are still to be read."""
+        written = self._write_on()
+        return [*written, *self._read_on()]
 
+    @torch.inference_mode()
     def evict(self, request_id: str) -> None:
-        self._running.pop(request_id, None)
+        if (run := self._running.pop(request_id, None)) is not None:
+            self._keep(lambda row: row.run is not run)
 
     def active(self) -> int:
         return len(self._running)
 
     def close(self) -> None:
-        self._running.clear()
-        self._model = None
+        for request_id in list(self._running):
+            self.evict(request_id)
+        self._reader.forget()
+        self._adapters.model = None
         gc.collect()
         if self._device == "cuda":
             torch.cuda.empty_cache()
 
-    # ---- one request -----------------------------------------------------------------------------------------------
+    # ---- one step --------------------------------------------------------------------------------------------------
 
-    def _advance(self, run: _Running) -> list[Sample]:
-        """Read a piece of the prompt, or write one token in every unfinished row."""
-        if run.ids is None:
-            piece = torch.tensor([run.prompt[run.read : run.read + PREFILL_TOKENS]], device=self._device)
-            logits = self._forward(piece, run.cache)
-            run.read += piece.shape[1]
-            if run.read < len(run.prompt):
-                return []
-            count = len(run.rows)
-            run.ids = torch.tensor([run.prompt], device=self._device).expand(count, -1)
-            if count > 1:
-                run.cache.batch_repeat_interleave(count)
-            logits = logits.expand(count, -1)
-        else:
-            logits = self._forward(run.ids[:, -1:], run.cache)
-        draws = run.sampler.draw(logits, run.ids, [row.position for row in run.rows])
-        samples, going = [], []
-        for place, (row, draw) in enumerate(zip(run.rows, draws, strict=True)):
-            sample = self._write(run, row, draw)
-            samples.append(sample)
-            if sample.finish_reason is None:
-                going.append(place)
-        drawn = torch.tensor([[draw.token_id] for draw in draws], device=self._device)
-        run.ids = torch.cat([run.ids, drawn], dim=1)
-        if len(going) < len(run.rows):
-            run.rows = [run.rows[place] for place in going]
-            keep = torch.tensor(going, dtype=torch.long, device=self._device)
-            run.ids = run.ids[keep]
-            if going:
-                run.cache.batch_select_indices(keep)
-        return list(samples)
+    def _read_on(self) -> list[Sample | Ended]:
+        """Read PIECE_TOKENS tokens of the waiting prompts, the shortest rest first; begin the answers of those read."""
+        out: list[Sample | Ended] = []
+        waiting = [run.reading for run in self._running.values() if run.reading is not None]
+        budget = PIECE_TOKENS
+        for reading in sorted(waiting, key=lambda reading: reading.left):
+            if budget <= 0:
+                break
+            run = next(run for run in self._running.values() if run.reading is reading)
+            before = reading.left
+            try:
+                logits = self._reader.advance(reading, budget)
+                if logits is not None:
+                    out += self._begin(run, logits)
+            except RuntimeError as error:
+                out.append(self._failed(run.request.id, error))
+            budget -= before - reading.left
+        return out
 
-    def _forward(self, ids: Tensor, cache: DynamicCache) -> Tensor:
-        """ids: (rows, new tokens) -> logits of the last one, (rows, vocabulary)."""
-        out = self._model(input_ids=ids, past_key_values=cache, use_cache=True, **self._last_only)
-        return out.logits[:, -1]
+    def _begin(self, run: _Running, logits: Tensor) -> list[Sample | Ended]:
+        """The first token of each output of a request whose prompt is read. logits: (1, vocabulary)."""
+        assert run.reading is not None
+        request, first = run.request, len(self._rows)
+        count = request.count
+        seeds = [(request.seed + position) % 2**32 for position in range(count)]
+        self._batch.add(run.reading.cache, count, run.adapter)
+        self._sampler.add(request.settings, seeds, run.prompt, logits.shape[-1])
+        self._rows += [_Row(run, position) for position in range(count)]
+        run.reading = None
+        return self._wrote(first, self._sampler.draw(logits.expand(count, -1), first))
 
-    def _write(self, run: _Running, row: _Row, draw: Draw) -> TextSample:
-        row.tokens += 1
+    def _write_on(self) -> list[Sample | Ended]:
+        """One token more in every row."""
+        if not self._rows:
+            return []
+        rows = list(self._rows)
+        logits = self._batch.forward(torch.tensor([row.newest for row in rows], device=self._device))
+        failed = {row.run.request.id: e for row, e in zip(rows, logits, strict=True) if isinstance(e, Exception)}
+        out = [self._failed(request_id, error) for request_id, error in failed.items()]
+        going = [
+            each
+            for row, each in zip(rows, logits, strict=True)
+            if isinstance(each, Tensor) and row.run.request.id not in failed
+        ]
+        return [*out, *(self._wrote(0, self._sampler.draw(torch.stack(going))) if going else [])]
+
+    def _wrote(self, first: int, draws: Sequence[Draw]) -> list[Sample | Ended]:
+        """Take in the tokens drawn for the rows first, first + 1, …; whoever is finished leaves the batch."""
+        out: list[Sample | Ended] = []
+        done: set[int] = set()
+        broken: list[str] = []
+        for row, draw in zip(self._rows[first : first + len(draws)], draws, strict=True):
+            if draw.logprob != draw.logprob:
+                broken.append(row.run.request.id)
+                continue
+            sample = self._write(row, draw)
+            out.append(sample)
+            if sample.finish_reason is not None:
+                done.add(id(row))
+                row.run.unfinished -= 1
+                if not row.run.unfinished:
+                    del self._running[row.run.request.id]
+        if done:
+            self._keep(lambda row: id(row) not in done)
+        for request_id in dict.fromkeys(broken):
+            out = [sample for sample in out if sample.request_id != request_id]
+            out.append(self._failed(request_id, FloatingPointError("the model computed values that are not numbers")))
+        return out
+
+    def _write(self, row: _Row, draw: Draw) -> TextSample:
+        run = row.run
+        row.newest, row.tokens = draw.token_id, row.tokens + 1
+        transcript = run.transcripts[row.position]
         top = tuple((self._piece(token_id), logprob) for token_id, logprob in draw.top)
-        stopped = row.transcript.push(draw.token_id, draw.logprob, top)
+        stopped = transcript.push(draw.token_id, draw.logprob, top)
         finish: FinishReason | None = None
         if stopped or draw.token_id in self._eos:
             finish = "stop"
         elif row.tokens >= run.limit:
             finish = "length"
         if finish and not stopped:
-            row.transcript.finish()
+            transcript.finish()
         return TextSample(
             request_id=run.request.id,
             position=row.position,
-            text=row.transcript.text,
-            tokens=row.transcript.take(),
+            text=transcript.text,
+            tokens=transcript.take(),
             finish_reason=finish,
             prompt_tokens=len(run.prompt),
             completion_tokens=row.tokens,
             seconds=time.perf_counter() - run.since_s,
         )
+
+    def _keep(self, wanted: Callable[[_Row], bool]) -> None:
+        kept = [place for place, row in enumerate(self._rows) if wanted(row)]
+        if len(kept) < len(self._rows):
+            self._rows = [self._rows[place] for place in kept]
+            self._batch.keep(kept)
+            self._sampler.keep(kept)
+
+    def _failed(self, request_id: str, error: Exception) -> Ended:
+        self.evict(request_id)
+        return Ended(request_id, "failed", self._why(error))
 
     # ---- words -----------------------------------------------------------------------------------------------------
 
@@ -244,24 +295,12 @@ class TextBackend:
             return f"{self.info.name} ran out of memory: ask for fewer or shorter outputs, or choose a smaller model."
         return f"{self.info.name} could not go on: {_first_line(error)}"
 
-    @torch.inference_mode()
-    def _warm_up(self) -> None:
-        """The first pass through a model is slow; nobody should wait for it after asking."""
-        ids = torch.tensor([self._encoded("Hello")], device=self._device)
-        cache = DynamicCache(config=self._model.config)
-        self._forward(ids, cache)
-        self._forward(ids[:, -1:], cache)
-
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     found: set[int] = set()
     for value in (model.generation_config.eos_token_id, model.config.eos_token_id, tokenizer.eos_token_id):
         found |= {value} if isinstance(value, int) else set(value or ())
     return frozenset(found)
-
-
-def _parameters(function: Callable[..., Any]) -> Any:
-    return inspect.signature(function).parameters
 
 
 def _first_line(error: Exception) -> str:

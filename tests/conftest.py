@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import secrets
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +32,18 @@ from tests.models.fake import FakeCatalog
 from tests.visitors import new_visitor, same_visitors
 
 MakeDatabase = Callable[[], str]
+KINDS = ("sqlite", "postgresql")
+MEMORY = Path("/dev/shm")  # Linux's file system in memory
+ROOM_BYTES = 6 * 2**30  # what it must have free, several times what a whole run was seen to keep there
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory where there is room: a commit waits for a disk 4 ms, and a run commits often."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    if min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOM_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)  # for xdist's workers and for what tests start, too
+        tempfile.tempdir = None  # asked for anew
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +75,7 @@ def make_postgres_database() -> Iterator[MakeDatabase]:
         postmaster.wait(30)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, on each kind in turn."""
     if request.param == "sqlite":
@@ -76,11 +91,20 @@ def shared_postgres(make_postgres_database: MakeDatabase) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the newest schema, to copy: a copy costs a tenth of migrating afresh."""
+    path = tmp_path_factory.mktemp("migrated") / "collab.db"
+    open_store(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An open, empty store, on each kind of database in turn."""
     if request.param == "sqlite":
-        opened = open_store(f"sqlite:///{tmp_path / 'collab.db'}")
+        path = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "collab.db")
+        opened = open_store(f"sqlite:///{path}")
     else:
         opened = open_store(request.getfixturevalue("shared_postgres"))
         with opened.writing() as connection:
@@ -105,27 +129,43 @@ def catalog() -> FakeCatalog:
     return FakeCatalog()
 
 
-@pytest.fixture
-def ws(settings: Settings, catalog: FakeCatalog) -> Iterator[Workspace]:
-    """A studio on SQLite whose models are fakes that answer at once."""
-    opened = open_workspace(settings, engine=Engine(catalog))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def each_ws(request: pytest.FixtureRequest, settings: Settings, catalog: FakeCatalog) -> Iterator[Workspace]:
-    """A studio whose models are fakes that answer at once, on each kind of database in turn: races differ there."""
-    if request.param == "postgresql":
+@contextmanager
+def _studio_on(
+    kind: str, request: pytest.FixtureRequest, settings: Settings, catalog: FakeCatalog
+) -> Iterator[Workspace]:
+    if kind == "postgresql":
         url = request.getfixturevalue("shared_postgres")
         engine = sa.create_engine(url)
         with engine.begin() as connection:
             connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)}")
         engine.dispose()
         settings = replace(settings, database_url=url)
+    else:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), str(make_url(settings.database_url).database))
     opened = open_workspace(settings, engine=Engine(catalog))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def ws(request: pytest.FixtureRequest, settings: Settings, catalog: FakeCatalog) -> Iterator[Workspace]:
+    """A studio whose models are fakes that answer at once: on SQLite, or as `each_database` marks the test."""
+    with _studio_on(getattr(request, "param", "sqlite"), request, settings, catalog) as opened:
+        yield opened
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked `each_database` runs on each kind in turn: where SQL could differ, or races do."""
+    if "ws" in metafunc.fixturenames and metafunc.definition.get_closest_marker("each_database"):
+        metafunc.parametrize("ws", KINDS, indirect=True)
+
+
+@pytest.fixture(params=KINDS)
+def each_ws(request: pytest.FixtureRequest, settings: Settings, catalog: FakeCatalog) -> Iterator[Workspace]:
+    """A studio whose models are fakes that answer at once, on each kind of database in turn: races differ there."""
+    with _studio_on(request.param, request, settings, catalog) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -45,4 +45,4 @@ def _note(ws: Workspace, run: Run, model: str) -> str:
         if status.name == model and status.state == "loading":
             percent = f" · {status.fraction:.0%}" if status.fraction is not None else ""
             return f"{status.message}{percent}"
-    return f"{run.ahead} ahead of you" if run.ahead else ""
+    return ""

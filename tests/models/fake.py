@@ -82,9 +82,9 @@ class FakeBackend:
         self.admissions: list[str] = []  # request ids in the order of admission
         self._admitted: dict[str, _Admitted] = {}
 
-    def room(self, request: Request) -> bool:
+    def room(self, request: Request, share: float = 1.0) -> bool:
         used = sum(a.request.count for a in self._admitted.values())
-        return not self._admitted or used + request.count <= self.rows
+        return not self._admitted or used + request.count <= share * self.rows
 
     def admit(self, request: Request) -> str:
         prompt = _prompt(request)

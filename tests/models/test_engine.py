@@ -23,6 +23,7 @@ from models.base import (
 )
 from models.engine import Engine
 from models.fairness import FairQueue
+from models.pace import cost
 from models.residents import NotEnoughMemory
 from tests.models.conftest import text_request
 from tests.models.fake import BROKEN, FAKE_IMAGE, FAKE_TEXT, FakeBackend, FakeCatalog, fake_words
@@ -128,6 +129,62 @@ def test_a_newcomers_light_request_is_next_after_what_runs_however_many_wait():
     order = catalog.loaded[0].admissions
     assert order.index("bob") <= 5 and order.index("ada 19") == 20
     engine.close()
+
+
+def test_one_person_never_fills_a_model_so_that_a_newcomer_starts_at_once():
+    catalog = FakeCatalog(rows=8, delay_s=0.002)
+    engine = Engine(catalog)
+    inboxes = {f"ada {k}": Inbox() for k in range(50)} | {"bob": Inbox(), "cy": Inbox()}
+    for k in range(50):
+        request = text_request(FAKE_TEXT, "w " * 40, id=f"ada {k}", owner="ada", max_new_tokens=40)
+        engine.submit(request, inboxes[request.id])
+    assert inboxes["ada 0"].first_sample.wait(10)
+    for name in ("bob", "cy"):
+        engine.submit(text_request(FAKE_TEXT, "hi", id=name, owner=name, max_new_tokens=2), inboxes[name])
+    assert inboxes["bob"].wait().status == inboxes["cy"].wait().status == "done"
+    order = catalog.loaded[0].admissions
+    assert order.index("bob") == 6 and order.index("cy") == 7  # six of eight places are the most one person gets
+    engine.cancel("ada 49")
+    engine.close()
+
+
+def test_whoever_waits_for_a_first_place_is_overtaken_by_nobody():
+    catalog = FakeCatalog(rows=4, delay_s=0.005)
+    engine = Engine(catalog)
+    inboxes = {name: Inbox() for name in ("a1", "a2", "a3", "a4", "b")}
+    for name in ("a1", "a2", "a3"):
+        engine.submit(text_request(FAKE_TEXT, "w " * 30, id=name, owner="ada"), inboxes[name])
+    assert inboxes["a3"].first_sample.wait(10)
+    engine.submit(text_request(FAKE_TEXT, "w " * 30, id="b", owner="bob", count=4), inboxes["b"])
+    engine.submit(text_request(FAKE_TEXT, "w", id="a4", owner="ada"), inboxes["a4"])
+    assert all(inbox.wait().status == "done" for inbox in inboxes.values())
+    assert catalog.loaded[0].admissions == ["a1", "a2", "a3", "b", "a4"]
+    engine.close()
+
+
+def test_an_eta_counts_what_runs_what_waits_ahead_and_what_is_asked_itself():
+    engine = Engine(FakeCatalog(rows=2, delay_s=0.01))
+    first = Inbox()
+    engine.submit(text_request(FAKE_TEXT, "w " * 70, id="first", max_new_tokens=70), first)
+    assert engine.eta("first") is None and engine.eta("unknown") is None
+    assert first.wait().status == "done"
+    waiting = {name: Inbox() for name in ("a", "b", "c", "d")}
+    for name, tokens in (("a", 100), ("b", 100), ("c", 120), ("d", 140)):
+        request = text_request(FAKE_TEXT, "w " * tokens, id=name, owner=name, max_new_tokens=tokens)
+        engine.submit(request, waiting[name])
+    assert waiting["b"].first_sample.wait(10)
+    etas = {name: engine.eta(name) for name in waiting}
+    # one token every 10 ms at least, learnt from a request alone; c and d wait behind a and b
+    assert all(eta is not None for eta in etas.values())
+    assert etas["a"] < etas["c"] < etas["d"] and 0.5 < etas["a"] < 20
+    engine.close()
+
+
+def test_a_heavier_request_costs_more_by_what_it_asks_for():
+    light = text_request(FAKE_TEXT, "hi", max_new_tokens=10)
+    assert cost(replace(light, count=4)) == 4 * cost(light) == 40
+    assert cost(text_request(FAKE_TEXT, "word " * 1000, max_new_tokens=10)) > 100
+    assert cost(image_request("i", "x", width=128, num_inference_steps=8)) == 4 * cost(image_request("i", "x"))
 
 
 def test_owners_get_equal_work_not_equal_numbers_of_requests():

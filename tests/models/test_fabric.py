@@ -186,7 +186,7 @@ def test_bad_references_are_refused_before_anything_runs(backend, given, said):
 
 
 def test_a_family_that_takes_no_references_says_so(backend, monkeypatch):
-    monkeypatch.setattr("models.image.takes_references", lambda pipe: False)
+    monkeypatch.setattr("models.planning.takes_references", lambda pipe: False)
     assert "references" not in backend.can
     with pytest.raises(InvalidRequest, match="cannot be steered by pictures: turn that off"):
         backend.admit(request(**STEERED))
@@ -221,8 +221,9 @@ def test_an_xl_pipeline_can_be_steered_with_its_sizes_and_pooled_words(folder, t
     assert "references" in xl.can
     alone = pixels(xl, **STEERED)
     assert distance(pixels(xl), alone) > 1
-    crowd = run(xl, request("r", count=2, **STEERED), request("s", seed=2))
-    assert distance(alone, crowd.pixels("r")) <= 1
+    plain = run(xl, request("s", seed=2)).pixels("s")
+    crowd = run(xl, request("r", count=2, **STEERED), request("s", seed=2), request("t", prompt="dog", count=2))
+    assert distance(alone, crowd.pixels("r")) <= 1 and np.abs(plain - crowd.pixels("s")).max() <= 1
     xl.close()
 
 

@@ -27,7 +27,7 @@ from models.base import (
     TextRequest,
     canonical_settings,
 )
-from models.image import ImageBackend
+from models.image import MAX_REQUESTS, ImageBackend
 from models.pictures import decode_picture
 from models.preview import Previewer
 from tests.models.tiny_pipeline import info_of, save_tiny_pipeline
@@ -117,14 +117,59 @@ def test_a_finished_picture_is_a_plain_png_of_the_asked_size(backend):
     assert (picture.format, picture.mode, picture.size, picture.info) == ("PNG", "RGB", (96, 40), {})
 
 
-def test_two_requests_advance_step_by_step_side_by_side(backend):
-    samples = run(backend, request("first"), request("second")).samples
-    order = [s.request_id for s in samples]
-    assert order == ["first", "second"] * (STEPS + 1)
+def test_requests_of_one_size_share_every_pass_whatever_else_they_want(backend, monkeypatch):
+    unet = backend._pipelines["text-to-image"].unet
+    monkeypatch.setattr("models.image.SLICE_S", 60)
+    whole, rows = unet.forward, []
+    monkeypatch.setattr(unet, "forward", lambda sample, *a, **k: rows.append(len(sample)) or whole(sample, *a, **k))
+    alike = [
+        request("first", scheduler="euler"),
+        request("second", count=2, prompt="dog", negative="blue", guidance_scale=5.0),
+        request("unguided", guidance_scale=1.0, scheduler="dpm++"),
+        request("again", init_image=gradient(), strength=0.99, num_inference_steps=STEPS + 1),
+    ]
+    for one in alike:
+        backend.admit(one)
+    for step in range(1, STEPS):
+        moved = backend.step()
+        assert {(s.request_id, s.step) for s in moved} == {(one.id, step) for one in alike}
+    assert rows == [2 + 4 + 1 + 2] * (STEPS - 1)
+    backend.admit(request("large", width=96))
+    assert {s.request_id for s in backend.step()} == {one.id for one in alike} | {"large"}
+    assert rows[-2:] == [9, 2]
+
+
+def test_a_prompt_is_encoded_once_for_all_who_write_it(backend, monkeypatch):
+    encoder = backend._pipelines["text-to-image"].text_encoder
+    whole, asked = encoder.forward, []
+    monkeypatch.setattr(encoder, "forward", lambda *a, **k: asked.append(1) or whole(*a, **k))
+    first = run(backend, request(prompt="never written before")).pixels("r")
+    assert len(asked) == 2  # with its negative one
+    both = run(backend, request(prompt="never written before"), request("s", prompt="never written before", seed=1))
+    assert len(asked) == 2 and np.abs(both.pixels("r") - first).max() <= 1
+
+
+def test_memory_that_runs_out_makes_the_batch_smaller_for_good(backend, monkeypatch):
+    unet = backend._pipelines["text-to-image"].unet
+    whole, rows = unet.forward, []
+
+    def cramped(sample, *args, **kwargs):
+        if len(sample) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        rows.append(len(sample))
+        return whole(sample, *args, **kwargs)
+
+    monkeypatch.setattr(backend, "_batch_pixels", backend._batch_pixels)
+    alone = run(backend, request("d", seed=3)).pixels("d")
+    rows.clear()
+    monkeypatch.setattr(unet, "forward", cramped)
+    crowd = run(backend, *(request(name, seed=seed) for seed, name in enumerate("abcd")))
+    assert np.abs(crowd.pixels("d") - alone).max() <= 1 and not crowd.ended
+    assert rows[:5] == [2, 2, 2, 2, 4] and set(rows[4:]) == {4}
 
 
 def test_a_light_request_never_waits_behind_someones_eight(backend):
-    backend.admit(request("eight", count=8, width=128, height=128))
+    backend.admit(request("eight", count=8, width=128, height=128, num_inference_steps=4 * STEPS))
     backend.step()
     backend.admit(request("light"))
     turns = 0
@@ -212,7 +257,7 @@ def test_every_scheduler_draws_a_finite_picture_with_truthful_steps(backend, sch
     samples = run(backend, request(scheduler=scheduler, num_inference_steps=steps)).of("r")
     assert samples[-1].image is not None
     assert [s.step for s in samples] == [*range(1, samples[0].steps + 1), samples[0].steps]
-    assert samples[0].preview is not None
+    assert samples[0].preview is not None or steps == 1  # the picture itself comes as soon
     pixels = decode_picture(samples[-1].image).getextrema()
     assert any(high > low for low, high in pixels), "a flat picture means that the latents blew up"
 
@@ -268,7 +313,7 @@ def test_a_mask_without_a_picture_is_refused(backend):
 
 
 def test_a_size_that_would_come_out_rounded_is_refused(backend, monkeypatch):
-    monkeypatch.setattr("models.image.size_multiple", lambda pipe: 16)  # as Flux has it
+    monkeypatch.setattr("models.planning.size_multiple", lambda pipe: 16)  # as Flux has it
     with pytest.raises(InvalidRequest, match="multiples of 16"):
         backend.admit(request(width=72))
 
@@ -311,12 +356,12 @@ def test_rendered_is_the_prompt_and_names_the_negative_one(backend):
 
 def test_an_idle_backend_has_room_for_anything_and_a_busy_one_for_a_few(backend):
     assert backend.room(request(count=8, width=2048, height=2048))
-    for name in "abcd":
-        assert backend.room(request(name))
-        backend.admit(request(name))
-    assert not backend.room(request("e"))
-    backend.evict("a")
-    assert backend.room(request("e")) and not backend.room(request("big", count=8, width=2048, height=2048))
+    for name in range(MAX_REQUESTS):
+        assert backend.room(request(str(name)))
+        backend.admit(request(str(name)))
+    assert not backend.room(request("more"))
+    backend.evict("0")
+    assert backend.room(request("more")) and not backend.room(request("big", count=8, width=2048, height=2048))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from jinja2 import TemplateError
 
-from models.base import Backend, Ended, InvalidRequest, Message, TextSample
+from models.base import Backend, InvalidRequest, Message, TextSample
 from models.chat import rendered
 from models.transcript import Transcript
 from tests.models.conftest import run_alone, text_request
@@ -51,7 +51,7 @@ def test_output_k_of_four_is_the_output_of_seed_plus_k_alone_and_in_a_crowd(text
 def test_temperature_zero_writes_what_transformers_generate_writes(text_backend):
     request = text_request(text_backend.info, PROMPT, temperature=0, repetition_penalty=1.2, max_new_tokens=16)
     samples = run_alone(text_backend, request)["request", 0]
-    tokenizer, model = text_backend._tokenizer, text_backend._model
+    tokenizer, model = text_backend._tokenizer, text_backend._adapters.model
     prompt = rendered(tokenizer, request.messages)
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
     wanted = model.generate(ids, do_sample=False, repetition_penalty=1.2, max_new_tokens=16)[0, ids.shape[1] :]
@@ -63,7 +63,7 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(text_backend):
     request = text_request(text_backend.info, PROMPT, seed=3, temperature=1.3, top_k=0, max_new_tokens=10)
     samples = run_alone(text_backend, request)["request", 0]
     tokens = _tokens(samples)
-    tokenizer, model = text_backend._tokenizer, text_backend._model
+    tokenizer, model = text_backend._tokenizer, text_backend._adapters.model
     prompt = tokenizer(rendered(tokenizer, request.messages), add_special_tokens=False)["input_ids"]
     answer = tokenizer(samples[-1].text, add_special_tokens=False)["input_ids"]
     if tokenizer.decode(answer) != samples[-1].text or len(answer) != len(tokens):
@@ -145,23 +145,6 @@ def test_there_is_room_for_sixteen_rows_and_an_idle_backend_always_has_room(text
     text_backend.evict("a")
     text_backend.evict("a")
     assert text_backend.active() == 0
-
-
-def test_running_out_of_memory_fails_that_request_alone(text_backend, monkeypatch):
-    forward = text_backend._forward
-
-    def greedy(ids, cache):
-        if ids.shape[0] == 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(ids, cache)
-
-    monkeypatch.setattr(text_backend, "_forward", greedy)
-    text_backend.admit(text_request(text_backend.info, PROMPT, id="two", count=2, max_new_tokens=3))
-    text_backend.admit(text_request(text_backend.info, PROMPT, id="one", max_new_tokens=3))
-    events = [event for _ in range(3) for event in text_backend.step()]
-    (ended,) = [e for e in events if isinstance(e, Ended)]
-    assert ended.request_id == "two" and ended.status == "failed" and "ran out of memory" in ended.error
-    assert [e.finish_reason for e in events if e.request_id == "one"] == [None, None, "length"]
 
 
 def test_an_emoji_of_several_tokens_appears_whole(text_backend):

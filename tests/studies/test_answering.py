@@ -56,6 +56,7 @@ def test_a_vote_is_a_blind_preference_an_answer_and_a_vote(ws: Workspace, owner:
     assert list(problems(ws.store, Blobs(ws.settings.home / "blobs"))) == []
 
 
+@pytest.mark.each_database
 def test_the_same_answer_sent_twice_is_one_answer(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner)
     task, _ = given(ws, ann, study)
@@ -68,6 +69,7 @@ def test_the_same_answer_sent_twice_is_one_answer(ws: Workspace, owner: Visitor,
     assert counts(ws.store) == before and len(votes_of(ws, study)) == 1
 
 
+@pytest.mark.each_database
 def test_an_undo_takes_the_vote_back_and_the_task_can_be_answered_anew(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner)
     task, item = given(ws, ann, study)
@@ -82,6 +84,7 @@ def test_an_undo_takes_the_vote_back_and_the_task_can_be_answered_anew(ws: Works
         undo_answer(ws, ann, given(ws, ann, study)[0].token)
 
 
+@pytest.mark.each_database
 def test_an_answer_can_be_undone_by_its_act_too(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner)
     task, _ = given(ws, ann, study)
@@ -249,6 +252,7 @@ def test_gold_is_marked_right_or_wrong_and_is_no_vote(ws: Workspace, owner: Visi
     assert len(votes_of(ws, study)) == ws.store.get(Study, study.id).answered == answered - len(tasks)
 
 
+@pytest.mark.each_database
 def test_a_flag_tells_the_owner_and_the_item_can_still_be_answered(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner)
     task, _ = given(ws, ann, study)
@@ -268,6 +272,7 @@ def test_an_answered_item_is_not_skipped(ws: Workspace, owner: Visitor, ann: Vis
         skip_task(ws, ann, task.token, "")
 
 
+@pytest.mark.each_database
 def test_nobody_is_advised_to_undo_what_cannot_be_undone(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner, reveal=True)
     revealed, _ = given(ws, ann, study)

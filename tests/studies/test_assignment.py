@@ -44,6 +44,7 @@ def test_tasks_held_already_are_not_given_again_and_are_bounded(ws: Workspace, o
     assert isinstance(more, Nothing) and more.waiting
 
 
+@pytest.mark.each_database
 def test_nobody_is_given_an_item_twice_and_overlap_is_never_exceeded(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner, overlap=2)
     for person in people(4):
@@ -55,6 +56,7 @@ def test_nobody_is_given_an_item_twice_and_overlap_is_never_exceeded(ws: Workspa
     assert ws.store.get(Study, study.id).answered == 2 * study.items == len(tasks)
 
 
+@pytest.mark.each_database
 def test_many_people_at_once_never_overshoot_the_overlap(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner, overlap=3)
     crowd, errors = people(12), []
@@ -75,6 +77,7 @@ def test_many_people_at_once_never_overshoot_the_overlap(ws: Workspace, owner: V
     assert {item.room for item in items_of(ws, study).values()} == {0}
 
 
+@pytest.mark.each_database
 def test_a_lease_that_ran_out_goes_to_somebody_else(ws: Workspace, owner: Visitor, ann: Visitor, bob: Visitor):
     study = filled_study(ws, owner, overlap=1, cases=[{"variables": {"thing": "one"}}], lease_minutes=5)
     task, item = given(ws, ann, study)
@@ -90,6 +93,7 @@ def test_a_lease_that_ran_out_goes_to_somebody_else(ws: Workspace, owner: Visito
     assert ws.store.get(Study, study.id).answered == 1
 
 
+@pytest.mark.each_database
 def test_a_lease_that_ran_out_is_taken_up_again_while_its_place_is_free(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner, overlap=1, lease_minutes=5)
     task, _ = given(ws, ann, study)
@@ -100,6 +104,7 @@ def test_a_lease_that_ran_out_is_taken_up_again_while_its_place_is_free(ws: Work
     assert ws.store.get(Task, task.id).status == "answered"
 
 
+@pytest.mark.each_database
 def test_a_skipped_item_never_comes_back_and_makes_room_for_another(
     ws: Workspace, owner: Visitor, ann: Visitor, bob: Visitor
 ):
@@ -155,6 +160,7 @@ def test_a_target_of_votes_ends_the_study_for_everyone(ws: Workspace, owner: Vis
     assert isinstance(ended, Nothing) and "all the answers" in ended.reason
 
 
+@pytest.mark.each_database
 def test_a_target_of_votes_is_not_overshot_by_those_who_hold_a_task(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner, target={"votes": 4}, lease_minutes=5)
     bob, carol = people(2)
@@ -176,6 +182,7 @@ def test_a_target_of_votes_is_not_overshot_by_those_who_hold_a_task(ws: Workspac
     assert isinstance(ended, Nothing) and not ended.waiting and "all the answers" in ended.reason
 
 
+@pytest.mark.each_database
 def test_a_lease_that_ran_out_is_not_taken_up_beyond_the_target(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner, target={"votes": 1}, lease_minutes=5)
     task, _ = given(ws, ann, study)
@@ -187,6 +194,7 @@ def test_a_lease_that_ran_out_is_not_taken_up_beyond_the_target(ws: Workspace, o
     assert items_of(ws, study) == before
 
 
+@pytest.mark.each_database
 def test_many_people_at_once_never_overshoot_the_target(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner, overlap=8, target={"votes": 7})
     errors = []
@@ -260,6 +268,7 @@ def test_an_adaptive_choice_records_its_propensity_and_the_weight_that_undoes_it
     assert len({round(task.propensity, 6) for task in tasks}) > 1
 
 
+@pytest.mark.each_database
 def test_a_study_by_link_is_found_by_its_link_alone(ws: Workspace, owner: Visitor, ann: Visitor, bob: Visitor):
     study = filled_study(ws, owner, access="link")
     with pytest.raises(NotFound, match="check the link"):
@@ -271,6 +280,7 @@ def test_a_study_by_link_is_found_by_its_link_alone(ws: Workspace, owner: Visito
 
 
 @pytest.mark.parametrize("name", ["", "nowhere", "01a2109d-6d2f-75ed-99b9-41359075214c", None, 7, ["x"], "x" * 100_000])
+@pytest.mark.each_database
 def test_a_study_that_is_not_there_is_told_in_a_sentence(ws: Workspace, ann: Visitor, name: object):
     with pytest.raises(NotFound, match="check the link"):
         find_study(ws, ann, name)

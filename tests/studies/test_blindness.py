@@ -76,6 +76,7 @@ def tokens_tell_nothing(tokens: list[str], ids: list[str]) -> None:
     assert not any(id_.replace("-", "")[:8] in token.lower() for token, id_ in zip(tokens, ids, strict=True))
 
 
+@pytest.mark.each_database
 def test_two_people_see_the_same_items_in_orders_of_their_own(ws: Workspace, owner: Visitor, fixed_seed: None):
     study = import_set(ws, owner, many(2, 60))
     other = Visitor("01890000-0000-7000-8000-00000000b003", "anonymous")

@@ -20,6 +20,7 @@ from tests.studies.people import TWO_ARMS, fill, filled_study
 ONE = {"title": "T", "task": "rate", "arms": [{"prompt": "say hi"}]}
 
 
+@pytest.mark.each_database
 def test_cases_and_pairs_of_arms_make_the_items(ws: Workspace, owner: Visitor):
     arms = [{"prompt": f"p{n} {{thing}}"} for n in range(4)]
     study = filled_study(ws, owner, arms=arms)
@@ -59,6 +60,7 @@ def test_only_what_all_arms_share_is_shown_beside_the_outputs(ws: Workspace, own
     assert ws.store.find(StudyItem, study_id=same.id)[0].context[0][0] == "prompt"
 
 
+@pytest.mark.each_database
 def test_outputs_that_are_there_become_items_at_once(ws: Workspace, owner: Visitor):
     _, first = make(ws, owner, "one two", count=2)
     _, second = make(ws, owner, "three four", count=2)
@@ -92,12 +94,14 @@ def test_only_an_owner_makes_studies_and_sees_results(ws: Workspace, owner: Visi
             call()
 
 
+@pytest.mark.each_database
 def test_the_same_request_makes_one_study(ws: Workspace, owner: Visitor):
     first = create_study(ws, owner, TWO_ARMS, request_id="once")
     assert create_study(ws, owner, TWO_ARMS, request_id="once").id == first.id
     assert len(ws.store.find(Study)) == 1
 
 
+@pytest.mark.each_database
 def test_a_failed_generation_fails_its_items_with_its_reason_and_can_be_made_again(ws: Workspace, owner: Visitor):
     study = create_study(ws, owner, {**ONE, "arms": [{"name": "bad", "prompt": "!fail"}]})
     fill(ws)
@@ -197,6 +201,7 @@ def test_impossible_questions_are_refused(ws: Workspace, owner: Visitor, changes
         create_study(ws, owner, {**ONE, **changes})
 
 
+@pytest.mark.each_database
 def test_text_in_any_script_and_markup_is_kept_as_it_is(ws: Workspace, owner: Visitor, ann: Visitor):
     hostile = "<script>alert(1)</script> ${x} {{y}} 你好 مرحبا 👩‍👩‍👧"
     study = filled_study(ws, owner, title=hostile, question=hostile, guidelines=hostile,

@@ -168,6 +168,7 @@ def pairs_of(matrix: Mapping[str, Any]) -> dict[tuple[str, str], tuple[float | N
 @pytest.mark.parametrize(
     ("format", "modality"), [("table", "text"), ("arena", "text"), ("argilla", "text"), ("pick-a-pic", "image")]
 )
+@pytest.mark.each_database
 def test_an_exported_folder_tells_whom_it_leaves_out_and_why(
     ws: Workspace, owner: Visitor, tmp_path: Path, format: str, modality: str
 ):
@@ -201,6 +202,7 @@ def test_a_study_file_that_tells_of_missing_people_in_another_way_is_read_withou
 # ---- what others judged ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.each_database
 def test_open_webuis_feedback_becomes_a_study_with_results(ws: Workspace, owner: Visitor, tmp_path: Path):
     path = tmp_path / "feedback.json"
     records = [record(n, 1 if n % 4 else -1) | {"user_id": f"user-{n % 3}"} for n in range(12)]
@@ -230,6 +232,7 @@ def test_answers_that_were_not_blind_rank_but_are_no_evidence(ws: Workspace, own
             assert {answer.blind for item in out.items for answer in item.answers} == {arena}
 
 
+@pytest.mark.each_database
 def test_rows_of_people_without_a_name_all_count(ws: Workspace, owner: Visitor, tmp_path: Path):
     """A table that does not tell who answered has one "imported" for every row, and one person answers an item once."""
     path = tmp_path / "votes.csv"
@@ -298,6 +301,7 @@ class FullDisk(Blobs):
         return super().put(data)
 
 
+@pytest.mark.each_database
 def test_a_disk_that_fills_up_in_the_middle_leaves_nothing_in_the_database(ws: Workspace, owner: Visitor):
     judged = sets.compare_pictures()
     before, ws.blobs = counts(ws.store), FullDisk(ws.blobs.folder)
@@ -309,6 +313,7 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_nothing_in_the_database(ws: W
     assert list(problems(ws.store, ws.blobs)) == []
 
 
+@pytest.mark.each_database
 def test_a_row_that_the_database_refuses_at_the_end_leaves_nothing(
     ws: Workspace, owner: Visitor, monkeypatch: pytest.MonkeyPatch
 ):

@@ -53,6 +53,7 @@ def refuses(call: Callable[[], Any], what: str) -> None:
     raise AssertionError(f"{what} was accepted: {str(answer)[:200]}")
 
 
+@pytest.mark.each_database
 def test_names_of_studies_that_are_none(ws: Workspace, owner: Visitor, ann: Visitor, study: Study):
     before = counts(ws.store)
     for name in NAMES:
@@ -70,6 +71,7 @@ def test_names_of_studies_that_are_none(ws: Workspace, owner: Visitor, ann: Visi
     assert counts(ws.store) == before
 
 
+@pytest.mark.each_database
 def test_names_of_tasks_that_are_none_or_anothers(ws: Workspace, ann: Visitor, bob: Visitor, study: Study, task: Task):
     before = counts(ws.store)
     for token in [*NAMES, task.id, task.token, task.token[:-1]]:
@@ -91,6 +93,7 @@ def storable(it: Any, limit: int, *, empty: bool = False) -> bool:
     return empty or bool(it.strip())
 
 
+@pytest.mark.each_database
 def test_answers_reasons_and_notes_that_are_none(ws: Workspace, ann: Visitor, task: Task):
     before = counts(ws.store)
     token = task.token
@@ -177,6 +180,7 @@ def specs(key: str) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("key", [*SPEC_KEYS, "nonsense", "\x00", "x" * 10_000])
+@pytest.mark.each_database
 def test_a_spec_with_one_thing_confused_is_made_or_refused_in_a_sentence(ws: Workspace, owner: Visitor, key: str):
     before, possible = counts(ws.store), []
     for spec in specs(key):

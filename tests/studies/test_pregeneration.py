@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
 from collab.identity import Visitor
 from collab.runs import INTERRUPTED
 from collab.studies.assignment import Nothing, next_task
@@ -27,6 +29,7 @@ def test_an_item_is_served_only_when_all_its_outputs_are_there(ws: Workspace, ow
     assert all(ws.store.get(Output, output_id).text for output_id in task[1].outputs)
 
 
+@pytest.mark.each_database
 def test_only_a_few_generations_are_asked_for_at_once(ws: Workspace, owner: Visitor, catalog: FakeCatalog):
     catalog.delay_s = 0.05
     create_study(ws, owner, {**TWO_ARMS, "cases": [{"variables": {"thing": f"t{n}"}} for n in range(30)]})
@@ -35,6 +38,7 @@ def test_only_a_few_generations_are_asked_for_at_once(ws: Workspace, owner: Visi
     assert len(ws.store.find(Generation, status=list(UNFINISHED))) <= AT_ONCE + 1
 
 
+@pytest.mark.each_database
 def test_a_closed_study_is_not_filled(ws: Workspace, owner: Visitor):
     study = create_study(ws, owner, TWO_ARMS)
     ws.store.update(Study, study.id, {"status": "closed"})
@@ -56,6 +60,7 @@ def test_the_thread_fills_what_waits_and_stops_when_told(ws: Workspace, owner: V
     assert not background._thread.is_alive()
 
 
+@pytest.mark.each_database
 def test_what_a_restart_cut_short_is_made_again_and_what_is_there_is_kept(ws: Workspace, owner: Visitor):
     study = create_study(ws, owner, TWO_ARMS)
     fill(ws)

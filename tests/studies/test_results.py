@@ -39,6 +39,7 @@ def test_an_empty_study_has_results_that_say_so(ws: Workspace, owner: Visitor):
     assert found["time"]["votes"] == [] and found["study"]["link"].startswith("/?study=")
 
 
+@pytest.mark.each_database
 def test_votes_are_counted_into_the_matrix_and_the_leaderboard(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner, overlap=4)
     for person, arm in zip(people(4), (1, 1, 1, 0), strict=True):
@@ -56,6 +57,7 @@ def test_votes_are_counted_into_the_matrix_and_the_leaderboard(ws: Workspace, ow
     assert found["counts"]["target_progress"] == 1.0
 
 
+@pytest.mark.each_database
 def test_tags_models_and_prompts_are_looked_at_apart(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner)
     even_only = lambda task, item: prefers(1 if item.tag == "even" else 0)(task, item)  # noqa: E731
@@ -81,6 +83,7 @@ def test_tags_models_and_prompts_are_looked_at_apart(ws: Workspace, owner: Visit
             results(ws, owner, study, **wrong)
 
 
+@pytest.mark.each_database
 def test_of_many_tags_those_with_most_votes_are_shown_and_the_others_told(ws: Workspace, owner: Visitor):
     cases = [{"variables": {"thing": f"t{n}"}, "tag": f"tag {n // 2:02}"} for n in range(29)]  # the last has but one
     study = filled_study(ws, owner, cases=cases)
@@ -208,6 +211,7 @@ def test_nobody_is_left_out_of_a_panel_that_was_named_beforehand(ws: Workspace, 
     assert results(ws, owner, study)["evidence"] == before and before["left_out"] == 0
 
 
+@pytest.mark.each_database
 def test_answers_people_and_complete_items_are_counted_without_those_left_out(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner, overlap=2, repeat_share=0.3)
     a, b, c = people(3)
@@ -369,6 +373,7 @@ def consensus_rows(ws: Workspace, owner: Visitor, study: Study) -> list[dict[str
     return sorted(rows, key=lambda row: place[row["item_id"]])
 
 
+@pytest.mark.each_database
 def test_rankings_that_differ_are_disputed_the_farthest_first_and_settled_by_the_owner(ws: Workspace, owner: Visitor):
     study = filled_study(ws, owner, task="rank", arms=THREE, overlap=2)
     a, b = people(2)
@@ -395,6 +400,7 @@ def test_rankings_that_differ_are_disputed_the_farthest_first_and_settled_by_the
     assert orders[:3] == [[["A", "B"], ["C"]], [["A"], ["B"], ["C"]], [["B"], ["A"], ["C"]]]
 
 
+@pytest.mark.each_database
 def test_whom_the_owner_leaves_out_disputes_nothing(ws: Workspace, owner: Visitor):
     compare = filled_study(ws, owner, overlap=2)
     rank = filled_study(ws, owner, task="rank", arms=THREE, overlap=2)
@@ -459,6 +465,7 @@ def test_time_and_skips_are_told(ws: Workspace, owner: Visitor, ann: Visitor):
     assert sum(stretch["n"] for stretch in found["time"]["votes"]) == 3 and found["counts"]["skipped"] == 1
 
 
+@pytest.mark.each_database
 def test_answers_of_many_days_are_told_by_day(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner, lease_minutes=240)
     for days in (0, 3, 9):
@@ -468,6 +475,7 @@ def test_answers_of_many_days_are_told_by_day(ws: Workspace, owner: Visitor, ann
     assert told["every"] == "day" and [stretch["n"] for stretch in told["votes"]] == [1, 1, 1]
 
 
+@pytest.mark.each_database
 def test_an_undone_answer_is_gone_from_every_figure(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner)
     task, _ = given(ws, ann, study)

@@ -41,6 +41,7 @@ def all_given(ws: Workspace, visitor: Visitor, study: Study) -> list[StudyItem]:
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.each_database
 def test_no_output_comes_twice_where_a_study_reveals(ws: Workspace, owner: Visitor, ann: Visitor, adaptive: bool):
     study = filled_study(ws, owner, arms=THREE, reveal=True, adaptive=adaptive)
     shown = [output for item in all_given(ws, ann, study) for output in item.outputs]
@@ -70,6 +71,7 @@ def test_an_output_in_several_groups_comes_once(ws: Workspace, owner: Visitor, a
     assert len(all_given(ws, ann, study)) == 2
 
 
+@pytest.mark.each_database
 def test_the_same_words_of_another_sample_are_the_same_output(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner, reveal=True, samples=3, cases=TWO_ARMS["cases"][:1])
     (first, second, third) = ws.store.find(StudyItem, study_id=study.id)
@@ -127,6 +129,7 @@ def test_a_repeat_that_ran_out_is_not_taken_up_after_the_reveal(ws: Workspace, o
         renew(ws, ann, ws.store.get(Task, task[0].id))
 
 
+@pytest.mark.each_database
 def test_an_older_study_with_gold_tells_nothing(ws: Workspace, owner: Visitor, ann: Visitor):
     gold: list[dict[str, Any]] = [{"prompt": "p", "outputs": ["good", "bad"], "expected": {"winner": "a"}}]
     study = filled_study(ws, owner, gold=gold, gold_share=0.5)

@@ -19,6 +19,7 @@ from tests.studies.people import answers_all, filled_study, given, people, prefe
 from tests.studies.test_answering import RATE, THREE
 
 
+@pytest.mark.each_database
 def test_what_people_do_leaves_every_count_right(ws: Workspace, owner: Visitor, ann: Visitor):
     gold = [{"prompt": "p", "outputs": ["good", "bad"], "expected": {"winner": "a"}}]
     study = filled_study(ws, owner, gold=gold, gold_share=0.3, repeat_share=0.2, overlap=4)
@@ -50,6 +51,7 @@ def test_what_people_do_leaves_every_count_right(ws: Workspace, owner: Visitor, 
         (lambda s: s.study_items.update().values(outputs=["gone"]), "outputs names gone"),
     ],
 )
+@pytest.mark.each_database
 def test_what_no_longer_adds_up_is_told(ws: Workspace, owner: Visitor, ann: Visitor, change: Any, said: str):
     study = filled_study(ws, owner)
     answers_all(ws, ann, study, prefers(1))
@@ -58,6 +60,7 @@ def test_what_no_longer_adds_up_is_told(ws: Workspace, owner: Visitor, ann: Visi
     assert any(said in problem for problem in study_problems(ws.store))
 
 
+@pytest.mark.each_database
 def test_an_answer_that_was_taken_back_must_not_count(ws: Workspace, owner: Visitor, ann: Visitor):
     study = filled_study(ws, owner)
     task, item = given(ws, ann, study)
@@ -68,6 +71,7 @@ def test_an_answer_that_was_taken_back_must_not_count(ws: Workspace, owner: Visi
     assert "taken back" in said and ws.store.find(Answer, id=act.id) and ws.store.get(StudyItem, item.id)
 
 
+@pytest.mark.each_database
 def test_the_number_of_an_outcome_says_what_the_task_says(ws: Workspace, owner: Visitor, ann: Visitor):
     task, _ = given(ws, ann, filled_study(ws, owner))
     statuses, purposes = ("leased", "answered", "skipped", "expired"), ("item", "gold", "repeat", "adjudication")

@@ -140,12 +140,21 @@ function outputBoard() {
     showRanks();
   }
 
+  /** " · about 12 s": rounded, so that it does not flicker; nothing for the last moments. */
+  function timeLeft(seconds) {
+    if (seconds === null || seconds === undefined || seconds < 3) return "";
+    if (seconds >= 90) return " · " + fill(T.eta_minutes, { minutes: Math.round(seconds / 60) });
+    const rounded = seconds < 10 ? Math.round(seconds) : Math.round(seconds / 5) * 5;
+    return " · " + fill(T.eta_seconds, { seconds: rounded });
+  }
+
   function showStatus() {
     const { status, note, error, ahead, outputs = [] } = board.value;
+    const left = timeLeft(board.value.eta_s);
     const words =
       {
-        queued: note || (ahead > 0 ? fill(T.queued_ahead, { ahead }) : T.queued),
-        running: note || T.running,
+        queued: note || (ahead > 0 ? fill(T.queued_ahead, { ahead }) : T.queued) + left,
+        running: note || T.running + left,
         done: note || (outputs.length === 1 ? T.done_one : fill(T.done_many, { count: outputs.length })),
         failed: T.failed,
         cancelled: note || T.cancelled,

@@ -9,6 +9,8 @@ const STRINGS = {
   queued: "Waiting for its turn",
   queued_ahead: "Waiting: {ahead} ahead of you",
   running: "Generating",
+  eta_seconds: "about {seconds} s",
+  eta_minutes: "about {minutes} min",
   done_one: "1 output",
   done_many: "{count} outputs",
   failed: "This generation failed.",
