@@ -136,6 +136,22 @@ def test_a_version_is_what_a_request_asks_for_by_its_id(ws: Workspace, ann: Visi
         resolve_model(ws, ann, version.id, "text")
 
 
+def test_the_engine_writes_with_the_adapter_what_the_training_showed(ws: Workspace, trained: dict[str, Any]):
+    """Both in one resident model, and what was promoted with the next request."""
+    version = ws.store.get(ModelVersion, trained["model_version_id"])
+    shown = version.metrics["samples"][0]
+    asked = shown["prompt"].splitlines()[1]
+    plain = {"temperature": 0, "repetition_penalty": 1.1, "max_new_tokens": 64}
+    written = [make(ws, LOCAL, asked, settings=plain, model=model) for model in ("", version.id)]
+    assert [made[1][0].text.strip() for made in written] == [shown["before"], shown["after"]]
+    assert written[1][0].model_version_id == version.id != written[0][0].model_version_id
+    aliases.move(ws, LOCAL, "text-current", version.id, "promote")
+    assert make(ws, LOCAL, asked, settings=plain)[1][0].text.strip() == shown["after"]
+    aliases.move(ws, LOCAL, "text-current", written[0][0].model_version_id, "rollback")
+    assert make(ws, LOCAL, asked, settings=plain)[1][0].text.strip() == shown["before"]
+    assert len(ws.engine.status()) == 1
+
+
 def test_promoting_is_a_move_of_a_name_that_needs_votes_and_can_be_taken_back(
     ws: Workspace, ann: Visitor, trained: dict[str, Any]
 ):
