@@ -31,7 +31,7 @@ from models.engine import Engine
 from tests.conftest import counts, make
 from tests.models.fake import FakeCatalog
 from tests.models.tiny_llama import save_tiny_llama
-from tests.studies.people import TWO_ARMS
+from tests.studies.people import TWO_ARMS, answers_all, filled_study, people, prefers
 from tests.visitors import new_visitor, same_visitors
 
 FAST = {"max_steps": 8, "learning_rate": 3e-3, "evaluations": 2, "max_length": 256}
@@ -152,14 +152,19 @@ def test_the_engine_writes_with_the_adapter_what_the_training_showed(ws: Workspa
     assert len(ws.engine.status()) == 1
 
 
-def test_promoting_is_a_move_of_a_name_that_needs_votes_and_can_be_taken_back(
+def test_a_version_is_promoted_on_a_blind_study_against_what_serves_and_can_be_taken_back(
     ws: Workspace, ann: Visitor, trained: dict[str, Any]
 ):
     version_id = trained["model_version_id"]
     with pytest.raises(NotAllowed, match="No blind study of yours shows"):
         refine_api.promote_alias(ws, LOCAL, "text-current", version_id)
-    aliases.move(ws, LOCAL, "text-current", version_id, "promote")
-    assert resolve_model(ws, ann, "", "text").adapter
+    arms = [{"prompt": "say {thing}"}, {"prompt": "say {thing}", "model": version_id}]
+    settings = {"max_new_tokens": 4}
+    study = filled_study(ws, LOCAL, arms=[{**arm, "settings": settings} for arm in arms], overlap=20)
+    for person in people(8):
+        answers_all(ws, person, study, prefers(1))
+    moved = refine_api.promote_alias(ws, LOCAL, "text-current", version_id)
+    assert moved["evidence"]["verdict"] == "better" and resolve_model(ws, ann, "", "text").adapter
     assert refine_api.rollback_alias(ws, LOCAL, "text-current")["move"] == "rollback"
     assert resolve_model(ws, ann, "", "text").adapter is None
     assert resolve_model(ws, ann, version_id, "text").adapter  # what once served may be asked for again

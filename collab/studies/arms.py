@@ -46,9 +46,9 @@ def resolve_arms(ws: Workspace, visitor: Visitor, asked: Asked) -> list[Arm]:
         raise InvalidStudy("The arms mix texts and pictures: give all of them one modality.")
     if asked.modality and asked.modality not in modalities:
         raise InvalidStudy(f"The study is of {asked.modality}s but its arms make {modalities.pop()}s: change one.")
-    seen: dict[tuple[str, str, str], int] = {}
+    seen: dict[tuple[str, str, str, str | None], int] = {}
     for number, found in enumerate(arms, 1):
-        same = (found.wording.sha256, found.model.base, found.model.revision)
+        same = (found.wording.sha256, found.model.base, found.model.revision, found.model.adapter)
         if same in seen and asked.task in ("compare", "rank"):
             raise InvalidStudy(f"Arms {seen[same]} and {number} have the same prompt, settings and model: change one.")
         seen[same] = number
