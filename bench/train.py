@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import statistics
 import tempfile
@@ -46,8 +47,6 @@ def main() -> None:
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--settings", default="{}", help="of the recipe, as JSON")
     asked = parser.parse_args()
-    import json
-
     taste = next(t for t in TASTES if t.name == asked.taste)
     with tempfile.TemporaryDirectory(prefix="collab-bench-train-") as folder:
         home = Path(folder) / "home"
@@ -74,37 +73,41 @@ def _cache() -> Path:
 def _gather(ws: Workspace, taste: Taste, *, shuffled: bool) -> None:
     """Everybody corrects and orders the texts about their own things."""
     rng, things = Random(0), [*EDITED, *VOTED]
-    for at in range(0, len(things), THINGS_EACH):
-        person = Visitor(new_id(), "anonymous")
-        edit = taste.person(Random(at))
-        for thing in things[at : at + THINGS_EACH]:
-            outputs = _written(ws, person, thing, seed=at)
-            said = [output.text or "" for output in outputs]
-            costs = [cost(text, edit, thing) for text in said]
-            corrected = [edit(text, thing) for text in said]
-            if shuffled:
-                rng.shuffle(costs)
-                rng.shuffle(corrected)
-            for output, text in zip(outputs, corrected, strict=True):
-                if text.strip() and text != output.text:
-                    feedback.edit_text(ws, person, output.id, text)
-            order = sorted(set(costs))
-            if len(order) > 1:
-                groups = [[o.id for o, c in zip(outputs, costs, strict=True) if c == level] for level in order]
-                feedback.rank(ws, person, groups)
+    people = [Visitor(new_id(), "anonymous") for _ in range(0, len(things), THINGS_EACH)]
+    asked = [
+        generate(ws, people[n // THINGS_EACH], Ask(
+            prompt=ASKED.format(thing=thing), count=EACH, seed=n * 1000,
+            settings={"max_new_tokens": TOKENS, "temperature": 1.0},
+        ))
+        for n, thing in enumerate(things)
+    ]  # fmt: skip
+    for n, (thing, generation_id) in enumerate(zip(things, asked, strict=True)):
+        person, edit = people[n // THINGS_EACH], taste.person(Random(n // THINGS_EACH))
+        outputs = _ended(ws, generation_id)
+        said = [output.text or "" for output in outputs]
+        costs = [cost(text, edit, thing) for text in said]
+        corrected = [edit(text, thing) for text in said]
+        if shuffled:
+            rng.shuffle(costs)
+            rng.shuffle(corrected)
+        for output, text in zip(outputs, corrected, strict=True):
+            if text.strip() and text != output.text:
+                feedback.edit_text(ws, person, output.id, text)
+        order = sorted(set(costs))
+        if len(order) > 1:
+            groups = [[o.id for o, c in zip(outputs, costs, strict=True) if c == level] for level in order]
+            feedback.rank(ws, person, groups)
 
 
-def _written(ws: Workspace, person: Visitor, thing: str, *, seed: int) -> list[Output]:
-    ask = Ask(prompt=ASKED.format(thing=thing), count=EACH, seed=seed * 1000,
-              settings={"max_new_tokens": TOKENS, "temperature": 1.0})  # fmt: skip
-    made = generate(ws, person, ask)
+def _ended(ws: Workspace, generation_id: str) -> list[Output]:
+    """The outputs of a generation once it has ended, in order."""
 
     async def watch() -> None:
-        async for _ in ws.runs.changes(made):
+        async for _ in ws.runs.changes(generation_id):
             pass
 
     asyncio.run(watch())
-    return sorted(ws.store.find(Output, generation_id=made), key=lambda output: output.position)
+    return sorted(ws.store.find(Output, generation_id=generation_id), key=lambda output: output.position)
 
 
 def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any], *, shuffled: bool) -> list[Figure]:
@@ -120,7 +123,7 @@ def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any]
     metrics = job["metrics"]
     print({k: v for k, v in metrics.items() if k != "samples"}, *metrics["samples"], sep="\n", flush=True)
     version = ws.store.get(ModelVersion, job["model_version_id"])
-    before, after = _texts(ws, version)
+    before, after = _texts(ws, str(version.parent_id)), _texts(ws, version.id)
     person = taste.person(Random(12345))
     old, new = (_costs(texts, person) for texts in (before, after))
     wins = [1.0 if b < a else 0.5 if a == b else 0.0 for a, b in zip(old, new, strict=True)]
@@ -145,26 +148,12 @@ def _costs(texts: Sequence[str], person: Edit) -> list[float]:
     return [cost(text, person, thing) for text, thing in zip(texts, HELD_OUT, strict=True)]
 
 
-def _texts(ws: Workspace, version: ModelVersion) -> tuple[list[str], list[str]]:
-    """The likeliest text about each held-out thing, of the base and with the adapter."""
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from collab.adapters import adapter_folder
-    from collab.workspace import catalog_of
-    from models.base import Message
-    from models.chat import rendered
-    from models.tune_measures import sampled
-
-    catalog = catalog_of(ws.settings)
-    base = catalog.folder_of(catalog.resolve(version.base, "text"), lambda *_: None)
-    tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    prompts = [tokenizer(rendered(tokenizer, [Message("user", ASKED.format(thing=thing))]),
-                         add_special_tokens=False)["input_ids"] for thing in HELD_OUT]  # fmt: skip
-    before = sampled(model, tokenizer, prompts, TOKENS)
-    tuned = PeftModel.from_pretrained(model, str(adapter_folder(ws.settings, version)))
-    return before, sampled(tuned, tokenizer, prompts, TOKENS)
+def _texts(ws: Workspace, model: str) -> list[str]:
+    """The likeliest text of a model version about each held-out thing."""
+    settings = {"max_new_tokens": TOKENS, "temperature": 0, "repetition_penalty": 1.1}
+    asked = [generate(ws, LOCAL, Ask(prompt=ASKED.format(thing=thing), model=model, settings=settings))
+             for thing in HELD_OUT]  # fmt: skip
+    return [_ended(ws, generation_id)[0].text or "" for generation_id in asked]
 
 
 def _interval(old: Sequence[float], new: Sequence[float]) -> tuple[float, float, float]:
