@@ -77,7 +77,7 @@ def _gather(ws: Workspace, taste: Taste, *, shuffled: bool) -> None:
     asked = [
         generate(ws, people[n // THINGS_EACH], Ask(
             prompt=ASKED.format(thing=thing), count=EACH, seed=n * 1000,
-            settings={"max_new_tokens": TOKENS, "temperature": 1.0},
+            settings={"max_new_tokens": TOKENS},
         ))
         for n, thing in enumerate(things)
     ]  # fmt: skip
@@ -90,8 +90,8 @@ def _gather(ws: Workspace, taste: Taste, *, shuffled: bool) -> None:
         if shuffled:
             rng.shuffle(costs)
             rng.shuffle(corrected)
-        for output, text in zip(outputs, corrected, strict=True):
-            if text.strip() and text != output.text:
+        for output, text, price in zip(outputs, corrected, costs, strict=True):
+            if price < 1 and text.strip() and text != output.text:  # what costs 1 is written anew and not corrected
                 feedback.edit_text(ws, person, output.id, text)
         order = sorted(set(costs))
         if len(order) > 1:
@@ -127,6 +127,7 @@ def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any]
     person = taste.person(Random(12345))
     old, new = (_costs(texts, person) for texts in (before, after))
     wins = [1.0 if b < a else 0.5 if a == b else 0.0 for a, b in zip(old, new, strict=True)]
+    print(*(f"{b:.2f} {a:.2f} {text!r}" for b, a, text in zip(old, new, after, strict=True)), sep="\n", flush=True)
     about = f"taste: {taste.name}, {metrics['rows']} rows, {metrics['steps']} steps, one seed" + ", shuffled" * shuffled
     label = f"{kind}{', shuffled' if shuffled else ''}"
     found = [
