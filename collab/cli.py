@@ -20,6 +20,7 @@ from collab.refine_cli import add_refine_verbs
 from collab.settings import Settings, read_settings
 from collab.study_cli import add_verbs
 from collab.terminal import live_server, local_client, sentences
+from collab.train_cli import add_train_verbs
 from collab.trial_cli import add_trial_verbs
 
 app = typer.Typer(help="Collab: generate, judge, refine.", no_args_is_help=True, add_completion=False,
@@ -28,6 +29,7 @@ add_verbs(app)
 add_refine_verbs(app)
 add_trial_verbs(app)
 app.add_typer(my_data, name="my-data")
+add_train_verbs(app)
 
 
 @app.command()
@@ -114,6 +116,8 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Re-hash every picture and check every reference of the store."""
     with sentences():
         settings = read_settings()
+        from collab.adapters import adapter_problems
+        from collab.datasets.snapshots import snapshot_problems
         from collab.generation import wording_of
         from collab.store import Blobs, open_store
         from collab.store.verify import problems
@@ -126,6 +130,7 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             return wording_of(store, store.get(PromptVersion, version_id)).sha256
 
         found = list(problems(store, Blobs(settings.home / "blobs"), content_sha256)) + list(study_problems(store))
+        found += [*snapshot_problems(settings, store), *adapter_problems(settings, store)]
         store.close()
         for problem in found:
             typer.secho(problem, fg="red", err=True)

@@ -24,7 +24,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield "ok", f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     memory_gib = psutil.virtual_memory().available / 2**30
     yield ("ok" if memory_gib > 2 else "note"), f"{os.cpu_count()} cores, {memory_gib:.1f} GiB of memory free"
-    for package in ("gradio", "torch", "transformers", "diffusers", "peft"):
+    for package in ("gradio", "torch", "transformers", "diffusers", "peft", "trl"):
         try:
             yield "ok", f"{package} {importlib.metadata.version(package)}"
         except importlib.metadata.PackageNotFoundError:

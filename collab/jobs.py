@@ -1,6 +1,6 @@
 """Long work that is not a generation: started, watched, stopped, and told when its program died.
 
-A job runs in a thread of this process; `Jobs.carry_out` is all that a process of its own would call. Knows nothing of
+A job runs in a thread of this process, or in a process of its own, which takes it with `Jobs.take`. Knows nothing of
 what the work does.
 """
 
@@ -21,7 +21,7 @@ import psutil
 from collab.checks import is_id
 from collab.errors import CollabError, NotFound, Stopped, Unavailable
 from collab.store import Conflict, Store
-from collab.types import UNFINISHED, Job, new_id, now
+from collab.types import UNFINISHED, Job, JobStatus, new_id, now
 
 if TYPE_CHECKING:
     from collab.identity import Visitor
@@ -35,14 +35,16 @@ _BEAT_S = 4.0
 _TELL_S = 0.2  # between two writes of a job's progress
 _GOING_S = 5.0  # that closing waits for work to notice that it is to stop
 _LOOK_BACK = 200  # of a person's jobs of one kind, when the latest about something is looked for
-_UNDER_WAY = {"propose": "proposals were being worked out"}
+_UNDER_WAY = {"propose": "proposals were being worked out", "train": "a model was being trained"}
+_AGAIN = {"train": "resume it, and it goes on from its last checkpoint"}
 UNEXPECTED = "Something went wrong and nothing was stored: the server's log says more; try again."
 Work = Callable[["JobControl"], Mapping[str, Any]]
 
 
 def interrupted(kind: str) -> str:
     """What is said of a job whose program is gone."""
-    return f"The program stopped while {_UNDER_WAY.get(kind, 'this was under way')}: start it again."
+    under_way, again = _UNDER_WAY.get(kind, "this was under way"), _AGAIN.get(kind, "start it again")
+    return f"The program stopped while {under_way}: {again}."
 
 
 class JobControl:
@@ -50,7 +52,7 @@ class JobControl:
 
     def __init__(self, store: Store, job: Job) -> None:
         self.job_id = job.id
-        self._store = store
+        self._store, self._worker = store, job.worker
         self._stop = threading.Event()
         self._progress, self._message, self._written_s = job.progress, job.message, 0.0
 
@@ -75,7 +77,8 @@ class JobControl:
         """Show that this process lives; a job that was ended from elsewhere is stopped here."""
         self._written_s = time.monotonic()
         changes = {"progress": self._progress, "message": self._message, "heartbeat": now()}
-        if not self._store.update(Job, self.job_id, changes, only_if={"status": "running"}):
+        mine = {"status": "running", "worker": self._worker}  # it may have been stopped and resumed elsewhere
+        if not self._store.update(Job, self.job_id, changes, only_if=mine):
             self.stop()
 
 
@@ -101,10 +104,42 @@ class Jobs:
             self._controls[job.id] = JobControl(self._store, job)
             thread = threading.Thread(target=self.carry_out, args=(job, work), name="collab-job", daemon=True)
             self._threads[job.id] = thread
-            if self._heart is None:
-                self._heart = threading.Thread(target=self._beat, name="collab-job-heartbeat", daemon=True)
-                self._heart.start()
+            self._start_heart()
         thread.start()
+
+    def _start_heart(self) -> None:
+        if self._heart is None:
+            self._heart = threading.Thread(target=self._beat, name="collab-job-heartbeat", daemon=True)
+            self._heart.start()
+
+    def take(self, job_id: str, run: str) -> Job:
+        """Take a job that waits for a process of its own, to be carried out here. run: what it waits under.
+
+        Raises NotFound, or Unavailable where it waits no more.
+        """
+        changes = {"status": "running", "worker": f"{self.worker}:{run}", "heartbeat": now()}
+        waiting = self._store.get(Job, job_id)
+        if waiting.status != "queued" or not waiting.worker.endswith(f":{run}") or not self._store.update(
+            Job, job_id, changes, only_if={"status": "queued", "worker": waiting.worker}
+        ):  # fmt: skip
+            raise Unavailable(f"Job {job_id} is {waiting.status}: nothing waits to be done.")
+        job = self._store.get(Job, job_id)
+        with self._lock:
+            self._controls[job.id] = JobControl(self._store, job)
+            self._start_heart()
+        return job
+
+    def await_process(self, job_id: str, run: str) -> bool:
+        """Let a job that is queued, failed or stopped wait for a process of its own; whether it does. run: a word for
+        this run of it alone."""
+        changes = {"status": "queued", "worker": f"{self.worker}:{run}", "heartbeat": now(), "error": "", "message": ""}
+        return self._store.update(Job, job_id, changes, only_if={"status": ["queued", "failed", "cancelled"]})
+
+    def left_behind(self, job_id: str, run: str, why: str = "") -> None:
+        """The process of this run has ended: a job that still is its says so."""
+        job = self._store.get(Job, job_id)
+        if job.worker.endswith(f":{run}"):
+            self._end(job_id, {"status": "failed", "error": why or interrupted(job.kind)}, job.worker)
 
     def carry_out(self, job: Job, work: Work) -> None:
         """Do the work here and now, and store how it ended."""
@@ -125,17 +160,19 @@ class Jobs:
         if self._closing.is_set() and outcome["status"] != "done":
             outcome = {"status": "failed", "error": interrupted(job.kind)}
         try:
-            self._end(job.id, outcome)
+            self._end(job.id, outcome, job.worker)
         except Exception:  # a full disk, or a result that is no JSON
             log.exception("could not store how job %s ended", job.id)
-            self._end(job.id, {"status": "failed", "error": UNEXPECTED})
+            self._end(job.id, {"status": "failed", "error": UNEXPECTED}, job.worker)
         finally:
             with self._lock:
                 self._controls.pop(job.id, None)
                 self._threads.pop(job.id, None)
 
-    def _end(self, job_id: str, outcome: Mapping[str, Any]) -> None:
-        self._store.update(Job, job_id, {**outcome, "heartbeat": now()}, only_if={"status": list(UNFINISHED)})
+    def _end(self, job_id: str, outcome: Mapping[str, Any], worker: str = "") -> None:
+        """worker: only if this one still has the job."""
+        still = {"status": list(UNFINISHED), **({"worker": worker} if worker else {})}
+        self._store.update(Job, job_id, {**outcome, "heartbeat": now()}, only_if=still)
 
     def cancel(self, job_id: str) -> None:
         """Store that a job is not wanted, and have it end at its next `tell`, in whichever process it is."""
@@ -160,7 +197,7 @@ class Jobs:
         return len(left)
 
     def _is_abandoned(self, job: Job) -> bool:
-        if job.worker == self.worker:
+        if job.worker.startswith(self.worker):
             return False
         if job.heartbeat is None or job.heartbeat < now() - LEASE:
             return True
@@ -204,9 +241,19 @@ def start(
     alone: the names in `spec` that no two jobs of this kind may share while both are under way.
     Raises Unavailable when such a one is under way, or too many are.
     """
+    job = store(ws, visitor, kind, spec, "running", alone=alone)
+    ws.jobs.start(job, work)
+    return job
+
+
+def store(
+    ws: Workspace, visitor: Visitor, kind: str, spec: Mapping[str, Any], status: JobStatus, *, alone: Sequence[str] = ()
+) -> Job:
+    """Store a job, begun by nobody yet. Raises Unavailable where another of its kind is under way that shares what
+    `alone` names."""
     from collab.generation import ensure_annotator
 
-    job = Job(kind=kind, spec=dict(spec), status="running", worker=ws.jobs.worker, heartbeat=now(),
+    job = Job(kind=kind, spec=dict(spec), status=status, worker=ws.jobs.worker, heartbeat=now(),
               created_by=visitor.annotator_id)  # fmt: skip
     for _ in range(3):
         try:
@@ -217,13 +264,10 @@ def start(
                     if any(all(o.spec.get(name) == spec[name] for name in alone) for o in others):
                         raise Unavailable("That is being worked out already: wait for it to end, or stop it first.")
                 ws.store.add(job, connection=connection)
-            break
+            return job
         except Conflict:  # this person's first act elsewhere at this moment
             job = replace(job, id=new_id())
-    else:
-        raise Unavailable("The store is busy with the same act: try again in a moment.")
-    ws.jobs.start(job, work)
-    return job
+    raise Unavailable("The store is busy with the same act: try again in a moment.")
 
 
 def get(ws: Workspace, visitor: Visitor, job_id: object) -> Job:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from collab.aliases import current, of_model
+from collab.adapters import adapter_folder
+from collab.aliases import current, history, of_model
 from collab.checks import clean_text, is_id
 from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Unavailable
 from collab.identity import Visitor
@@ -22,8 +25,9 @@ def resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modal
     """The model by whatever name: "" the default, a catalog name, hub id, folder, remote or model version id.
 
     The default is the version that was promoted, else the one the studio was set up with. Only an owner may have a
-    model loaded that is neither promoted nor in the operator's catalog. Raises NotAllowed, NotFound or Unavailable, the
-    last also when a version's files are no longer the same: nothing else answers in a promoted version's name.
+    model loaded that is neither promoted nor in the operator's catalog, or an adapter that never was promoted. Raises
+    NotAllowed, NotFound or Unavailable, the last also when a version's files are no longer the same: nothing else
+    answers in a promoted version's name.
     """
     asked = clean_text(name, "model", limit=NAME_LIMIT, error=NotFound).strip()
     earlier: ModelVersion | None = None
@@ -41,6 +45,9 @@ def resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modal
         raise NotAllowed(
             f"The model “{asked[:80]}” is not in this studio's list: choose one that is, or ask its owner."
         )
+    once = {move.version_id for move in history(ws, of_model(modality))} if earlier and not visitor.is_owner else set()
+    if earlier and earlier.adapter_sha256 and not visitor.is_owner and earlier.id not in once:
+        raise NotAllowed(f"{earlier.name} is not open to all: choose a model from the list, or ask its owner.")
     try:
         info = ws.engine.resolve(asked, modality)
     except ModelError as error:
@@ -50,6 +57,10 @@ def resolve_model(ws: Workspace, visitor: Visitor, name: object, modality: Modal
             f"The files of {earlier.name} are no longer those of that time ({earlier.revision[:12]}, "
             f"{earlier.precision}; now {info.revision[:12]}, {info.precision}): choose the present one instead."
         )
+    if earlier and earlier.adapter_sha256:
+        if earlier.recipe.get("kind") == "reward":
+            raise InvalidPrompt(f"{earlier.name} ranks texts and writes none: choose a model that writes.")
+        return replace(info, name=earlier.name, adapter=str(adapter_folder(ws.settings, earlier)))
     return info
 
 
@@ -59,11 +70,13 @@ def model_version(store: Store, model: ModelInfo, *, connection: Connection) -> 
         "base": model.base,
         "revision": model.revision,
         "precision": model.precision,
-        "adapter_sha256": None,
+        "adapter_sha256": Path(model.adapter).name if model.adapter else None,
     }
     found = store.find(ModelVersion, connection=connection, **identity)
     if found:
         return found[0]
+    if model.adapter:  # registered when it was trained: without its lineage it is none
+        raise NotFound(f"There is no model version with the adapter {Path(model.adapter).name[:12]}: train it anew.")
     version = ModelVersion(name=model.name, modality=model.modality, **identity)
     store.add(version, connection=connection)
     return version

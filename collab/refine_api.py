@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collab import jobs
+from collab import jobs, train_api
 from collab.errors import CollabError, InvalidPrompt, Stopped
 from collab.identity import Visitor
 from collab.jobs import JobControl
@@ -46,8 +46,10 @@ def log(ws: Workspace, visitor: Visitor, prompt_id: object) -> list[Json]:
 
 
 def job(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
-    """How far a job of one's own is; with what came of it where proposals were worked out."""
+    """How far a job of one's own is; with what came of it where proposals were worked out or a model was trained."""
     found = jobs.get(ws, visitor, job_id)
+    if found.kind == train_api.KIND:
+        return {**job_json(found), **train_api.told(ws, found)}
     came = proposed(ws, found) if found.kind == "propose" and found.status == "done" else {}
     return {**came, **job_json(found)}
 

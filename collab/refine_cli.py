@@ -5,21 +5,16 @@ Owners' work, on the prompts of the command line's own `local` annotator, not on
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from collab.errors import CollabError
-from collab.terminal import Json, last_line, own_workspace, running_server
+from collab.terminal import Json, follow, last_line, own_workspace, running_server
 
 refine = typer.Typer(
     help="Propose better prompts from feedback, try them blind, see what became of them.", no_args_is_help=True
 )
 PromptId = Annotated[str, typer.Argument(help="the prompt's id, as `refine list` tells it")]
-_LOOK_S = 0.25
 
 
 def add_refine_verbs(app: typer.Typer) -> None:
@@ -43,7 +38,7 @@ def propose(
     with running_server() as call:
         if call:
             started = call("/start_proposing", prompt_version_id=version_id, **asked)
-            answer = _follow(
+            answer = follow(
                 lambda: call("/job", job_id=started["job_id"]), lambda: call("/cancel_job", job_id=started["job_id"])
             )
             _say_proposals(answer, as_json)
@@ -54,30 +49,8 @@ def propose(
 
         # this program ends before samples of them could be made
         job = refine_api.start_proposing(ws, LOCAL, version_id, **asked, samples=False)
-        answer = _follow(lambda: refine_api.job(ws, LOCAL, job.id), lambda: refine_api.cancel(ws, LOCAL, job.id))
+        answer = follow(lambda: refine_api.job(ws, LOCAL, job.id), lambda: refine_api.cancel(ws, LOCAL, job.id))
         _say_proposals(answer, as_json)
-
-
-def _follow(look: Callable[[], dict[str, Any]], stop: Callable[[], Any]) -> dict[str, Any]:
-    """The job once it has ended, with a bar on a terminal. Ctrl+C stops it. Raises what it failed of."""
-    shown = sys.stderr.isatty()
-    try:
-        while (job := look())["status"] in ("queued", "running"):
-            if shown:
-                filled = round(30 * job["progress"])
-                said = job["message"][:60]
-                sys.stderr.write(f"\r\033[K{'▓' * filled}{'░' * (30 - filled)} {job['progress']:.0%} {said}")
-                sys.stderr.flush()
-            time.sleep(_LOOK_S)
-    except KeyboardInterrupt:
-        stop()
-        raise CollabError("Stopped: nothing was stored.") from None
-    finally:
-        if shown:
-            sys.stderr.write("\r\033[K")
-    if job["status"] != "done":
-        raise CollabError(job["error"] or "The proposing was stopped: nothing was stored.")
-    return job
 
 
 def _say_proposals(job: dict[str, Any], as_json: bool) -> None:

@@ -18,8 +18,9 @@ IMAGE_ASPECTS = ("prompt match", "aesthetics", "artefacts")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator decided. `home` holds the database, blobs, keys and prepared models.
+    """What the operator decided. `home` holds the database, blobs, keys, prepared models and adapters.
 
+    train_launcher: the command that starts a training's process, such as "accelerate launch"; "" for this Python.
     text_aspects, image_aspects: what outputs can be rated on from 1 to 5, besides their stars.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     space_id: str = ""
     text_aspects: tuple[str, ...] = TEXT_ASPECTS
     image_aspects: tuple[str, ...] = IMAGE_ASPECTS
+    train_launcher: str = ""
 
     @property
     def is_loopback(self) -> bool:
@@ -79,6 +81,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         space_id=space_id,
         text_aspects=_names(env, "COLLAB_TEXT_ASPECTS", TEXT_ASPECTS),
         image_aspects=_names(env, "COLLAB_IMAGE_ASPECTS", IMAGE_ASPECTS),
+        train_launcher=env.get("COLLAB_TRAIN_LAUNCHER", "").strip(),
     )
 
 

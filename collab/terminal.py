@@ -6,7 +6,9 @@ Knows no verb.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +23,33 @@ if TYPE_CHECKING:
     from collab.workspace import Workspace
 
 Json = Annotated[bool, typer.Option("--json", help="end with one JSON object as the last line")]
+
+
+_LOOK_S = 0.25
+
+
+def follow(
+    look: Callable[[], dict[str, Any]], stop: Callable[[], Any], stopped: str = "Stopped: nothing was stored."
+) -> dict[str, Any]:
+    """A job once it has ended, with a bar on a terminal. Ctrl+C stops it. Raises what it failed of."""
+    shown = sys.stderr.isatty()
+    try:
+        while (job := look())["status"] in ("queued", "running"):
+            if shown:
+                filled = round(30 * job["progress"])
+                said = job["message"][:60]
+                sys.stderr.write(f"\r\033[K{'▓' * filled}{'░' * (30 - filled)} {job['progress']:.0%} {said}")
+                sys.stderr.flush()
+            time.sleep(_LOOK_S)
+    except KeyboardInterrupt:
+        stop()
+        raise CollabError(stopped) from None
+    finally:
+        if shown:
+            sys.stderr.write("\r\033[K")
+    if job["status"] != "done":
+        raise CollabError(job["error"] or stopped)
+    return job
 
 
 def last_line(answer: Any, as_json: bool) -> None:

@@ -190,6 +190,7 @@ def provenance(ws: Workspace, visitor: Visitor, generation_id: str) -> list[tupl
         ("Sent to the model", generation.rendered),
         ("Model", model.name),
         ("Weights", f"{model.base} @ {model.revision}"),
+        ("Adapter", model.adapter_sha256 or ""),
         ("Precision", model.precision),
         *((name.replace("_", " ").capitalize(), str(value)) for name, value in generation.settings.items()),
         ("Seed", f"{generation.seed} (the next output adds one)" if generation.count > 1 else str(generation.seed)),

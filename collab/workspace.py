@@ -32,6 +32,15 @@ class Idle:
         """Nothing is under way."""
 
 
+class Kept(Protocol):
+    """What reading alone needs of a workspace: a check of the store has no more."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Store: ...
+
+
 @dataclass(slots=True)
 class Workspace:
     """One studio. runs: the generations this process carries out; jobs: its other long work; pregeneration: what a
@@ -56,6 +65,11 @@ class Workspace:
         self.store.close()
 
 
+def catalog_of(settings: Settings) -> Catalog:
+    """The models that can be had here."""
+    return Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
+
+
 def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Workspace:
     """Open (and on first use make) everything under `settings.home`. Loads no model."""
     try:
@@ -66,6 +80,5 @@ def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Works
     store = open_store(settings.database_url)
     settle_pictures(store, blobs)
     if engine is None:
-        catalog = Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
-        engine = Engine(catalog)
+        engine = Engine(catalog_of(settings))
     return Workspace(settings, store, blobs, engine, Runs(store, blobs, engine))

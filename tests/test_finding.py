@@ -109,7 +109,7 @@ def test_what_was_made_before_can_be_searched_is_found_after_the_migration(each_
         before = connection.execute(rows).all()
         for said in ("DROP TABLE history_words", "DROP TABLE tombstones",
                      *(f"DROP INDEX {name}" for name in NEW_INDEXES),
-                     "UPDATE alembic_version SET version_num = '0003_loop'"):  # fmt: skip
+                     "UPDATE alembic_version SET version_num = '0004_snapshots'"):  # fmt: skip
             connection.exec_driver_sql(said)
     again = open_store(ws.settings.database_url)
     with again.reading() as connection:

@@ -237,3 +237,30 @@ def test_a_long_silence_of_the_work_is_bridged_by_the_heartbeat(
         time.sleep(0.02)
     silent.set()
     assert ended(ws, ann, job).status == "done"
+
+
+# ---- in a process of its own -----------------------------------------------------------------------------------------
+
+
+def test_a_job_waits_for_a_process_of_its_own_and_is_of_one_run_at_a_time(ws: Workspace, ann: Visitor):
+    job = jobs.store(ws, ann, "train", {}, "queued")
+    assert ws.jobs.await_process(job.id, "first")
+    taken = ws.jobs.take(job.id, "first")
+    assert taken.status == "running" and jobs.get(ws, ann, job.id).status == "running"
+    with pytest.raises(Unavailable, match="is running: nothing waits"):
+        ws.jobs.take(job.id, "first")
+    assert not ws.jobs.await_process(job.id, "second")
+    jobs.cancel(ws, ann, job.id)
+    assert ws.jobs.await_process(job.id, "second")
+    ws.jobs.left_behind(job.id, "first")  # the end of the older run is no news of the newer one
+    older = JobControl(ws.store, taken)
+    older.beat()
+    assert older.stopped and jobs.get(ws, ann, job.id).status == "queued"
+    with pytest.raises(Unavailable, match="is queued: nothing waits"):
+        ws.jobs.take(job.id, "first")
+    ws.jobs.carry_out(ws.jobs.take(job.id, "second"), at_once)
+    assert jobs.get(ws, ann, job.id).status == "done"
+    other = jobs.store(ws, ann, "train", {}, "queued")
+    ws.jobs.await_process(other.id, "third")
+    ws.jobs.left_behind(other.id, "third")
+    assert "resume it" in jobs.get(ws, ann, other.id).error

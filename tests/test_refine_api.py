@@ -281,6 +281,9 @@ def test_each_bad_request_is_one_sentence_and_stores_nothing(studio: Studio, scr
         ("/stop_trial", {"trial_id": "x"}),
         ("/promote", {"alias": ["x"], "version_id": None}),
         ("/rollback", {"alias": 7}),
+        *(("/snapshot", {"kind": it}) for it in ("video", None)),
+        *(("/train", {"kind": "sft", "settings": it}) for it in ({"rank": 0}, {"model": "no-such"}, {"a": 1}, None)),
+        *(("/resume_job", {"job_id": it}) for it in (new_id(), None)),
     ]
     for api_name, fields in bad:
         refused(script, api_name, **fields)
@@ -310,6 +313,12 @@ def test_refining_is_for_owners_about_their_own_prompts(studio: Studio, script: 
         assert "owner" in refused(stranger, api_name, **fields), api_name
         assert "There is no" in refused(another_owner, api_name, **fields), api_name
     assert "owner" in refused(stranger, "/refinements")
+    for api_name, fields in (
+        ("/snapshot", {"kind": "sft"}),
+        ("/train", {"kind": "sft"}),
+        ("/resume_job", {"job_id": "x"}),
+    ):
+        assert "owner" in refused(stranger, api_name, **fields), api_name
     assert counts(studio.ws.store) == before
 
 

@@ -548,7 +548,8 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",
         "/propose", "/start_proposing", "/job", "/cancel_job", "/refinement", "/refinements", "/revise", "/reject",
-        "/start_trial", "/stop_trial", "/promote", "/rollback",
+        "/start_trial", "/stop_trial", "/promote", "/rollback", "/snapshot", "/train",
+        "/resume_job",
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from collab.collector import paused_collector
-from collab.datasets.rows import KINDS, Kind, Row, rows_of
+from collab.datasets.rows import KINDS, READ, Kind, Row, rows_of
 from collab.datasets.sifting import sift
 from collab.datasets.sources import read_told
 from collab.datasets.splitting import held_out, split_groups
@@ -21,7 +21,7 @@ from collab.exchange.table_files import Column
 from collab.studies.names import pseudonym
 from collab.studies.spec import read_spec
 from collab.types import Study, StudyTask
-from collab.workspace import Workspace
+from collab.workspace import Kept
 
 FORMATS: Mapping[str, Kind] = {f"trl-{kind}": kind for kind in KINDS}
 _NOTHING: Mapping[Kind, str] = {
@@ -59,7 +59,7 @@ def formats_from(study: Study) -> list[str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Rows ready to be written. counts: how many were left out or merged, by reason. sha256: of the rows themselves,
-    the same whenever they are built from the same acts."""
+    the same whenever they are built from the same acts; event_ids: of those, in order."""
 
     kind: Kind
     columns: tuple[Column, ...]
@@ -67,10 +67,14 @@ class Dataset:
     test: Sequence[Mapping[str, Any]]
     counts: Mapping[str, int]
     sha256: str
+    event_ids: tuple[str, ...] = ()
 
 
-def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: int = 0) -> Dataset:
-    """What people said of texts, in a trainer's columns. seed: of which groups are held out.
+def build(
+    ws: Kept, format: object, *, study_id: str | None = None, seed: int = 0, act_ids: Sequence[str] | None = None
+) -> Dataset:
+    """What people said of texts, in a trainer's columns. seed: of which groups are held out. act_ids: what these acts
+    say instead of all that are in force.
 
     Raises InvalidImport for a format that is none, NotFound where nothing was said that gives a row.
     """
@@ -78,7 +82,7 @@ def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: i
         raise InvalidImport(f"There is no format {str(format)[:40]!r}: take one of {', '.join(FORMATS)}.")
     kind = FORMATS[format]
     with paused_collector():
-        told = read_told(ws, study_id)
+        told = read_told(ws, study_id, act_ids=act_ids)
         sifted = sift(rows_of(kind, told))
         counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
         if not sifted.rows:
@@ -91,7 +95,8 @@ def build(ws: Workspace, format: object, *, study_id: str | None = None, seed: i
     train = [row for row in cells if row["split_group"] not in out]
     test = [row for row in cells if row["split_group"] in out]
     return Dataset(kind=kind, columns=_columns(kind), train=train, test=test, counts=dict(sorted(counts.items())),
-                   sha256=_sha256(kind, train, test))  # fmt: skip
+                   sha256=_sha256(kind, train, test),
+                   event_ids=tuple(sorted(act.id for act in told.acts if isinstance(act, READ[kind]))))  # fmt: skip
 
 
 def _columns(kind: Kind) -> tuple[Column, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,10 +16,13 @@ from rapidfuzz.distance import Levenshtein
 
 from collab.datasets.sources import Messages, Source, Told
 from collab.said_of_outputs import liking, preferred
-from collab.types import Act, Edit, Preference, Rating
+from collab.types import Act, Edit, Preference, Ranking, Rating
 
 Kind = Literal["sft", "dpo", "kto", "reward"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+READ: Mapping[Kind, tuple[type[Act], ...]] = {  # what says anything about rows of a kind
+    "sft": (Edit, Rating), "kto": (Rating,), "dpo": (Preference, Ranking, Edit), "reward": (Preference, Ranking, Edit),
+}  # fmt: skip
 LIKED, DISLIKED = 0.5, -0.5  # four stars or more, two or fewer; a thumb is 1 or −1
 EDIT_LEAST, EDIT_MOST = 0.02, 0.8  # share of words that an edit changes: less is a slip, more is another text
 PAIRS_PER_ACT = 50  # of a ranking, which may order 64 texts

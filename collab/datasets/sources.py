@@ -14,10 +14,11 @@ from collab.prompts import fill
 from collab.said_of_outputs import named_in
 from collab.store.evidence_queries import versions
 from collab.store.export_queries import parsed
+from collab.store.pieces import chunks
 from collab.store.training_queries import Written, acts_on_texts, written_texts
 from collab.studies.decisions import excluded_tasks
 from collab.types import Act, PromptVersion
-from collab.workspace import Workspace
+from collab.workspace import Kept
 
 ACTS_LIMIT = 500_000  # the newest
 Messages = tuple[tuple[str, str], ...]  # (role, content) in order
@@ -46,11 +47,18 @@ class Told:
     unused: Mapping[str, int]
 
 
-def read_told(ws: Workspace, study_id: str | None = None) -> Told:
-    """All that people said of texts and that is in force; study_id: only in this study."""
+def read_told(ws: Kept, study_id: str | None = None, *, act_ids: Sequence[str] | None = None) -> Told:
+    """All that people said of texts and that is in force; study_id: only in this study.
+
+    act_ids: these acts instead, as far as they are still there, in force or not and whoever was left out since.
+    """
     with ws.store.reading() as connection:
-        said = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
-        without = excluded_tasks(ws, connection=connection)
+        if act_ids is None:
+            said = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
+            without = excluded_tasks(ws, connection=connection)
+        else:
+            said = [act for ids in chunks(act_ids) for act in ws.store.acts(ids, connection=connection)]
+            without = set()
         acts = [act for act in said if act.task_id not in without]
         texts = written_texts(connection, {output_id for act in acts for output_id in named_in(act)})
         known = versions(ws.store, {text.prompt_version_id for text in texts.values()}, connection=connection)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Any
+
+import orjson
 
 from collab.datasets.rows import Row
 from collab.split_groups import joined
@@ -30,3 +34,27 @@ def held_out(groups: Sequence[str], seed: int) -> frozenset[str]:
             chosen.add(name)
             have += sizes[name]
     return frozenset(chosen)
+
+
+def to_check_on(
+    train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, Any]], seed: int
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], str]:
+    """(rows to learn from, rows to check on, in words what the latter share with the former).
+
+    Where no group could be held out, prompts are, of the same people: enough to see whether what they like is learned,
+    and no more. Where all is about one prompt, rows are.
+    """
+    if test:
+        return list(train), list(test), "other prompts and other people"
+    prompts = [orjson.dumps(row["prompt"]) for row in train]
+    one = len(set(prompts)) == 1
+    keys = [f"{seed} {n if one else ''}".encode() + prompt for n, prompt in enumerate(prompts)]
+    sizes, have, chosen = Counter(keys), 0, set[bytes]()
+    for key in sorted(sizes, key=lambda key: hashlib.sha256(key).hexdigest()):
+        if have >= HELD_OUT * len(train):
+            break
+        chosen.add(key)
+        have += sizes[key]
+    learn = [row for row, key in zip(train, keys, strict=True) if key not in chosen]
+    check = [row for row, key in zip(train, keys, strict=True) if key in chosen]
+    return learn, check, "other answers to the same prompt" if one else "other prompts of the same people"

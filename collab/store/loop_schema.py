@@ -1,8 +1,11 @@
-"""The tables of the loop's second half: proposals, trials, the versions that serve, jobs. Knows nothing of queries."""
+"""The tables of the loop's second half: proposals, trials, the versions that serve, training data, jobs.
+
+Knows nothing of queries.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, String, Text, UniqueConstraint
 
 from collab.store.columns import Json, Microseconds, make_table, one_of, partial, ref
 
@@ -64,6 +67,20 @@ decisions = make_table(
     ref("created_by", "annotators"),
     Index(None, "prompt_id"),
     one_of("kind", "propose", "reject", "trial", "confirm", "decide", "promote", "rollback", "watch", "stop"),
+)
+
+dataset_snapshots = make_table(
+    "dataset_snapshots",
+    Column("kind", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("train_count", Integer, nullable=False),
+    Column("test_count", Integer, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("event_ids", Json, nullable=False),
+    Column("counts", Json, nullable=False),
+    ref("created_by", "annotators"),
+    UniqueConstraint("sha256"),  # the same rows are one snapshot, whoever makes it
+    one_of("kind", "sft", "dpo", "kto", "reward"),
 )
 
 jobs = make_table(

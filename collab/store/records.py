@@ -38,6 +38,7 @@ TABLES: Mapping[type[types.Row], sa.Table] = {
     types.Trial: schema.trials,
     types.Alias: schema.aliases,
     types.Decision: schema.decisions,
+    types.DatasetSnapshot: schema.dataset_snapshots,
     types.Job: schema.jobs,
     types.Tombstone: schema.tombstones,
 }
@@ -180,7 +181,7 @@ def select_rows(cls: type[types.Row]) -> sa.Select[Any]:
 
 
 _TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context",
-           "evidence_ids", "candidate_ids", "thinned"}  # fmt: skip
+           "evidence_ids", "candidate_ids", "thinned", "event_ids"}  # fmt: skip
 _NESTED_TUPLES = {"groups", "cells", "context"}
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, partial, ref
-from collab.store.loop_schema import aliases, decisions, jobs, refinements, trials
+from collab.store.loop_schema import aliases, dataset_snapshots, decisions, jobs, refinements, trials
 from collab.store.study_schema import (
     answers,
     studies,
@@ -43,6 +43,7 @@ __all__ = [
     "aliases",
     "annotators",
     "answers",
+    "dataset_snapshots",
     "decisions",
     "edits",
     "feedback",

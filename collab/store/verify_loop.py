@@ -19,6 +19,7 @@ def loop_problems(connection: Connection) -> Iterator[str]:
     yield from _chains(connection)
     yield from _named(connection)
     yield from _trials(connection)
+    yield from _trained(connection)
 
 
 def _chains(connection: Connection) -> Iterator[str]:
@@ -75,6 +76,16 @@ def _trials(connection: Connection) -> Iterator[str]:
         for version_id in (row.champion_id, *named):
             if versions.get(version_id) != row.prompt_id:
                 yield f"The trial {row.id} names {version_id}, which is no version of its prompt."
+
+
+def _trained(connection: Connection) -> Iterator[str]:
+    """What a model was trained on is there."""
+    m, s = schema.model_versions, schema.dataset_snapshots
+    missing = sa.select(m.c.id, m.c.snapshot_id).where(
+        m.c.snapshot_id.is_not(None), ~sa.exists().where(s.c.id == m.c.snapshot_id)
+    )
+    for version_id, snapshot_id in connection.execute(missing):
+        yield f"The model version {version_id} was trained on the snapshot {snapshot_id}, which is not there."
 
 
 def _listed(text: str) -> list[Any] | None:

@@ -9,14 +9,16 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from collab.checks import is_id
 from collab.errors import CollabError, InvalidStudy
+from collab.gates import check_testable
 from collab.generation import Ask, check_settings, version_asked_for
 from collab.identity import Visitor
 from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, fill, placeholders, typed_version
 from collab.studies.cases import Case
 from collab.studies.spec import Asked, StudySpec
-from collab.types import PromptVersion, Study, StudyArm, StudyItem, StudyTask
+from collab.types import ModelVersion, PromptVersion, Study, StudyArm, StudyItem, StudyTask
 from collab.workspace import Workspace
 from models.base import ModelInfo
 
@@ -44,9 +46,9 @@ def resolve_arms(ws: Workspace, visitor: Visitor, asked: Asked) -> list[Arm]:
         raise InvalidStudy("The arms mix texts and pictures: give all of them one modality.")
     if asked.modality and asked.modality not in modalities:
         raise InvalidStudy(f"The study is of {asked.modality}s but its arms make {modalities.pop()}s: change one.")
-    seen: dict[tuple[str, str, str], int] = {}
+    seen: dict[tuple[str, str, str, str | None], int] = {}
     for number, found in enumerate(arms, 1):
-        same = (found.wording.sha256, found.model.base, found.model.revision)
+        same = (found.wording.sha256, found.model.base, found.model.revision, found.model.adapter)
         if same in seen and asked.task in ("compare", "rank"):
             raise InvalidStudy(f"Arms {seen[same]} and {number} have the same prompt, settings and model: change one.")
         seen[same] = number
@@ -64,7 +66,10 @@ def _resolve_arm(ws: Workspace, visitor: Visitor, arm: Mapping[str, Any], modali
         prompt_version_id=arm.get("prompt_version_id") or "",
     )
     version, wording = version_asked_for(ws, visitor, ask)
-    model = resolve_model(ws, visitor, arm.get("model") or "", wording.modality)
+    asked = arm.get("model") or ""
+    for trained in ws.store.find(ModelVersion, id=asked) if is_id(asked) else ():
+        check_testable(trained)
+    model = resolve_model(ws, visitor, asked, wording.modality)
     if model.precision == "int8":
         raise InvalidStudy(f"{model.name} is rounded and not the model that a study is about: choose it in full.")
     given = arm.get("settings") or {}

@@ -16,7 +16,7 @@ from collab.identity import Visitor
 from collab.studies.said import read_answer
 from collab.studies.spec import read_spec
 from collab.types import Annotator, Output, Study, StudyDecision, StudyItem, Task
-from collab.workspace import Workspace
+from collab.workspace import Kept, Workspace
 
 REASON_LIMIT = 500  # characters
 
@@ -60,7 +60,7 @@ def filter_in_force(ws: Workspace, study: Study, *, connection: Connection | Non
     return Filter(frozenset(content["excluded"]), content["reason"], at, content["effect"])
 
 
-def excluded_tasks(ws: Workspace, *, connection: Connection) -> set[str]:
+def excluded_tasks(ws: Kept, *, connection: Connection) -> set[str]:
     """In any study, the tasks of people whom its owner leaves out."""
     last = {d.study_id: d for d in ws.store.find(StudyDecision, kind="filter", connection=connection)}
     return {

@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection
 
 from collab.keys import installation_key
 from collab.types import Annotator
-from collab.workspace import Workspace
+from collab.workspace import Kept, Workspace
 
 
-def pseudonym(ws: Workspace, annotator_id: str) -> str:
+def pseudonym(ws: Kept, annotator_id: str) -> str:
     """A name for exports, the same in all of this installation's. Who has not its key cannot tell whose it is.
 
     Ids of logins and of imported people follow from names that others know, so a plain hash of an id would tell.

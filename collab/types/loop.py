@@ -13,6 +13,7 @@ TrialStage = Literal["screening", "confirming", "decided", "stopped"]
 AliasMove = Literal["promote", "rollback"]
 DecisionKind = Literal["propose", "reject", "trial", "confirm", "decide", "promote", "rollback", "watch", "stop"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+SnapshotKind = Literal["sft", "dpo", "kto", "reward"]
 
 TRIALS_UNDER_WAY: tuple[TrialStage, ...] = ("screening", "confirming")
 
@@ -75,6 +76,25 @@ class Decision(Row):
     prompt_id: str
     kind: DecisionKind
     content: Mapping[str, Any] = field(default_factory=dict)
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSnapshot(Row):
+    """Training data as they were at one moment, kept as what they are made of and not as rows.
+
+    sha256: of the rows, which is what names them. train_count, test_count: rows to learn from, and held out by seed.
+    event_ids: every act that was read, so that the rows can be built again from these alone, whatever was said since.
+    counts: what was merged and left out, by reason.
+    """
+
+    kind: SnapshotKind
+    sha256: str
+    train_count: int
+    test_count: int
+    seed: int = 0
+    event_ids: tuple[str, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
     created_by: str
 
 

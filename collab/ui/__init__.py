@@ -23,6 +23,7 @@ from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.refine_endpoints import add_refine_endpoints
 from collab.ui.study_endpoints import add_study_endpoints
 from collab.ui.theme import CSS, HEAD, THEME
+from collab.ui.train_endpoints import add_train_endpoints
 from collab.ui.web import VisitorCookie, routes
 from collab.workspace import Workspace
 
@@ -56,6 +57,7 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         add_endpoints(ws, identity)
         add_study_endpoints(ws, identity)
         add_refine_endpoints(ws, identity)
+        add_train_endpoints(ws, identity)
         if ws.settings.space_id:
             gr.LoginButton()
     page.queue(default_concurrency_limit=None, max_size=500)

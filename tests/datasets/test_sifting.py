@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collab.datasets.rows import LeftOut, Row
 from collab.datasets.sifting import sift
-from collab.datasets.splitting import HELD_OUT_MOST, held_out, split_groups
+from collab.datasets.splitting import HELD_OUT_MOST, held_out, split_groups, to_check_on
 from tests.datasets.test_rows import ASKED, source
 
 _numbers = itertools.count()
@@ -80,3 +80,15 @@ def test_a_tenth_is_held_out_where_groups_are_small_and_nothing_where_all_hang_t
     assert sum(group in held_out(groups, 0) for group in groups) == 20
     assert held_out(groups, 0) != held_out(groups, 1)
     assert held_out(["g1"] * 50, 0) == frozenset()
+
+
+def test_where_no_group_can_be_held_out_prompts_are_and_then_rows():
+    rows = [{"prompt": [{"role": "user", "content": f"prompt {n % 10}"}], "n": n} for n in range(40)]
+    assert to_check_on(rows[:30], rows[30:], 0) == (rows[:30], rows[30:], "other prompts and other people")
+    learn, check, shares = to_check_on(rows, [], 0)
+    assert shares == "other prompts of the same people" and 4 <= len(check) <= 8
+    assert not {str(row["prompt"]) for row in learn} & {str(row["prompt"]) for row in check}
+    assert to_check_on(rows, [], 0) == (learn, check, shares) and to_check_on(rows, [], 1)[1] != check
+    one = [{**row, "prompt": []} for row in rows]
+    learn, check, shares = to_check_on(one, [], 0)
+    assert shares == "other answers to the same prompt" and len(check) == 4 and len(learn) == 36

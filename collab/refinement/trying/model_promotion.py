@@ -10,6 +10,7 @@ from typing import Any
 
 from collab import aliases
 from collab.errors import InvalidStudy, NotAllowed, NotFound, Unavailable
+from collab.gates import check_testable
 from collab.identity import Visitor
 from collab.model_versions import model_version, translate
 from collab.refinement.trying.trial_votes import bounded, evidence_of
@@ -23,7 +24,8 @@ from models.base import ModelError
 
 def promote(ws: Workspace, visitor: Visitor, name: str, version_id: str) -> Alias:
     """Let `text-current` or `image-current` mean these weights. Raises NotAllowed without a study that shows them to
-    be better than what serves now, InvalidStudy if they serve already, NotFound for unknown ones."""
+    be better than what serves now, or where they did not pass their checks, InvalidStudy if they serve already,
+    NotFound for unknown ones."""
     modality = aliases.MODELS[name]
     found = ws.store.find(ModelVersion, id=str(version_id), modality=modality)
     if not found:
@@ -33,6 +35,7 @@ def promote(ws: Workspace, visitor: Visitor, name: str, version_id: str) -> Alia
     serving = ws.store.get(ModelVersion, tip.version_id) if tip else _set_up_with(ws, name)
     if serving.id == new.id:
         raise InvalidStudy(f"{new.name} serves already.")
+    check_testable(new)
     evidence = _evidence(ws, visitor, new, serving)
     if evidence is None:
         raise NotAllowed(

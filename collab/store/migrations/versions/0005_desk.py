@@ -16,7 +16,7 @@ from alembic import op
 from collab.store.schema import Json, Microseconds
 
 revision = "0005_desk"
-down_revision = "0003_loop"
+down_revision = "0004_snapshots"
 
 # what refers to rows that a deletion takes away
 _REFERENCES = {
