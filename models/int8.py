@@ -14,11 +14,28 @@ import torch
 from torch import Tensor, nn
 
 
+class Rounding:
+    """What enters a layer in int8, and what one step of each row stands for. Layers that read the same thing one after
+    another (queries, keys and values do) have it rounded once."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (…, in) -> (rows, in) int8 and (rows, 1)."""
+        if self._last is None or self._last[0] is not x:
+            rows = x.reshape(-1, x.shape[-1]).float()
+            step = rows.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
+            self._last = x, (rows / step).round_().to(torch.int8), step
+        return self._last[1], self._last[2]
+
+
 class Int8Linear(nn.Module):
     """y = x W^T + b with W in int8. weight: (out, in) int8. scale: (out,), what one step of a weight stands for."""
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, rounding: Rounding) -> None:
         super().__init__()
+        self._rounded = rounding
         weight = linear.weight.detach().float()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.scale = weight.abs().amax(1).clamp_min(1e-12) / 127
@@ -27,9 +44,7 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (…, in) -> (…, out), float32."""
-        rows = x.reshape(-1, self.in_features).float()
-        step = rows.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127  # (rows, 1)
-        whole = (rows / step).round().to(torch.int8)
+        whole, step = self._rounded(x)
         y = torch._int_mm(whole, self.weight.t()).float() * step * self.scale
         if self.bias is not None:
             y = y + self.bias
@@ -38,8 +53,9 @@ class Int8Linear(nn.Module):
 
 def quantised(model: Any) -> Any:
     """The model with all its linear layers, the one that gives the logits among them, replaced in place."""
+    rounding = Rounding()
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear:
-                setattr(parent, name, Int8Linear(child))
+                setattr(parent, name, Int8Linear(child, rounding))
     return model

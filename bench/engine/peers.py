@@ -67,10 +67,11 @@ class Diffusers:
     """The embedded image model's pipeline as diffusers loads it."""
 
     def __init__(self) -> None:
+        import torch
         from diffusers import AutoPipelineForText2Image
 
         folder = Path(__file__).parents[2] / "models" / "embedded" / "icons"
-        self.pipe = AutoPipelineForText2Image.from_pretrained(folder)
+        self.pipe = AutoPipelineForText2Image.from_pretrained(folder, dtype=torch.float32)
         self.pipe.set_progress_bar_config(disable=True)
 
     def one_at_a_time(self, people: int) -> float:

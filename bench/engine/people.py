@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from models.catalog import Catalog
 from models.engine import Engine
 
 TOKENS = 96
-ROUNDS = 5
+ROUNDS = 3
 TOPICS = ("the sea", "a clock", "winter", "a lost dog", "the moon", "bread", "an old house", "a train")
 THINGS = ("a red apple", "a cat", "a rocket", "a guitar", "a tree", "a heart", "a bicycle", "an umbrella")
 
@@ -117,12 +118,12 @@ def finish(asked: Sequence[Asked]) -> float:
 
 
 def in_turn(rounds: int, *measures: Callable[[], float]) -> list[float]:
-    """The median of each measure over rounds that take them in turn, after one round that does not count: a machine
-    that is slow for a while is slow for all of them."""
+    """The median of each measure over rounds that take them in turn: a machine that is slow for a while is slow for all
+    of them."""
     taken: list[list[float]] = [[] for _ in measures]
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         for measure, values in zip(measures, taken, strict=True):
-            value = measure()
-            if number:
-                values.append(value)
+            values.append(measure())
+            sys.stderr.write(f"{values[-1]:.3g} ")
+        sys.stderr.write("\n")
     return [statistics.median(values) for values in taken]

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.engine.people import Asked, finish, picture, ready_engine, submit, text
 from bench.record import Figure
 
-PEOPLE, ROUNDS = 8, 6
+PEOPLE, ROUNDS = 8, 3
 PASSAGE = Path(__file__).with_name("passage.txt")  # Carroll 1865 and Lincoln 1863, in the public domain
 
 
