@@ -16,6 +16,7 @@ from collab.errors import InvalidPrompt, NotAllowed, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.inputs import own_generation, own_outputs
+from collab.learnt import forget_trainings, unlearn_words
 from collab.my_export import forget_exports
 from collab.store import Conflict
 from collab.store.belongings import Belongings, all_of, some_of
@@ -152,6 +153,7 @@ def _delete(ws: Workspace, visitor: Visitor, scope: Scope, choose: Choose, erase
                 ensure_annotator(ws, visitor, connection)
                 going = choose(connection)
                 pictures = pictures_of(connection, going.outputs, going.acts)
+                trainings = unlearn_words(ws.store, going.acts, connection)
                 erase_acts(connection, going.acts)
                 for study_id in sorted(going.taken_part):
                     erase_part_in_study(connection, study_id, visitor.annotator_id)
@@ -176,6 +178,7 @@ def _delete(ws: Workspace, visitor: Visitor, scope: Scope, choose: Choose, erase
             raise
         for sha256 in aside:
             ws.blobs.forget(sha256)
+        forget_trainings(ws, trainings)
         return counts
     raise Unavailable("The store is very busy: nothing was deleted, try again in a moment.")
 

@@ -23,7 +23,22 @@ from collab.studies.assignment import next_task
 from collab.studies.creation import create_study
 from collab.studies.results import study_results
 from collab.studies.verification import study_problems
-from collab.types import Alias, Annotator, Generation, Output, PromptVersion, Rating, Study, Task, Tombstone, Trial
+from collab.training import folder_of
+from collab.types import (
+    Alias,
+    Annotator,
+    DatasetSnapshot,
+    Generation,
+    Job,
+    ModelVersion,
+    Output,
+    PromptVersion,
+    Rating,
+    Study,
+    Task,
+    Tombstone,
+    Trial,
+)
 from collab.workspace import Workspace
 from tests.conftest import counts, make
 from tests.refinement.trying import FEW, likes, prompt_with, vote, vote_alone
@@ -78,6 +93,27 @@ def test_all_that_a_person_gave_is_erased_and_nobody_elses(each_ws: Workspace, a
     assert sound(ws)
     make(ws, ann, "a new beginning")  # who comes back begins anew
     assert len(api.history(ws, ann, str)["items"]) == 1 and sound(ws)
+
+
+def test_a_training_keeps_no_words_of_what_is_deleted(ws: Workspace, ann: Visitor, bob: Visitor):
+    (mine,), (theirs,) = (make(ws, person, "say it")[1] for person in (ann, bob))
+    acts = [feedback.rate(ws, person, one.id, score=5).id for person, one in ((ann, mine), (bob, theirs))]
+    taken, versions, trainings = [], [], []
+    samples = [{"prompt": "a quetzal", "before": "a", "after": "b"}]
+    who, counted = {"created_by": bob.annotator_id}, {"train_count": 9, "test_count": 1, "seed": 0, "counts": {}}
+    for sha256, event_ids in (("a" * 64, tuple(acts)), ("b" * 64, (acts[1],))):
+        taken.append(DatasetSnapshot(kind="sft", sha256=sha256, event_ids=event_ids, **counted, **who))
+        lineage = {"adapter_sha256": sha256, "snapshot_id": taken[-1].id, "metrics": {"samples": samples}}
+        versions.append(ModelVersion(name="x", modality="text", base="b", revision="r", precision="fp32", **lineage))
+        trainings.append(Job(kind="train", spec={"snapshot_id": taken[-1].id}, status="done", **who))
+    ws.store.add(*taken, *versions, *trainings)
+    for job in trainings:
+        folder_of(ws.settings, job.id).mkdir(parents=True)
+        (folder_of(ws.settings, job.id) / "metrics.jsonl").write_text("a quetzal")
+    delete_my_data(ws, ann, "delete")
+    hit, other = (ws.store.get(ModelVersion, version.id).metrics for version in versions)
+    assert hit == {"samples": [], "deleted_acts": 1} and other == {"samples": samples}
+    assert [folder_of(ws.settings, job.id).exists() for job in trainings] == [False, True]
 
 
 def test_a_picture_that_somebody_else_has_too_stays(ws: Workspace, ann: Visitor, bob: Visitor):

@@ -6,7 +6,7 @@ refers to what; decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,6 +72,12 @@ def erase_outputs(connection: Connection, output_ids: Iterable[str]) -> None:
     ids = list(output_ids)
     _delete(connection, schema.output_tokens.c.id, ids)
     _delete(connection, schema.outputs.c.id, ids)
+
+
+def erase_samples(connection: Connection, version_id: str, metrics: Mapping[str, Any]) -> None:
+    """What a trained version was measured at, less what showed the words of those who are gone."""
+    versions = schema.model_versions
+    connection.execute(versions.update().where(versions.c.id == version_id).values(metrics=dict(metrics)))
 
 
 def erase_trials(connection: Connection, prompt_ids: Iterable[str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from collab import study_api
-from collab.errors import CollabError, NotAllowed, NotFound
+from collab.errors import CollabError, InvalidStudy, NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.studies.creation import create_study
 from collab.studies.pregeneration import fill_items
@@ -209,3 +210,12 @@ def test_text_in_any_script_and_markup_is_kept_as_it_is(ws: Workspace, owner: Vi
     shown = study_api.next_task(ws, ann, study.id, lambda token, place: "")
     assert shown["title"] == shown["question"] == shown["guidelines"] == hostile
     assert shown["context"] == [["thing", hostile]]
+
+
+def test_a_rounded_model_is_no_arm(ws: Workspace, owner: Visitor, monkeypatch: pytest.MonkeyPatch):
+    resolve = ws.engine.resolve
+    monkeypatch.setattr(ws.engine, "resolve", lambda *asked: replace(resolve(*asked), precision="int8"))
+    before = counts(ws.store)
+    with pytest.raises(InvalidStudy, match=r"Arm 1: .* is rounded .* choose it in full"):
+        create_study(ws, owner, TWO_ARMS)
+    assert counts(ws.store) == before

@@ -38,7 +38,12 @@ def promote(ws: Workspace, visitor: Visitor, alias_name: str, version_id: str) -
     prompt, version = _version_of(ws, visitor, name, version_id)
     for _ in range(5):
         tip = aliases.current(ws, name)
-        trial, found = _grounds(ws, prompt, version, tip)
+        try:
+            trial, found = _grounds(ws, prompt, version, tip)
+        except NotAllowed:
+            if aliases.current(ws, name) != tip:  # moved while the grounds were looked at: they may be others now
+                continue
+            raise
         before = tip.version_id if tip else trial.champion_id
         said = words.promoted(version.id, before, found, trials.numbers_of(ws, prompt.id))
         try:
