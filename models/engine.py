@@ -125,12 +125,7 @@ class Engine:
             if job is None or job.started_s:
                 return 0
             model = self._models.want(job.request.model)
-            before = 0
-            for waiting_id in model.waiting.order():
-                if waiting_id == request_id:
-                    break
-                before += 1
-            return before + len(model.running)
+            return model.place(request_id).before + len(model.running)
 
     def eta(self, request_id: str) -> float | None:
         """Seconds until a request will have ended, about; None where nobody can tell yet."""
@@ -144,12 +139,7 @@ class Engine:
             if request_id in left:
                 # those it shares each step with slow it down until they end, and no longer
                 return model.pace.seconds(sum(min(other, left[request_id]) for other in left.values()))
-            ahead = 0
-            for waiting_id in model.waiting.order():
-                ahead += cost(self._jobs[waiting_id].request)
-                if waiting_id == request_id:
-                    break
-            return model.pace.seconds(sum(left.values()) + ahead)
+            return model.pace.seconds(sum(left.values()) + model.place(request_id).work)
 
     def warm(self, info: ModelInfo) -> None:
         """Load a model before anyone asks it for something."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterator
 from copy import deepcopy
+from dataclasses import dataclass
 
 from models.base import Request
 from models.pace import cost
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request stands in a queue. before: how many go first. work: what they and it itself cost."""
+
+    before: int = 0
+    work: int = 0
 
 
 class FairQueue:
@@ -77,6 +86,15 @@ class FairQueue:
         rehearsal = deepcopy(self)
         while (request_id := rehearsal.pop()) is not None:
             yield request_id
+
+    def places(self) -> dict[str, Place]:
+        """The place of every request as things stand."""
+        prices = {id_: price for lane in self._lanes.values() for id_, price in lane}
+        places, work = {}, 0
+        for before, request_id in enumerate(self.order()):
+            work += prices[request_id]
+            places[request_id] = Place(before, work)
+        return places
 
     def _forget_if_empty(self, owner: str) -> None:
         # an idle owner keeps no credit: saved-up credit would let it flood the machine later

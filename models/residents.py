@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from models.base import Backend, Modality, ModelError, ModelInfo, ModelUnavailable
-from models.fairness import FairQueue
+from models.fairness import FairQueue, Place
 from models.pace import Pace
+
+PLACED_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,8 @@ class Resident:
     used_s: float = 0.0
     draining: bool = False  # finishes what it runs, then makes room for another model
     memory_error: str = ""  # it did not fit the last time it was tried
+    _places: dict[str, Place] = field(default_factory=dict)
+    _placed_s: float = float("-inf")
 
     @property
     def in_memory(self) -> bool:
@@ -69,6 +73,13 @@ class Resident:
     def status(self) -> ModelStatus:
         state = "loading" if self.state == "wanted" else self.state
         return ModelStatus(self.info.name, self.info.base, state, self.message, self.fraction)
+
+    def place(self, request_id: str) -> Place:
+        """Where a waiting request stands, known anew once a second: hundreds who wait all ask all the time."""
+        now_s = time.perf_counter()
+        if request_id not in self._places or now_s - self._placed_s > PLACED_S:
+            self._places, self._placed_s = self.waiting.places(), now_s
+        return self._places.get(request_id, Place())
 
     def is_now(self, state: Literal["wanted", "loading", "ready", "failed"], message: str) -> None:
         self.state, self.message, self.fraction = state, message, 1.0 if state == "ready" else None

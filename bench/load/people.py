@@ -18,7 +18,7 @@ THINGS = ("apple", "cat", "rocket", "guitar", "tree", "heart", "bicycle", "umbre
 DEFAULTS: dict[str, list[Any]] = {
     "generate": ["", "text", "", 1, None, None, "", "", None, None, "", "", None],
     "rate": ["", None, None, None, "", None, None, ""],
-    "history": [50, "", ""],
+    "history": [50, "", "", None],
 }
 
 
