@@ -187,6 +187,7 @@ def test_bad_references_are_refused_before_anything_runs(backend, given, said):
 
 def test_a_family_that_takes_no_references_says_so(backend, monkeypatch):
     monkeypatch.setattr("models.planning.takes_references", lambda pipe: False)
+    monkeypatch.setattr("models.image.takes_references", lambda pipe: False)
     assert "references" not in backend.can
     with pytest.raises(InvalidRequest, match="cannot be steered by pictures: turn that off"):
         backend.admit(request(**STEERED))
