@@ -13,7 +13,7 @@ from collab.aliases import current, history, of_model
 from collab.checks import clean_text, is_id
 from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Unavailable
 from collab.identity import Visitor
-from collab.store import Store
+from collab.store import Conflict, Store
 from collab.types import Modality, ModelVersion
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelError, ModelInfo, ModelNotFound
@@ -80,6 +80,17 @@ def model_version(store: Store, model: ModelInfo, *, connection: Connection) -> 
     version = ModelVersion(name=model.name, modality=model.modality, **identity)
     store.add(version, connection=connection)
     return version
+
+
+def stored_version(ws: Workspace, info: ModelInfo) -> ModelVersion:
+    """`model_version` in a transaction of its own. Raises Unavailable in an endless race."""
+    for _ in range(3):
+        try:
+            with ws.store.writing() as connection:
+                return model_version(ws.store, info, connection=connection)
+        except Conflict:  # somebody used it for the first time at this moment
+            continue
+    raise Unavailable("The store is very busy: try again in a moment.")
 
 
 def translate(error: ModelError) -> CollabError:

@@ -27,9 +27,8 @@ from collab.datasets import snapshots
 from collab.datasets.splitting import to_check_on
 from collab.errors import InvalidSetting, NotFound, Unavailable
 from collab.identity import Visitor
-from collab.model_versions import model_version, resolve_model
+from collab.model_versions import resolve_model, stored_version
 from collab.settings import Settings
-from collab.store import Conflict
 from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelInfo
@@ -74,7 +73,7 @@ def start(
     learn, check, _ = to_check_on(data.train, data.test, snapshot.seed)
     said = in_words(recipe, base.name, len(learn), len(check))
     snapshot = snapshots.keep(ws, visitor, snapshot)
-    parent = parent or _stored(ws, base)
+    parent = parent or stored_version(ws, base)
     spec = {
         "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "revision": base.revision,
         "precision": base.precision, "parent_id": parent.id, "recipe": recipe.as_json(), "said": said,
@@ -132,17 +131,6 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
     if info.precision == "remote":
         raise InvalidSetting(f"{info.name} runs {info.where}, out of reach: choose a model that runs here.")
     return info, None
-
-
-def _stored(ws: Workspace, info: ModelInfo) -> ModelVersion:
-    """The version that a new adapter comes from."""
-    for _ in range(3):
-        try:
-            with ws.store.writing() as connection:
-                return model_version(ws.store, info, connection=connection)
-        except Conflict:  # somebody used it for the first time at this moment
-            continue
-    raise Unavailable("The store is very busy: try again in a moment.")
 
 
 def _parent(ws: Workspace, recipe: Recipe) -> ModelVersion:

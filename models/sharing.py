@@ -28,12 +28,6 @@ class Pass:
         self.kind: Hashable = _kind(self._arguments, self.rows)
         self._outcome: Tensor | Exception | None = None
 
-    @property
-    def pixels(self) -> int:
-        """Latent values a channel, over all rows: what makes a pass dear."""
-        height, width = self._arguments["sample"].shape[-2:]
-        return int(self.rows * height * width)
-
     def take(self) -> Tensor:
         """What the pass gave this call, (rows, C, h, w). Raises what the pass raised."""
         outcome, self._outcome = self._outcome, None

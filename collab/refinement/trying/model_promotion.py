@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from collab import aliases
-from collab.errors import InvalidStudy, NotAllowed, NotFound, Unavailable
+from collab.errors import InvalidStudy, NotAllowed, NotFound
 from collab.gates import check_testable
 from collab.identity import Visitor
-from collab.model_versions import model_version, translate
+from collab.model_versions import stored_version, translate
 from collab.refinement.trying.trial_votes import bounded, evidence_of
-from collab.store import Conflict
 from collab.store.trial_queries import studies_of_models
 from collab.studies.spec import read_spec
 from collab.types import Alias, AliasMove, ModelVersion, Study, StudyArm
@@ -66,13 +65,7 @@ def _set_up_with(ws: Workspace, name: str) -> ModelVersion:
         info = ws.engine.resolve("", aliases.MODELS[name])
     except ModelError as error:
         raise translate(error) from error
-    for _ in range(3):
-        try:
-            with ws.store.writing() as connection:
-                return model_version(ws.store, info, connection=connection)
-        except Conflict:  # somebody used it for the first time at this moment
-            continue
-    raise Unavailable("The store is very busy: try again in a moment.")
+    return stored_version(ws, info)
 
 
 def _evidence(ws: Workspace, visitor: Visitor, new: ModelVersion, old: ModelVersion) -> Mapping[str, Any] | None:
