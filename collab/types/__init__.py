@@ -21,6 +21,7 @@ from collab.types.loop import (
     TrialStage,
 )
 from collab.types.making import (
+    BRANCHED_BY,
     MODALITIES,
     STEERED_BY,
     UNFINISHED,
@@ -57,6 +58,7 @@ from collab.types.studying import (
 )
 
 __all__ = [
+    "BRANCHED_BY",
     "STEERED_BY",
     "TRIALS_UNDER_WAY",
     "Act",
