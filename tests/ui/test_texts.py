@@ -67,7 +67,7 @@ def test_an_edit_grows_into_branches_marks_another_word_and_a_conversation(page:
     expect(row.locator("q")).to_have_text("天 👋 is")
     expect(board.locator("mark.cb-span:visible").first).to_be_visible()
     row.get_by_label("Note on").click()
-    row.get_by_label("Note on").fill("too vague")
+    row.locator(".cb-span-note-input").fill("too vague")
     page.keyboard.press("Enter")
     expect(row).to_contain_text("too vague")
     row.get_by_label("Remove the mark").click()

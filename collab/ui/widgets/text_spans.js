@@ -140,7 +140,7 @@ function spanMarker(host) {
     const spans = host.spans();
     const key = JSON.stringify([host.text(), spans, noting, enabled]);
     if (key === drawn) return;
-    if (noting && list.contains(document.activeElement) && drawn) return; // a note is being typed
+    if (list.contains(document.activeElement) && document.activeElement.matches("input")) return; // a note is being typed
     drawn = key;
     show(list, spans.length > 0);
     list.replaceChildren(...spans.map((span) => row(span, enabled)));
@@ -159,7 +159,7 @@ function spanMarker(host) {
     const input =
       noting === id &&
       h("input", {
-        class: "cb-tag-input cb-span-note-input",
+        class: "cb-comment-area cb-span-note-input",
         value: span.note || "",
         maxlength: "5000",
         "aria-label": fill(T.span_note_for, { text: quote }),
