@@ -1323,7 +1323,7 @@ const STRINGS = {
     "model goes on from there.",
   explain_drawn:
     "This text was drawn at temperature {temperature}, top-p {top_p}, top-k {top_k}, repetition penalty " +
-    "{repetition_penalty}, which make likely words likelier still.",
+    "{repetition_penalty}: not quite from these probabilities.",
   explain_pieces: "The text, piece by piece: arrows move, Down reaches the alternatives",
   explain_piece: "{text}, {percent}",
   explain_alternatives: "What could have stood instead of “{text}”",
