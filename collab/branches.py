@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from collab import generation
 from collab.checks import clean_text
+from collab.conversation import asked_of
 from collab.errors import InvalidPrompt
 from collab.generation import Ask, wording_of
 from collab.identity import Visitor
@@ -98,7 +99,7 @@ def tree(ws: Workspace, visitor: Visitor, generation_id: str) -> dict[str, Any]:
             break
         left -= each.count
         parent = each.inputs.get("parent_output_id")
-        asked = _asked(versions[each.prompt_version_id]) if kind_of(each) == "reply" else ""
+        asked = asked_of(versions[each.prompt_version_id], each) if kind_of(each) == "reply" else ""
         prefix = str(each.inputs.get("prefix", ""))
         nodes.append({
             "generation_id": each.id, "kind": kind_of(each), "parent_output_id": parent if parent in known else None,
@@ -108,25 +109,12 @@ def tree(ws: Workspace, visitor: Visitor, generation_id: str) -> dict[str, Any]:
     return {"root_id": root_id, "here": here.id, "nodes": nodes, "left_out": len(made) - len(nodes)}
 
 
-def branched(ws: Workspace, visitor: Visitor, generation_ids: Sequence[str]) -> set[str]:
-    """Which of these generations have branches or replies, or are some themselves."""
-    found = ws.store.find(Generation, root_id=list(generation_ids), requested_by=visitor.annotator_id)
-    return {g.root_id for g in found if g.root_id}
-
-
-# ---- -----------------------------------------------------------------------------------------------------------------
-
-
 def _parent(ws: Workspace, visitor: Visitor, output_id: str) -> tuple[Output, Generation]:
     (parent,) = own_outputs(ws, visitor, [output_id])
     if parent.text is None:
         what = "a picture" if parent.media_type.startswith("image/") else "not finished"
         raise InvalidPrompt(f"That output is {what}: choose a finished text to go on from.")
     return parent, ws.store.get(Generation, parent.generation_id)
-
-
-def _asked(version: PromptVersion) -> str:
-    return fill([version.text], {})[0][0]  # a reply has no variables: see `without_variables`
 
 
 def _said(acts: Sequence[Act]) -> dict[str, dict[str, Any]]:

@@ -63,6 +63,11 @@ def as_messages(turns: Turns) -> tuple[Message, ...]:
     return tuple(Message(turn["role"], turn["content"]) for turn in turns)  # type: ignore[arg-type]
 
 
+def asked_of(version: PromptVersion, made: Generation) -> str:
+    """The user's turn that a generation answers: its prompt, filled in."""
+    return fill([version.text, version.negative_text, version.system_text], made.variables)[0][0]
+
+
 def before(ws: Workspace, visitor: Visitor, output: Output, *, whole: bool) -> Turns:
     """The turns that came before one's own output; whole: with what was asked and the output itself, as its person
     left it.
@@ -81,6 +86,5 @@ def before(ws: Workspace, visitor: Visitor, output: Output, *, whole: bool) -> T
     answer = edits.get(output.id) or output.text
     if not answer.strip():
         raise InvalidPrompt("That text is empty: there is nothing to reply to.")
-    version = ws.store.get(PromptVersion, made.prompt_version_id)
-    (asked, *_), _ = fill([version.text, version.negative_text, version.system_text], made.variables)
+    asked = asked_of(ws.store.get(PromptVersion, made.prompt_version_id), made)
     return [*turns, {"role": "user", "content": asked}, {"role": "assistant", "content": answer}]

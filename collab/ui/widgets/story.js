@@ -55,7 +55,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
         ...summary(detail),
       ),
     ),
-    threadView(detail.messages, detail.prompt),
+    threadView(detail.messages, detail.asked),
     detail.error &&
       h("div", { class: "cb-banner" }, h("p", { class: "cb-banner-text", dir: "auto", text: detail.error })),
     h(

@@ -169,6 +169,7 @@ function spanMarker(host) {
           event.preventDefault();
           event.stopPropagation();
           input.done = true;
+          input.closest(".cb-card").focus({ preventScroll: true }); // else the list would wait for the typing to end
           change(event.key === "Enter" ? input.value.trim() : span.note || "");
         },
         onblur: () => input.done || change(input.value.trim()),

@@ -127,7 +127,7 @@ function boardTalk(board) {
     if (!value || value.modality !== "text") return reset();
     if (shown !== value.generation_id) {
       shown = value.generation_id;
-      const view = threadView(value.messages, value.prompt);
+      const view = threadView(value.messages, value.asked);
       thread.replaceChildren(...(view ? [view] : []));
       show(thread, !!view);
     }
