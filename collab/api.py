@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from collab import feedback, generation, views
+from collab import feedback, generation, picture_editing, views
 from collab.chain import own_act
 from collab.checks import is_id
 from collab.errors import InvalidPrompt
 from collab.finding import read_wanted
 from collab.generation import Ask, own_generation
 from collab.identity import Visitor
+from collab.own_pictures import bring_picture, given_bytes
 from collab.store.history_queries import history_page
 from collab.studies.answering import undo_act
 from collab.types import Feedback
@@ -88,6 +89,22 @@ def edit_text(ws: Workspace, visitor: Visitor, output_id: str, text: str, reques
     """Keep a corrected text."""
     act = feedback.edit_text(ws, visitor, output_id, text, request_id=request_id)
     return {**saved(act), "output_id": output_id, "edit_distance": act.edit_distance}
+
+
+def edit_image(
+    ws: Workspace, visitor: Visitor, output_id: str, image: Any, mask: Any = None, request_id: str = "",
+    uploads: Any = None,
+) -> Json:  # fmt: skip
+    """Keep a picture that a person made of another. uploads: the folder in which files that were sent may lie."""
+    act = picture_editing.edit_image(ws, visitor, output_id, image, mask, request_id=request_id, uploads=uploads)
+    return {**saved(act), "output_id": output_id, "blob_sha256": act.blob_sha256, "mask_sha256": act.mask_sha256}
+
+
+def upload_picture(ws: Workspace, visitor: Visitor, image: Any, link: Link, uploads: Any = None) -> Json:
+    """Keep a picture of one's own, to start generations from: its output id, size, and what was changed of it."""
+    output, picture = bring_picture(ws, visitor, given_bytes(image, uploads=uploads))
+    return {"output_id": output.id, "image_url": link(output.id), "width": picture.width, "height": picture.height,
+            "notes": list(picture.notes)}  # fmt: skip
 
 
 def undo(ws: Workspace, visitor: Visitor, feedback_id: str) -> Json:

@@ -128,6 +128,12 @@ def said(inputs: Mapping[str, Any]) -> str:
     return f"Steered by {', '.join(parts)}" if parts else NOTHING
 
 
+_TOLD = {
+    "parent_output_id": "Made from the picture", "init_output_id": "Began with the picture",
+    "mask_output_id": "Repainted where this mask is white", "brought": "Brought as",
+}  # fmt: skip
+
+
 def told(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A generation's inputs as (label, value) pairs for its provenance."""
     rows = []
@@ -142,7 +148,7 @@ def told(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif key == "demonstrations":
             rows += [(f"Steered by example {n}", f"{d['user']}\n→ {d['assistant']}") for n, d in enumerate(value, 1)]
         else:
-            rows.append((f"Input: {key}", str(value)))
+            rows.append((_TOLD.get(key, f"Input: {key}"), str(value)))
     return rows
 
 
