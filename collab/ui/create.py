@@ -60,7 +60,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
         stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
         unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=120)
-        drop = picture_drop(elem_id="picture-drop")
+        drop = picture_drop(board_acts(ws, identity), elem_id="picture-drop")
         status = gr.HTML("", elem_id="model-status")
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]
@@ -91,6 +91,10 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         seed = secrets.randbelow(SEED_LIMIT) if new_seeds else None
         made = await asyncio.to_thread(generation.replay, ws, identity.whoami(request), asked, seed=seed)
         async for update in show(made, request):
+            yield update
+
+    async def on_show(request: gr.Request, event: gr.EventData) -> Updates:
+        async for update in show(str((event._data or {}).get("generation_id", "")), request):
             yield update
 
     async def on_rerun(request: gr.Request, event: gr.EventData) -> Updates:
@@ -153,6 +157,8 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     board.lockseed(on_lock, outputs=form.panel.seed, **PRIVATE)
     form.panel.seed.change(on_seed, inputs=form.panel.seed, outputs=unlock, **PRIVATE)
     unlock.click(lambda: "", outputs=form.panel.seed, **PRIVATE)
+    for shows in (board, drop):
+        shows.show(spoken(on_show), outputs=shown, **STREAM)
     drop.picture(spoken(on_picture), outputs=form.outputs, **PRIVATE)
     board.example(EXAMPLES.get, inputs=form.modality, outputs=form.prompt, **PRIVATE)
     return CreateView(form, shown, show)

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from collab.ui.widgets.bundle import script, server_act
+from collab.ui.widgets.bundle import PICTURE_EDITOR, script, server_act
 
 BOARD_SCRIPT = script(
-    "strings.js", "dom.js", "diff.js", "acts.js", "rating.js", "editor.js", "lightbox.js", "bodies.js", "card.js",
-    "order.js", "board.js", "mount_board.js", styles=("shared.css", "board.css"),
+    "strings.js", "dom.js", "diff.js", "acts.js", "rating.js", "editor.js", "lightbox.js", "bodies.js", *PICTURE_EDITOR,
+    "card.js", "order.js", "board.js", "mount_board.js", styles=("shared.css", "board.css", "picture_editor.css"),
 )  # fmt: skip
 
 
@@ -20,9 +20,9 @@ def output_board(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
 
     `act(payload, request)` stores one act of feedback and answers `{"ok": True, "feedback_id", "saved_at",
     "feedback", "ranking"}` or `{"ok": False, "error": sentence}`; a repeated `request_id` is the same act.
-    Events besides Gradio's own, with their data on `gr.EventData`: `example`, `rerun` (generation_id),
-    `regenerate` (generation_id), `lockseed` (seed, output_id). A refusal may also tell what holds: `output_id`,
-    `feedback`, `ranking`.
+    Events besides Gradio's own, with their data on `gr.EventData`: `example`, `rerun`, `regenerate` and `show`
+    (generation_id), `lockseed` (seed, output_id). A refusal may also tell what holds: `output_id`, `feedback`,
+    `ranking`.
     """
     return gr.HTML(
         html_template="<div></div>",

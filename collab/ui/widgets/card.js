@@ -84,7 +84,8 @@ function outputCard(board, output) {
   });
 
   const best = iconButton("crown", fill(T.best_label, { number }), () => board.markBest(id), { class: "cb-best" });
-  const edit = !isImage && iconButton("pencil", T.edit, () => startEdit());
+  const edit = iconButton("pencil", isImage ? T.pe_open : T.edit, () => startEdit());
+  const before = isImage && pictureComparison(number);
   const copy = !isImage && iconButton("copy", T.copy_text, () => copied(shownText()));
   const download =
     isImage &&
@@ -115,7 +116,7 @@ function outputCard(board, output) {
     "div",
     { class: "cb-foot" },
     h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
-    h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, lock),
+    h("div", { class: "cb-row cb-tools" }, best, before && before.button, edit, copy, download, lock),
     tags.node,
     said,
     details,
@@ -129,6 +130,7 @@ function outputCard(board, output) {
     bar,
     views.node,
     body.node,
+    before && before.node,
     draft,
     foot,
   );
@@ -139,6 +141,8 @@ function outputCard(board, output) {
     if (!board.ordering() || event.target.closest("button, a, input, textarea, .cb-foot")) return;
     board.place(id);
   });
+
+  if (before) before.onchange(() => redraw());
 
   function shownText() {
     return feedback.edit && view !== "original" ? feedback.edit.text : now.text || "";
@@ -186,6 +190,7 @@ function outputCard(board, output) {
   }
 
   function startEdit() {
+    if (isImage && ratable) editPicture(id, board.pictureHost(id));
     if (isImage || editor || !ratable) return;
     const kept = findDraft();
     editor = textEditor({
@@ -256,6 +261,7 @@ function outputCard(board, output) {
     show(views.node, !!edited && !editor);
     views.update(view || "edited");
     show(body.node, !editor);
+    if (before) show(body.node, !before.update(comparison(now, feedback.edit, board.value.parent), !!feedback.edit));
     const lost = ended && !ratable && (status === "failed" ? T.picture_failed : T.picture_stopped);
     if (isImage) body.update(now, running, lost || "");
     else

@@ -115,6 +115,15 @@ function storyOutput(output, detail, outputs, { remove, again, back }) {
           { class: "cb-iconbtn", href: output.download_url, "aria-label": T.download, title: T.download, download: "" },
           icon("download"),
         ),
+      detail.modality === "image" &&
+        output.image_url &&
+        iconButton("pencil", T.pe_open, () =>
+          editPicture(output.output_id, {
+            say: (words) => window.alert(words),
+            saved: () => again(),
+            show: (generation_id) => trigger("show", { generation_id }),
+          }),
+        ),
       iconButton("trash", T.history_delete_one, () =>
         remove({ output_ids: [output.output_id] }, outputs.length > 1 ? again : back),
       ),
@@ -145,6 +154,33 @@ function storyText(output, edit, number) {
 
 function storyPicture(output, detail, outputs) {
   if (!output.image_url) return h("p", { class: "cb-muted", text: T.status_cancelled });
+  const compared = comparison(output, output.feedback?.edit, detail.parent);
+  const plain = storyPlainPicture(output, detail, outputs);
+  if (!compared) return plain;
+  const slider = compareSlider({ ...compared, label: fill(T.card_label, { number: output.position + 1 }) + ": " + T.pc_label });
+  return h("div", {}, slider.node, storyOrigin(detail));
+}
+
+// the pictures that it was made from, as far as they are still there
+function storyOrigin(detail) {
+  const shown = [
+    [detail.parent?.image_url, T.pe_made_from],
+    [detail.parent?.painted_url, T.pe_the_painting],
+    [detail.parent?.mask_url, T.pe_the_mask],
+  ].filter(([url]) => url);
+  if (!shown.length) return null;
+  return h(
+    "div",
+    { class: "pe-origin" },
+    ...shown.map(([src, words]) => {
+      const figure = h("figure", {}, h("img", { src, alt: words, loading: "lazy" }), h("figcaption", { text: words }));
+      figure.firstChild.addEventListener("error", () => figure.remove()); // it was deleted
+      return figure;
+    }),
+  );
+}
+
+function storyPlainPicture(output, detail, outputs) {
   const pictures = outputs.filter((o) => o.image_url);
   const describe = (o) => ({
     src: o.image_url,
