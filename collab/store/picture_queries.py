@@ -5,7 +5,7 @@ Knows the tables; returns rows of the nouns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from collab.store import schema
 from collab.store.evidence_queries import acts_in_force
+from collab.store.export_queries import json_text
 from collab.store.pieces import chunks
 from collab.store.store import Store
 from collab.types import Act, Generation, Output
@@ -83,4 +84,35 @@ def drawn_pictures(store: Store, output_ids: set[str], *, connection: Connection
         for output in outputs:
             generation = by_id[output.generation_id]
             found[output.id] = Drawn(output, generation, *known[generation.model_version_id])
+    return found
+
+
+def drawn_for(connection: Connection, annotator_id: str, output_ids: Collection[str]) -> set[str]:
+    """The masks and painted pictures that a person drew on or for these outputs, and that no other output rests on."""
+    own = _g.c.requested_by == annotator_id
+    brought = connection.execute(
+        sa.select(_o.c.id, _g.c.id, _g.c.inputs)
+        .join(_g, _g.c.id == _o.c.generation_id)
+        .where(own, _g.c.origin == "imported")
+    ).all()
+    drawn = {row[0]: row[2] for row in brought if row[2].get("brought") in ("painting", "mask")}
+    if not drawn:
+        return set()
+    named = json_text(_g.c.inputs)
+    uses = connection.execute(
+        sa.select(_g.c.id, named).where(own, _g.c.origin != "imported", named.like("%output_id%"))
+    )
+    texts = {row[0]: row[1] for row in uses}
+    members: dict[str, set[str]] = {}
+    for ids in chunks(sorted(texts)):
+        for output_id, made_id in connection.execute(
+            sa.select(_o.c.id, _o.c.generation_id).where(_o.c.generation_id.in_(ids))
+        ):
+            members.setdefault(made_id, set()).add(output_id)
+    goes = {made_id for made_id, outputs in members.items() if outputs <= set(output_ids)}
+    found = set()
+    for output_id, inputs in drawn.items():
+        users = {made_id for made_id, text in texts.items() if output_id in text}
+        if users <= goes and (users or inputs.get("parent_output_id") in output_ids):
+            found.add(output_id)
     return found
