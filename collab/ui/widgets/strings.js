@@ -1352,7 +1352,6 @@ const STRINGS = {
   pe_start_hint: "Choose a PNG, JPEG or WebP picture, or drop one on the page: paint on it, have parts filled in or all redrawn.",
   pe_reading: "Reading the picture…",
   pe_saved: "Saved as your edit.",
-  pe_edited: "Your edit",
   pe_made_from: "Made from a picture",
   pe_the_mask: "The mask",
   pe_the_painting: "Painted over",
@@ -1373,6 +1372,5 @@ const STRINGS = {
   pc_after: "After",
   pc_value: "{percent} % after",
   pc_show: "Before and after",
-  pc_hide: "The picture alone",
   // ---- end of editing pictures ---------------------------------------------------------------------------------------
 };
