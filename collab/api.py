@@ -141,6 +141,9 @@ def detail(ws: Workspace, visitor: Visitor, generation_id: str, link: Link) -> J
     """One of one's generations with its whole provenance and its replays."""
     made = own_generation(ws, visitor, generation_id)
     (card,) = views.cards(ws, visitor, [made], link)
+    for output in card["outputs"]:
+        if (edit := output["feedback"]["edit"]) and edit["blob_sha256"]:
+            edit["made_in"] = picture_editing.made_in(ws, visitor, edit["blob_sha256"])
     return {
         **card,
         "provenance": [list(row) for row in views.provenance(ws, visitor, generation_id)],

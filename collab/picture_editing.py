@@ -6,7 +6,6 @@ An edit is also a preference, the edited over the original (see datasets/picture
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from collab import generation
@@ -18,6 +17,7 @@ from collab.inputs import own_outputs
 from collab.own_pictures import ReadPicture, bring_picture, given_bytes, read_picture
 from collab.picture_sizes import check_mask, picture_size
 from collab.prompts import fill, without_variables
+from collab.store.picture_queries import own_output_with
 from collab.types import Edit, Generation, ModelVersion, Output, PromptVersion
 from collab.workspace import Workspace
 
@@ -170,9 +170,8 @@ def _same_pixels(a: bytes, b: bytes) -> bool:
     return first.size == second.size and first.tobytes() == second.tobytes()
 
 
-def made_by(ws: Workspace, visitor: Visitor, edit: Mapping[str, Any]) -> str | None:
-    """The id of the own output whose pixels an edit keeps, so that how it was made can be told; None if painted."""
-    from collab.store.picture_queries import own_output_with
-
-    found = own_output_with(ws.store, visitor.annotator_id, str(edit.get("blob_sha256") or ""))
-    return found.id if found else None
+def made_in(ws: Workspace, visitor: Visitor, sha256: str) -> str | None:
+    """The own generation that drew the pixels of an edit, so that how it was made can be told; None if painted."""
+    found = own_output_with(ws.store, visitor.annotator_id, sha256)
+    made = ws.store.get(Generation, found.generation_id) if found else None
+    return made.id if made and made.origin != "imported" else None

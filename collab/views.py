@@ -181,6 +181,7 @@ def edit_json(act: Edit, link: Link) -> dict[str, Any]:
     told = feedback_json(act)
     if act.blob_sha256 and (edited := getattr(link, "edited", None)):  # a command line's link has no such page
         told["image_url"] = edited(act.id)
+        told["mask_url"] = link.edited_mask(act.id) if act.mask_sha256 else None  # type: ignore[attr-defined]
     return told
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,10 @@ class PictureLinks:
         """Of the picture that an edit keeps."""
         return self._url("edited", feedback_id)
 
+    def edited_mask(self, feedback_id: str) -> str:
+        """Of the mask that an edit keeps."""
+        return self._url("edited-mask", feedback_id)
+
     def _url(self, purpose: str, output_id: str) -> str:
         return f"{self.base_url}/collab/{purpose}/{self.identity.sign(purpose, [output_id, _expiry_s()])}.png"
 
@@ -120,12 +125,18 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
                 found = []
         return await send(found[0] if found else None)
 
-    async def edited(request: Request) -> Response:
-        match identity.unsign("edited", request.path_params["token"]):
+    def edited_as(purpose: str) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return await edited(purpose, request)
+
+        return answer
+
+    async def edited(purpose: str, request: Request) -> Response:
+        match identity.unsign(purpose, request.path_params["token"]):
             case [str() as feedback_id, int() as expires_s] if expires_s > time.time():
-                found = await run_in_threadpool(ws.store.find, Edit, id=feedback_id)
-                if found and found[0].blob_sha256:
-                    return await send_blob(found[0].blob_sha256, "image/png")
+                for edit in await run_in_threadpool(ws.store.find, Edit, id=feedback_id):
+                    if sha256 := edit.blob_sha256 if purpose == "edited" else edit.mask_sha256:
+                        return await send_blob(sha256, "image/png")
         return await send(None)
 
     async def task_picture(request: Request) -> Response:
@@ -187,7 +198,7 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
     return [
         Route("/collab/alive", alive),
         Route("/collab/picture/{token}.png", picture),
-        Route("/collab/edited/{token}.png", edited),
+        *(Route(f"/collab/{purpose}/{{token}}.png", edited_as(purpose)) for purpose in ("edited", "edited-mask")),
         Route("/collab/download/{token}.png", download),
         Route("/collab/task/{token}.png", task_picture),
         Route("/collab/export/{token}.zip", archive),

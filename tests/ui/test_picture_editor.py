@@ -100,6 +100,10 @@ def test_a_picture_is_masked_filled_compared_and_kept_as_an_edit(page: Page) -> 
     story = page.locator("#history .cb-story")
     expect(story.get_by_role("slider").first).to_be_visible()
     expect(story.locator(".pe-origin figcaption")).to_have_text(["Made from a picture", "The mask"] * 2)
+    page.keyboard.press("Escape")
+    page.locator("#history .cb-row-open").nth(1).click()  # the original, and from there back to how its edit was made
+    expect(story.locator(".pe-origin figcaption")).to_have_text(["The mask"])
+    story.get_by_role("button", name="How this edit was made").click()
     expect(story.locator(".cb-provenance")).to_contain_text("Repainted where this mask is white")
 
 

@@ -1,5 +1,5 @@
 // One generation in full: its outputs with what was said about each, how it was made, and what can be done with it.
-function historyStory(detail, { back, open, remove, again, narrow }) {
+function historyStory(detail, { back, open, remove, again, narrow, say }) {
   const id = detail.generation_id;
   const outputs = [...(detail.outputs || [])].sort((a, b) => a.position - b.position);
   const facts = (detail.provenance || []).map(([label, value]) =>
@@ -60,7 +60,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
     h(
       "div",
       { class: "cb-story-outputs", "data-count": outputs.length, "data-modality": detail.modality },
-      ...outputs.map((output) => storyOutput(output, detail, outputs, { remove, again, back })),
+      ...outputs.map((output) => storyOutput(output, detail, outputs, { remove, again, back, open, say })),
     ),
     facts.length > 0 && h("h3", { class: "cb-story-title", text: T.history_provenance }),
     facts.length > 0 && h("dl", { class: "cb-provenance" }, ...facts),
@@ -90,7 +90,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
   ].filter(Boolean);
 }
 
-function storyOutput(output, detail, outputs, { remove, again, back }) {
+function storyOutput(output, detail, outputs, { remove, again, back, open, say }) {
   const number = output.position + 1;
   const rating = output.feedback?.rating || NO_RATING;
   const edit = output.feedback?.edit;
@@ -119,8 +119,11 @@ function storyOutput(output, detail, outputs, { remove, again, back }) {
         output.image_url &&
         iconButton("pencil", T.pe_open, () =>
           editPicture(output.output_id, {
-            say: (words) => window.alert(words),
-            saved: () => again(),
+            say,
+            saved: () => {
+              say(T.pe_saved);
+              again();
+            },
             show: (generation_id) => trigger("show", { generation_id }),
           }),
         ),
@@ -128,7 +131,7 @@ function storyOutput(output, detail, outputs, { remove, again, back }) {
         remove({ output_ids: [output.output_id] }, outputs.length > 1 ? again : back),
       ),
     ),
-    detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number),
+    detail.modality === "image" ? storyPicture(output, detail, outputs, open) : storyText(output, edit, number),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),
     rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }),
   );
@@ -152,23 +155,29 @@ function storyText(output, edit, number) {
   return h("div", { class: "cb-story-text" }, views.node, plain);
 }
 
-function storyPicture(output, detail, outputs) {
+function storyPicture(output, detail, outputs, open) {
   if (!output.image_url) return h("p", { class: "cb-muted", text: T.status_cancelled });
   const compared = comparison(output, output.feedback?.edit, detail.parent);
   const plain = storyPlainPicture(output, detail, outputs);
   if (!compared) return plain;
   const slider = compareSlider({ ...compared, label: fill(T.card_label, { number: output.position + 1 }) + ": " + T.pc_label });
-  return h("div", {}, slider.node, storyOrigin(detail));
+  return h("div", {}, slider.node, storyOrigin(detail, output.feedback?.edit, open));
 }
 
 // the pictures that it was made from, as far as they are still there
-function storyOrigin(detail) {
+function storyOrigin(detail, edit, open) {
   const shown = [
+    [edit?.mask_url, T.pe_the_mask],
     [detail.parent?.image_url, T.pe_made_from],
     [detail.parent?.painted_url, T.pe_the_painting],
     [detail.parent?.mask_url, T.pe_the_mask],
   ].filter(([url]) => url);
-  if (!shown.length) return null;
+  const how =
+    edit &&
+    (edit.made_in
+      ? h("button", { type: "button", class: "cb-link", onclick: () => open(edit.made_in), text: T.pe_how })
+      : h("span", { class: "cb-muted", text: T.pe_by_hand }));
+  if (!shown.length && !how) return null;
   return h(
     "div",
     { class: "pe-origin" },
@@ -177,6 +186,7 @@ function storyOrigin(detail) {
       figure.firstChild.addEventListener("error", () => figure.remove()); // it was deleted
       return figure;
     }),
+    how,
   );
 }
 

@@ -1352,6 +1352,8 @@ const STRINGS = {
   pe_start_hint: "Choose a PNG, JPEG or WebP picture, or drop one on the page: paint on it, have parts filled in or all redrawn.",
   pe_reading: "Reading the picture…",
   pe_saved: "Saved as your edit.",
+  pe_how: "How this edit was made",
+  pe_by_hand: "Painted by hand",
   pe_made_from: "Made from a picture",
   pe_the_mask: "The mask",
   pe_the_painting: "Painted over",
