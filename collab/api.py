@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from collab import branches as growing
-from collab import explaining, feedback, generation, views
+from collab import explaining, feedback, generation, picture_editing, views
 from collab.chain import own_act
 from collab.checks import is_id
 from collab.errors import InvalidPrompt
 from collab.finding import read_wanted
 from collab.generation import Ask, own_generation
 from collab.identity import Visitor
+from collab.own_pictures import bring_picture, given_bytes
 from collab.store.history_queries import history_page
 from collab.studies.answering import undo_act
 from collab.types import Feedback
@@ -91,6 +92,22 @@ def edit_text(ws: Workspace, visitor: Visitor, output_id: str, text: str, reques
     return {**saved(act), "output_id": output_id, "edit_distance": act.edit_distance}
 
 
+def edit_image(
+    ws: Workspace, visitor: Visitor, output_id: str, image: Any, mask: Any = None, request_id: str = "",
+    uploads: Any = None,
+) -> Json:  # fmt: skip
+    """Keep a picture that a person made of another. uploads: the folder in which files that were sent may lie."""
+    act = picture_editing.edit_image(ws, visitor, output_id, image, mask, request_id=request_id, uploads=uploads)
+    return {**saved(act), "output_id": output_id, "blob_sha256": act.blob_sha256, "mask_sha256": act.mask_sha256}
+
+
+def upload_picture(ws: Workspace, visitor: Visitor, image: Any, link: Link, uploads: Any = None) -> Json:
+    """Keep a picture of one's own, to start generations from: its output id, size, and what was changed of it."""
+    output, picture = bring_picture(ws, visitor, given_bytes(image, uploads=uploads))
+    return {"output_id": output.id, "image_url": link(output.id), "width": picture.width, "height": picture.height,
+            "notes": list(picture.notes)}  # fmt: skip
+
+
 def undo(ws: Workspace, visitor: Visitor, feedback_id: str) -> Json:
     """Take back one's act; what it had replaced is in force again."""
     target = own_act(ws, visitor, feedback_id)
@@ -125,6 +142,9 @@ def detail(ws: Workspace, visitor: Visitor, generation_id: str, link: Link) -> J
     """One of one's generations with its whole provenance and its replays."""
     made = own_generation(ws, visitor, generation_id)
     (card,) = views.cards(ws, visitor, [made], link)
+    for output in card["outputs"]:
+        if (edit := output["feedback"]["edit"]) and edit["blob_sha256"]:
+            edit["made_in"] = picture_editing.made_in(ws, visitor, edit["blob_sha256"])
     return {
         **card,
         "provenance": [list(row) for row in views.provenance(ws, visitor, generation_id)],

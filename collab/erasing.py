@@ -34,6 +34,7 @@ from collab.store.erasing import (
     without_owner,
 )
 from collab.store.history_words import keep_words
+from collab.store.picture_queries import drawn_for
 from collab.studies.uploads import forget_uploads
 from collab.types import UNFINISHED, Annotator, Generation, Job, Output, Tombstone
 from collab.workspace import Workspace
@@ -74,7 +75,13 @@ def _listed(ids: object) -> list[str]:
 def would_delete(ws: Workspace, visitor: Visitor, outputs: Sequence[Output]) -> Counts:
     """What would go with these outputs, and how many of them would stay because a study shows them."""
     with ws.store.reading() as connection:
-        return counts_of(some_of(connection, visitor.annotator_id, [output.id for output in outputs]))
+        return counts_of(_with_drawn(connection, visitor, {output.id for output in outputs}))
+
+
+def _with_drawn(connection: Connection, visitor: Visitor, output_ids: set[str]) -> Belongings:
+    """What goes with these outputs, the masks and paintings that were drawn for them alone included."""
+    drawn = drawn_for(connection, visitor.annotator_id, output_ids)
+    return some_of(connection, visitor.annotator_id, sorted(output_ids | drawn))
 
 
 def delete_outputs(ws: Workspace, visitor: Visitor, outputs: Sequence[Output]) -> Counts:
@@ -89,7 +96,7 @@ def delete_outputs(ws: Workspace, visitor: Visitor, outputs: Sequence[Output]) -
         ws.runs.cancel(made.id)
 
     def choose(connection: Connection) -> Belongings:
-        return some_of(connection, visitor.annotator_id, sorted(ids))
+        return _with_drawn(connection, visitor, ids)
 
     def erase(going: Belongings, connection: Connection) -> tuple[str, ...]:
         single = {o.id: o.generation_id for o in outputs if o.id in going.outputs}

@@ -12,7 +12,7 @@ from collab.aliases import serving_id
 from collab.checks import clean_request_id, clean_text, is_id
 from collab.errors import InvalidPrompt, InvalidSetting, NotFound, Unavailable
 from collab.identity import Visitor
-from collab.inputs import check_inputs, own_generation
+from collab.inputs import check_inputs, own_generation, size_to_draw
 from collab.inputs import own_outputs as own_outputs
 from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, check_wording, fill, typed_version
@@ -78,7 +78,11 @@ def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
     version, wording = version_asked_for(ws, visitor, ask)
     count, seed = _check_count(ask.count), _check_seed(ask.seed)
     model = resolve_model(ws, visitor, ask.model, wording.modality)
-    settings = check_settings(wording.modality, {**wording.settings, **_mapping(ask.settings)}, model)
+    settings = check_settings(
+        wording.modality,
+        {**wording.settings, **size_to_draw(ws, visitor, ask.inputs, model), **_mapping(ask.settings)},
+        model,
+    )
     texts = [wording.text, wording.negative_text, wording.system_text]
     filled, variables = fill(texts, ask.variables)
     inputs, extra = check_inputs(

@@ -10,6 +10,7 @@ from collab import conversation, steering
 from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt, NotFound
 from collab.identity import Visitor
+from collab.picture_sizes import check_mask, fitting_size, picture_size
 from collab.types import STEERED_BY, Generation, GenerationOrigin, Modality, Output
 from collab.workspace import Workspace
 from models.base import ModelInfo
@@ -17,7 +18,7 @@ from models.base import ModelInfo
 PREFIX_LIMIT = 20_000  # characters
 _KEYS: Mapping[Modality, tuple[str, ...]] = {
     "text": ("prefix", "parent_output_id", "messages", *steering.KEYS["text"]),
-    "image": ("init_output_id", "mask_output_id", *steering.KEYS["image"]),
+    "image": ("init_output_id", "mask_output_id", "parent_output_id", *steering.KEYS["image"]),
 }
 
 
@@ -75,10 +76,34 @@ def check_inputs(
     for key, name in (("init_output_id", "init_image"), ("mask_output_id", "mask")):
         if key in stored:
             (fields[name],) = _pictures(ws, visitor, [stored[key]])
+    if "parent_output_id" in stored:
+        _pictures(ws, visitor, [stored["parent_output_id"]])
+    if "mask" in fields and "init_image" in fields:
+        check_mask(fields["mask"], fields["init_image"])
     for key in ("liked", "disliked"):
         if key in stored:
             fields |= {key: _pictures(ws, visitor, stored[key]), "steering": stored["steer"]}
     return stored, fields
+
+
+def size_to_draw(ws: Workspace, visitor: Visitor, inputs: object, model: ModelInfo) -> dict[str, int]:
+    """The size that goes with the picture that inputs begin with, unless another is asked for; nothing without one.
+
+    What was generated is drawn in its own size again, what was brought in about the model's. Raises like
+    `check_inputs`.
+    """
+    if not isinstance(inputs, Mapping) or not (init_id := inputs.get("init_output_id")) or model.modality != "image":
+        return {}
+    ids = [init_id, inputs.get("parent_output_id") or init_id]  # what was painted over is drawn in the original's size
+    outputs = own_outputs(ws, visitor, ids)
+    if outputs[0].blob_sha256 is None:
+        return {}  # `check_inputs` says what is wrong
+    width, height = picture_size(ws.blobs.get(outputs[0].blob_sha256))
+    for output in outputs:
+        made = ws.store.get(Generation, output.generation_id)
+        if made.origin != "imported" and (made.settings.get("width"), made.settings.get("height")) == (width, height):
+            return {"width": width, "height": height}
+    return fitting_size((width, height), model.defaults)
 
 
 def _pictures(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> tuple[bytes, ...]:

@@ -45,7 +45,6 @@ KEYS: Mapping[Modality, tuple[str, ...]] = {
     "text": ("steer", *STEERED_BY[:2]),
     "image": ("steer", *STEERED_BY[2:]),
 }
-_NAMES = {"prefix": "Begun by you with", "parent_output_id": "Goes on from output"}
 NOTHING = "Nothing to steer by yet: rate, edit or compare something first."
 
 
@@ -129,6 +128,13 @@ def said(inputs: Mapping[str, Any]) -> str:
     return f"Steered by {', '.join(parts)}" if parts else NOTHING
 
 
+_TOLD = {
+    "prefix": "Begun by you with", "parent_output_id": "Goes on from output",
+    "init_output_id": "Began with the picture",
+    "mask_output_id": "Repainted where this mask is white", "brought": "Brought as",
+}  # fmt: skip
+
+
 def told(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A generation's inputs as (label, value) pairs for its provenance."""
     rows = []
@@ -145,7 +151,7 @@ def told(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif key == "messages":
             rows += [(f"Earlier turn {n}, {m['role']}", m["content"]) for n, m in enumerate(value, 1)]
         else:
-            rows.append((_NAMES.get(key, f"Input: {key}"), str(value)))
+            rows.append((_TOLD.get(key, f"Input: {key}"), str(value)))
     return rows
 
 

@@ -215,6 +215,11 @@ def write_export(ws: Workspace, visitor: Visitor, format: object, study_id: obje
         _only_owner(visitor)
         within = None if study_id in (None, "") else owned_study(ws, visitor, study_id).id
         return datasets.write(datasets.build(ws, format, study_id=within), folder)
+    if format == "pick-a-pic" and study_id in (None, ""):
+        from collab.datasets.picture_pairs import picture_pairs
+
+        _only_owner(visitor)
+        return exchange.write_set(format, picture_pairs(ws), folder)
     return exchange.write_set(format, export(ws, visitor, study_id), folder)
 
 

@@ -81,7 +81,9 @@ def _output(output: Output, link: Link, progress: Progress | None) -> dict[str, 
 # ---- with what a person thinks of it --------------------------------------------------------------------------------
 
 
-def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Sequence[Act], names: Names) -> dict:
+def card(
+    ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Sequence[Act], names: Names, link: Link
+) -> dict:
     """An `answer` with everything a page shows beside it: prompt, model, one's own feedback on each output."""
     version, model = names.versions[generation.prompt_version_id], names.models[generation.model_version_id]
     modality = model.modality
@@ -91,7 +93,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         if isinstance(act, Rating) and act.output_id in mine:
             mine[act.output_id]["rating"] = feedback_json(act)
         elif isinstance(act, Edit) and act.output_id in mine:
-            mine[act.output_id]["edit"] = feedback_json(act)
+            mine[act.output_id]["edit"] = edit_json(act, link)
         elif isinstance(act, Ranking) and act.subject == f"ranking:{generation.id}":  # of this generation alone
             ranking = feedback_json(act)
     for output in shown["outputs"]:
@@ -114,6 +116,7 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         "width": generation.settings.get("width"),
         "height": generation.settings.get("height"),
         "steered": steering.said(generation.inputs),
+        "parent": parent_json(generation, link),
         "note": "",
         "ahead": 0,
         "eta_s": None,
@@ -167,7 +170,7 @@ def cards(ws: Workspace, visitor: Visitor, generations: Sequence[Generation], li
     for generation in generations:
         run = ws.runs.get(generation.id)
         shown = of_run(run, link) if run else answer(generation, outputs[generation.id], link)
-        made.append(card(ws, generation, shown, acts[generation.id], found))
+        made.append(card(ws, generation, shown, acts[generation.id], found, link))
     return made
 
 
@@ -177,6 +180,27 @@ def feedback_json(act: Act) -> dict[str, Any]:
     content = {name: value for name, value in asdict(act).items() if name not in common}
     kind = type(act).__name__.lower()
     return {"feedback_id": act.id, "kind": kind, "created_at": act.created_at.isoformat(timespec="seconds"), **content}
+
+
+def edit_json(act: Edit, link: Link) -> dict[str, Any]:
+    """An edit as `feedback_json` tells it; of a picture with the URL of what it keeps."""
+    told = feedback_json(act)
+    if act.blob_sha256 and (edited := getattr(link, "edited", None)):  # a command line's link has no such page
+        told["image_url"] = edited(act.id)
+        told["mask_url"] = link.edited_mask(act.id) if act.mask_sha256 else None  # type: ignore[attr-defined]
+    return told
+
+
+def parent_json(generation: Generation, link: Link) -> dict[str, Any] | None:
+    """The pictures that a generation began with, None where it began with words alone. A deleted one's URL is dead."""
+    init_id = generation.inputs.get("init_output_id")
+    if not init_id:
+        return None
+    parent_id, mask_id = generation.inputs.get("parent_output_id") or init_id, generation.inputs.get("mask_output_id")
+    return {
+        "output_id": parent_id, "image_url": link(parent_id), "mask_url": link(mask_id) if mask_id else None,
+        "painted_url": link(init_id) if init_id != parent_id else None,
+    }  # fmt: skip
 
 
 def provenance(ws: Workspace, visitor: Visitor, generation_id: str) -> list[tuple[str, str]]:

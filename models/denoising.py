@@ -31,7 +31,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A validated request: which of the family's pipelines does it, from which pictures."""
+    """A validated request: which of the family's pipelines does it, from which pictures.
+
+    init, mask: of the size that is drawn. whole: the picture as it was given, with the mask in its size (inpainting).
+    """
 
     request: ImageRequest
     kind: Kind
@@ -40,6 +43,7 @@ class Plan:
     init: Image.Image | None = None
     mask: Image.Image | None = None  # "L", white where to repaint
     references: References | None = None
+    whole: tuple[Image.Image, Image.Image] | None = None
 
 
 @dataclass
@@ -101,8 +105,10 @@ def denoise(
     if "callback_on_step_end" in accepts:
         offered |= {"callback_on_step_end": after_step, "callback_on_step_end_tensor_inputs": ["latents"]}
     pictures = pipe(**{name: value for name, value in offered.items() if name in accepts}).images
-    if plan.init is not None and plan.mask is not None:  # what was not to be repainted keeps its very pixels
-        pictures = [Image.composite(p, plan.init.resize(p.size), plan.mask.resize(p.size)) for p in pictures]
+    if plan.whole is not None:  # what was not to be repainted keeps its very pixels, in the size it came in
+        picture, mask = plan.whole
+        fitted = [p.resize(picture.size, Image.Resampling.LANCZOS) if p.size != picture.size else p for p in pictures]
+        return [Image.composite(p, picture, mask) for p in fitted]
     return list(pictures)
 
 

@@ -19,16 +19,17 @@ def planned(request: Request, name: str, pipelines: dict[Kind, Pipeline]) -> Pla
         raise InvalidRequest(f"“{name}” makes pictures: choose a text model for text.")
     settings = request.settings
     size = (settings["width"], settings["height"])
-    init = mask = None
+    init = mask = whole = None
     kind: Kind = "text-to-image"
     if request.init_image is not None:
         kind = "image-to-image"
-        init = decode_picture(request.init_image).resize(size, Image.Resampling.LANCZOS)
+        given = decode_picture(request.init_image)
+        init = given.resize(size, Image.Resampling.LANCZOS)
     if request.mask is not None:
         if init is None:
             raise InvalidRequest("A mask says where to repaint a picture: add the picture.")
         kind = "inpaint"
-        mask = decode_mask(request.mask, size)
+        mask, whole = decode_mask(request.mask, size), (given, decode_mask(request.mask, given.size))
     if kind not in pipelines:
         able = ", ".join(pipelines)
         raise InvalidRequest(f"“{name}” cannot do {kind}: it does {able}, or choose another model.")
@@ -45,7 +46,7 @@ def planned(request: Request, name: str, pipelines: dict[Kind, Pipeline]) -> Pla
         raise InvalidRequest(f"“{name}” knows no negative prompt: leave it empty.")
     copy_with_scheduler(pipe, settings["scheduler"])  # refuses before anything runs
     words, unwanted = _encodable(request.prompt), _encodable(request.negative_prompt).strip()
-    return Plan(request, kind, words, unwanted, init, mask, _references(request, name, pipe, size))
+    return Plan(request, kind, words, unwanted, init, mask, _references(request, name, pipe, size), whole)
 
 
 def _references(request: ImageRequest, name: str, pipe: Pipeline, size: tuple[int, int]) -> References | None:

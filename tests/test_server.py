@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import socket
@@ -16,8 +17,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from collab.identity import VISITOR_COOKIE
 from collab.settings import read_settings
@@ -281,6 +283,7 @@ def test_two_clients_never_see_or_touch_each_others_work(ann: Client, bob: Clien
         ("/compare", [his, a, "b"]),
         ("/rank", [[[his], [a]]]),
         ("/edit_text", [a, "mine"]),
+        ("/edit_image", [a, "mine"]),
         ("/undo", [act["feedback_id"]]),
     ]
     for api_name, args in attempts:
@@ -443,6 +446,9 @@ def test_each_bad_act_is_answered_with_one_sentence_and_stores_nothing(ann: Clie
         *(("/rank", {"groups": it}) for it in ([], [[a]], "x", 7, None, {"a": 1}, [[a], [a]], [[a], [None]], [a, b])),
         *(("/edit_text", {"output_id": it, "text": "x"}) for it in confused[1:4]),
         *(("/edit_text", {"output_id": a, "text": it}) for it in ("", None, 7, ["x"], "\x00", "x" * 200_001)),
+        *(("/edit_image", {"output_id": a, "image": it}) for it in confused),
+        *(("/upload_picture", {"image": it}) for it in confused),
+        *(("/upload_picture", {"image": {"path": it}}) for it in ("/etc/passwd", "../x", "", 7, None)),
         *(("/undo", {"feedback_id": it}) for it in confused[1:4]),
         *(("/generation", {"generation_id": it}) for it in confused[1:4]),
         *(("/cancel", {"generation_id": it}) for it in confused[1:4]),
@@ -542,8 +548,9 @@ def test_the_widgets_calls_reach_ones_own_work_only(ann: Client, bob: Client, st
 def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
     offered = set(ann.view_api(return_format="dict")["named_endpoints"])
     assert offered == {
-        "/generate", "/generation", "/cancel", "/rate", "/compare", "/rank", "/edit_text", "/undo", "/history",
-        "/branches", "/explain", "/export_my_data", "/delete_my_data", "/models",
+        "/generate", "/generation", "/cancel", "/rate", "/compare", "/rank", "/edit_text",
+        "/edit_image", "/upload_picture", "/undo", "/history", "/branches", "/explain", "/export_my_data",
+        "/delete_my_data", "/models",
         "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",
@@ -551,6 +558,25 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
         "/start_trial", "/stop_trial", "/promote", "/rollback", "/snapshot", "/train",
         "/resume_job",
     }  # fmt: skip
+
+
+def test_a_picture_is_uploaded_changed_and_edited_by_a_script(ann: Client, bob: Client, studio: Studio, tmp_path: Path):
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (80, 60), "#9fc9ee").save(photo)
+    brought = ann.predict(handle_file(photo), api_name="/upload_picture")
+    assert (brought["width"], brought["height"]) == (80, 60)
+    assert httpx.get(brought["image_url"]).headers["content-type"] == "image/png"
+    how = {"modality": "image", "inputs": {"init_output_id": brought["output_id"]}}
+    with pytest.raises(AppError, match="of yours"):
+        generated(bob, "mine now", **how)
+    made = generated(ann, "a boat", **how)
+    edited = ann.predict(brought["output_id"], made["outputs"][0]["output_id"], api_name="/edit_image")
+    assert edited["output_id"] == brought["output_id"] and edited["blob_sha256"]
+    Image.new("RGB", (80, 60), "red").save(photo)
+    as_text = base64.b64encode(photo.read_bytes()).decode()
+    for image in (as_text, handle_file(photo)):
+        again = ann.predict(brought["output_id"], image, api_name="/edit_image")
+        assert again["blob_sha256"] != edited["blob_sha256"]
 
 
 # ---- at last --------------------------------------------------------------------------------------------------------

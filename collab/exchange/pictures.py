@@ -96,6 +96,8 @@ def plain_picture(data: bytes, *, pixels: int = Limits().image_pixels) -> bytes:
             return file.getvalue()
     except InvalidImport:
         raise
+    except Image.DecompressionBombError as e:  # Pillow's own limit, also before a pixel is decoded
+        raise InvalidImport(f"the picture has far too many pixels, {pixels / 1e6:.0f} million are possible.") from e
     except Exception as e:  # a decoder fed by a stranger fails in as many ways as there are libraries beneath it
         raise InvalidImport(f"the picture cannot be decoded ({type(e).__name__}).") from None
 

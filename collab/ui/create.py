@@ -60,7 +60,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
         stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
         unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=120)
-        drop = picture_drop(elem_id="picture-drop")
+        drop = picture_drop(board_acts(ws, identity), elem_id="picture-drop")
         status = gr.HTML("", elem_id="model-status")
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]
@@ -170,11 +170,12 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     board.regenerate(spoken(on_regenerate), outputs=shown, **STREAM)
     board.branch(spoken(on_branch), outputs=shown, **STREAM)
     board.reply(spoken(on_reply), outputs=shown, **STREAM)
-    board.show(spoken(on_show), outputs=shown, **STREAM)
     stop.click(spoken(on_stop), inputs=current, **PRIVATE)
     board.lockseed(on_lock, outputs=form.panel.seed, **PRIVATE)
     form.panel.seed.change(on_seed, inputs=form.panel.seed, outputs=unlock, **PRIVATE)
     unlock.click(lambda: "", outputs=form.panel.seed, **PRIVATE)
+    for shows in (board, drop):
+        shows.show(spoken(on_show), outputs=shown, **STREAM)
     drop.picture(spoken(on_picture), outputs=form.outputs, **PRIVATE)
     board.example(EXAMPLES.get, inputs=form.modality, outputs=form.prompt, **PRIVATE)
     return CreateView(form, shown, show)

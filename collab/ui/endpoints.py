@@ -9,9 +9,11 @@ import functools
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from collab import api, erasing
 from collab.errors import CollabError
@@ -68,6 +70,11 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
             raise say(error) from error
 
     return call
+
+
+def upload_folder() -> Path:
+    """Where Gradio keeps the files that clients send: the only place that one may name."""
+    return Path(get_upload_folder())
 
 
 def add_endpoints(ws: Workspace, identity: Identity) -> None:
@@ -156,6 +163,18 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         """Keep a corrected version of a text output."""
         return api.edit_text(ws, who(request), output_id, text, request_id)
 
+    def edit_image(
+        output_id: str, image: Any, mask: Any = None, request_id: str = "", request: gr.Request = None
+    ) -> dict:
+        """Keep an edited version of a picture, and the mask of what changed. Both: PNG, JPEG or WebP as Base64 text, a
+        file, or the id of another picture of yours. An edit is also a preference over the original."""
+        return api.edit_image(ws, who(request), output_id, image, mask, request_id, upload_folder())
+
+    def upload_picture(image: Any, request: gr.Request = None) -> dict:
+        """Bring a picture of your own, as Base64 text or a file; generate from it with inputs={"init_output_id": …}
+        and, to change a part only, "mask_output_id": a picture that is white where it is to change."""
+        return api.upload_picture(ws, who(request), image, link(request), upload_folder())
+
     def undo(feedback_id: str, request: gr.Request = None) -> dict:
         """Take back one of your acts of feedback; what it had replaced is in force again."""
         return api.undo(ws, who(request), feedback_id)
@@ -193,6 +212,6 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         """The models this studio lists, and which are loaded now."""
         return api.models(ws)
 
-    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, branches, explain,
-                     export_my_data, delete_my_data, models):  # fmt: skip
+    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, edit_image, upload_picture, undo,
+                     history, branches, explain, export_my_data, delete_my_data, models):  # fmt: skip
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

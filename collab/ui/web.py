@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor
 from collab.restoring import downloaded
 from collab.studies.access import shown_output
 from collab.studies.presenting import TaskLink
-from collab.types import Output, new_id
+from collab.types import Edit, Output, new_id
 from collab.workspace import Workspace
 
 LINK_HOURS = 12
@@ -82,6 +83,14 @@ class PictureLinks:
         """Of the file that says how the picture was made: for whoever made it, and never in a study."""
         return self._url("download", output_id)
 
+    def edited(self, feedback_id: str) -> str:
+        """Of the picture that an edit keeps."""
+        return self._url("edited", feedback_id)
+
+    def edited_mask(self, feedback_id: str) -> str:
+        """Of the mask that an edit keeps."""
+        return self._url("edited-mask", feedback_id)
+
     def _url(self, purpose: str, output_id: str) -> str:
         return f"{self.base_url}/collab/{purpose}/{self.identity.sign(purpose, [output_id, _expiry_s()])}.png"
 
@@ -116,6 +125,20 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
                 found = []
         return await send(found[0] if found else None)
 
+    def edited_as(purpose: str) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return await edited(purpose, request)
+
+        return answer
+
+    async def edited(purpose: str, request: Request) -> Response:
+        match identity.unsign(purpose, request.path_params["token"]):
+            case [str() as feedback_id, int() as expires_s] if expires_s > time.time():
+                for edit in await run_in_threadpool(ws.store.find, Edit, id=feedback_id):
+                    if sha256 := edit.blob_sha256 if purpose == "edited" else edit.mask_sha256:
+                        return await send_blob(sha256, "image/png")
+        return await send(None)
+
     async def task_picture(request: Request) -> Response:
         match identity.unsign("task", request.path_params["token"]):
             case [str() as token, int() as place, int() as expires_s] if expires_s > time.time():
@@ -125,12 +148,15 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
     async def send(output: Output | None) -> Response:
         if output is None or not output.blob_sha256 or output.media_type not in _MEDIA_TYPES:
             return PlainTextResponse("This picture's link is wrong or has run out: open the page again.", 404)
+        return await send_blob(output.blob_sha256, output.media_type)
+
+    async def send_blob(sha256: str, media_type: str) -> Response:
         try:
-            data = await run_in_threadpool(ws.blobs.get, output.blob_sha256)
+            data = await run_in_threadpool(ws.blobs.get, sha256)
         except CollabError as error:
             return PlainTextResponse(str(error), 404)
         headers = {"Cache-Control": "private, max-age=43200, immutable", **_SEALED}
-        return Response(data, media_type=output.media_type, headers=headers)
+        return Response(data, media_type=media_type, headers=headers)
 
     async def download(request: Request) -> Response:
         match identity.unsign("download", request.path_params["token"]):
@@ -172,6 +198,7 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
     return [
         Route("/collab/alive", alive),
         Route("/collab/picture/{token}.png", picture),
+        *(Route(f"/collab/{purpose}/{{token}}.png", edited_as(purpose)) for purpose in ("edited", "edited-mask")),
         Route("/collab/download/{token}.png", download),
         Route("/collab/task/{token}.png", task_picture),
         Route("/collab/export/{token}.zip", archive),

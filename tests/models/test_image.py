@@ -307,6 +307,13 @@ def test_inpainting_repaints_the_white_and_keeps_the_black(backend, tmp_path_fac
     assert np.abs(run(backend, other).pixels("r")[20:44, 20:44] - drawn[20:44, 20:44]).mean() > 1
 
 
+def test_inpainting_keeps_a_larger_pictures_own_pixels_and_size(backend):
+    init = np.asarray(decode_picture(gradient(200)), dtype=np.int16)
+    drawn = run(backend, request(init_image=gradient(200), mask=centre_mask(), strength=1.0)).pixels("r")
+    assert drawn.shape == init.shape and (drawn[:40] == init[:40]).all() and (drawn[:, 160:] == init[:, 160:]).all()
+    assert np.abs(drawn[70:130, 70:130] - init[70:130, 70:130]).mean() > 5
+
+
 def test_a_mask_without_a_picture_is_refused(backend):
     with pytest.raises(InvalidRequest, match="add the picture"):
         backend.admit(request(mask=centre_mask()))

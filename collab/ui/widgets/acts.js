@@ -196,6 +196,16 @@ function feedbackLog(send, changed) {
     if (idOf(before) && idOf(before) !== idOf(now)) stale.add(idOf(before));
   }
 
+  // something beside this log has saved an act (the picture editor): what holds now is what the server says
+  function heard(outputId, answer) {
+    const mine = savedFor(outputId);
+    const now = { rating: answer.feedback?.rating || null, edit: answer.feedback?.edit || null };
+    forget(mine.rating, now.rating);
+    forget(mine.edit, now.edit);
+    saved.set(outputId, now);
+    note({ outputId }, "saved", fill(T.saved, { time: savedTime(answer.saved_at) }));
+  }
+
   function refuse(act, answer) {
     queue.shift();
     correct(act, answer);
@@ -244,6 +254,7 @@ function feedbackLog(send, changed) {
     shown,
     shownRanking,
     learn,
+    heard,
     reset,
     add,
     undo,

@@ -62,6 +62,15 @@ function outputBoard() {
     saveRanking,
     setCurrent,
     card: (id) => cards.get(id),
+    pictureHost: (id) => ({
+      say,
+      show: (generation_id) => trigger("show", { generation_id }),
+      saved: (answer) => {
+        log.heard(id, answer);
+        say(T.pe_saved);
+        redraw();
+      },
+    }),
     place: (id) => order.place(id),
     ordering: () => order.isOpen(),
     canRank,

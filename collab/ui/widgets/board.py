@@ -7,12 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from collab.ui.widgets.bundle import script, server_act
+from collab.ui.widgets.bundle import PICTURE_EDITOR, script, server_act
 
 BOARD_SCRIPT = script(
     "strings.js", "dom.js", "diff.js", "acts.js", "rating.js", "text_spans.js", "text_explain.js",
-    "text_branches.js", "text_tools.js", "editor.js", "lightbox.js", "bodies.js", "card.js",
-    "order.js", "board.js", "mount_board.js", styles=("shared.css", "board.css", "texts.css"),
+    "text_branches.js", "text_tools.js", "editor.js", "lightbox.js", "bodies.js", *PICTURE_EDITOR, "card.js",
+    "order.js", "board.js", "mount_board.js",
+    styles=("shared.css", "board.css", "texts.css", "picture_editor.css"),
 )  # fmt: skip
 
 

@@ -12,6 +12,9 @@ import gradio as gr
 from collab.errors import CollabError
 
 HERE = Path(__file__).parent
+# what a widget needs whose pictures can be changed; with dom.js and lightbox.js before it
+PICTURE_EDITOR = ("picture_compare.js", "picture_canvas.js", "picture_tools.js", "picture_results.js",
+                  "picture_editor.js")  # fmt: skip
 
 
 def script(*names: str, styles: tuple[str, ...]) -> str:

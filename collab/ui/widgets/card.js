@@ -84,10 +84,11 @@ function outputCard(board, output) {
   });
 
   const best = iconButton("crown", fill(T.best_label, { number }), () => board.markBest(id), { class: "cb-best" });
-  const edit = !isImage && iconButton("pencil", T.edit, () => startEdit());
+  const edit = iconButton("pencil", isImage ? T.pe_open : T.edit, () => startEdit());
   const texts = isImage ? null : textTools({ board, number, id, body, now: () => now, feedback: () => feedback, rate,
     card: () => node, isOpen: () => ratable && !editor && !(feedback.edit && view !== "original"), redraw: () => redraw(),
     isFree: () => ratable && !editor }); // prettier-ignore
+  const before = isImage && pictureComparison(number);
   const copy = !isImage && iconButton("copy", T.copy_text, () => copied(shownText()));
   const download =
     isImage &&
@@ -118,7 +119,17 @@ function outputCard(board, output) {
     "div",
     { class: "cb-foot" },
     h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
-    h("div", { class: "cb-row cb-tools" }, best, edit, ...(texts ? texts.buttons : []), copy, download, lock),
+    h(
+      "div",
+      { class: "cb-row cb-tools" },
+      best,
+      before && before.button,
+      edit,
+      ...(texts ? texts.buttons : []),
+      copy,
+      download,
+      lock,
+    ),
     texts && texts.list,
     tags.node,
     said,
@@ -133,6 +144,7 @@ function outputCard(board, output) {
     bar,
     views.node,
     body.node,
+    before && before.node,
     draft,
     foot,
   );
@@ -143,6 +155,8 @@ function outputCard(board, output) {
     if (!board.ordering() || event.target.closest("button, a, input, textarea, .cb-foot")) return;
     board.place(id);
   });
+
+  if (before) before.onchange(() => redraw());
 
   function shownText() {
     return feedback.edit && view !== "original" ? feedback.edit.text : now.text || "";
@@ -190,6 +204,7 @@ function outputCard(board, output) {
   }
 
   function startEdit() {
+    if (isImage && ratable) editPicture(id, board.pictureHost(id));
     if (isImage || editor || !ratable) return;
     texts.close();
     const kept = findDraft();
@@ -265,6 +280,7 @@ function outputCard(board, output) {
     show(views.node, !!edited && !editor);
     views.update(view || "edited");
     show(body.node, !editor && !(texts && texts.isExplaining()));
+    if (before) show(body.node, !before.update(comparison(now, feedback.edit, board.value.parent), !!feedback.edit));
     const lost = ended && !ratable && (status === "failed" ? T.picture_failed : T.picture_stopped);
     if (isImage) body.update(now, running, lost || "");
     else

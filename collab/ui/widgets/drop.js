@@ -1,4 +1,5 @@
-// A picture that says how it was made, dropped anywhere on Create or chosen: its bytes go out with the event `picture`.
+// A picture dropped anywhere on Create, or chosen. One that says how it was made goes out with the event `picture`; any
+// other is the person's own, to be worked on.
 const DROP_MAX = 16 * 1024 * 1024;
 
 function pictureDrop() {
@@ -9,15 +10,22 @@ function pictureDrop() {
     tabindex: "-1",
     "aria-hidden": "true",
   });
+  const any = h("input", { type: "file", accept: "image/png,image/jpeg,image/webp", class: "cb-offscreen pe-file", tabindex: "-1", "aria-hidden": "true" });
   const button = textButton(T.drop_button, () => input.click(), { title: T.drop_hint }, "image");
+  const start = textButton(T.pe_start, () => any.click(), { title: T.pe_start_hint }, "brush");
   const note = h("span", { class: "cb-note", role: "status" });
   const veil = h("div", { class: "cb-veil", hidden: true, "aria-hidden": "true" }, h("p", { text: T.drop_here }));
-  const root = h("div", { class: "collab-widget cb-drop" }, button, note, input, veil);
+  const root = h("div", { class: "collab-widget cb-drop" }, button, start, note, input, any, veil);
   let depth = 0; // how many elements deep what is dragged is: leaving one is not leaving the page
 
   input.addEventListener("change", () => {
-    if (input.files[0]) take(input.files[0]);
+    if (input.files[0]) take(input.files[0], restore);
     input.value = "";
+  });
+
+  any.addEventListener("change", () => {
+    if (any.files[0]) take(any.files[0], workOn);
+    any.value = "";
   });
 
   const holdsFile = (event) => isOnScreen() && [...(event.dataTransfer?.types || [])].includes("Files");
@@ -41,10 +49,10 @@ function pictureDrop() {
   on("drop", (event) => {
     depth = 0;
     show(veil, false);
-    if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files[0]) take(event.dataTransfer.files[0], restoreOrWorkOn);
   });
 
-  async function take(file) {
+  async function take(file, use) {
     if (file.size > DROP_MAX) {
       setText(note, T.drop_too_large);
       return;
@@ -53,7 +61,31 @@ function pictureDrop() {
     const bytes = new Uint8Array(await file.arrayBuffer());
     let binary = "";
     for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-    trigger("picture", { data: btoa(binary) });
+    await use(btoa(binary), binary);
+  }
+
+  const restore = (data) => trigger("picture", { data });
+
+  // a PNG's text chunk of ours or of A1111's begins with its name and a zero byte
+  function restoreOrWorkOn(data, binary) {
+    const tells = /(?:tEXt|zTXt|iTXt)(?:collab|parameters)\0/.test(binary);
+    return tells ? restore(data) : workOn(data);
+  }
+
+  async function workOn(data) {
+    setText(note, T.pe_reading);
+    let answer = null;
+    try {
+      answer = await server.act({ act: "picture_upload", data });
+    } catch {
+      answer = null;
+    }
+    if (!answer || !answer.ok) return setText(note, (answer && answer.error) || T.pe_failed);
+    setText(note, (answer.picture.notes || []).join(" "));
+    return openPictureEditor(answer.picture, {
+      show: (generation_id) => trigger("show", { generation_id }),
+      saved: () => setText(note, T.pe_saved),
+    });
   }
   return { root };
 }

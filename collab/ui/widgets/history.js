@@ -207,7 +207,7 @@ function historyList() {
     told = detail;
     const at = same ? [...story.querySelectorAll("button")].indexOf(document.activeElement) : -1;
     const remove = (what, then) => bulk.remove({ generation_ids: [], output_ids: [], ...what }, then);
-    story.replaceChildren(...historyStory(detail, { back, open, remove, again: refresh, narrow }));
+    story.replaceChildren(...historyStory(detail, { back, open, remove, again: refresh, narrow, say }));
     if (at >= 0) story.querySelectorAll("button")[at]?.focus({ preventScroll: true });
     draw();
     if (!same) {

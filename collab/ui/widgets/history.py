@@ -7,13 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from collab.ui.widgets.bundle import script, server_act
+from collab.ui.widgets.bundle import PICTURE_EDITOR, script, server_act
 
 HISTORY_SCRIPT = script(
-    "strings.js", "dom.js", "diff.js", "acts.js", "lightbox.js", "order.js", "card.js", "text_spans.js",
-    "text_branches.js", "story.js",
-    "history_rows.js", "history_bar.js", "history_bulk.js", "my_data.js", "history.js", "mount_history.js", 
-    styles=("shared.css", "board.css", "texts.css", "history.css", "history_bar.css"),
+    "strings.js", "dom.js", "diff.js", "acts.js", "lightbox.js", "order.js", *PICTURE_EDITOR, "card.js",
+    "text_spans.js", "text_branches.js", "story.js", "history_rows.js", "history_bar.js", "history_bulk.js", "my_data.js", "history.js", "mount_history.js",
+    styles=("shared.css", "board.css", "texts.css", "history.css", "history_bar.css", "picture_editor.css"),
 )  # fmt: skip
 
 

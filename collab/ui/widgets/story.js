@@ -1,5 +1,5 @@
 // One generation in full: its outputs with what was said about each, how it was made, and what can be done with it.
-function historyStory(detail, { back, open, remove, again, narrow }) {
+function historyStory(detail, { back, open, remove, again, narrow, say }) {
   const id = detail.generation_id;
   const outputs = [...(detail.outputs || [])].sort((a, b) => a.position - b.position);
   const facts = (detail.provenance || []).map(([label, value]) =>
@@ -61,7 +61,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
     h(
       "div",
       { class: "cb-story-outputs", "data-count": outputs.length, "data-modality": detail.modality },
-      ...outputs.map((output) => storyOutput(output, detail, outputs, { remove, again, back })),
+      ...outputs.map((output) => storyOutput(output, detail, outputs, { remove, again, back, open, say })),
     ),
     detail.branches && storyTree(detail.branches, open, again),
     facts.length > 0 && h("h3", { class: "cb-story-title", text: T.history_provenance }),
@@ -92,7 +92,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
   ].filter(Boolean);
 }
 
-function storyOutput(output, detail, outputs, { remove, again, back }) {
+function storyOutput(output, detail, outputs, { remove, again, back, open, say }) {
   const number = output.position + 1;
   const rating = output.feedback?.rating || NO_RATING;
   const edit = output.feedback?.edit;
@@ -117,11 +117,25 @@ function storyOutput(output, detail, outputs, { remove, again, back }) {
           { class: "cb-iconbtn", href: output.download_url, "aria-label": T.download, title: T.download, download: "" },
           icon("download"),
         ),
+      detail.modality === "image" &&
+        output.image_url &&
+        iconButton("pencil", T.pe_open, () =>
+          editPicture(output.output_id, {
+            say,
+            saved: () => {
+              say(T.pe_saved);
+              again();
+            },
+            show: (generation_id) => trigger("show", { generation_id }),
+          }),
+        ),
       iconButton("trash", T.history_delete_one, () =>
         remove({ output_ids: [output.output_id] }, outputs.length > 1 ? again : back),
       ),
     ),
-    detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number, detail.prefix || ""),
+    detail.modality === "image"
+      ? storyPicture(output, detail, outputs, open)
+      : storyText(output, edit, number, detail.prefix || ""),
     spanFacts(output.text || "", rating.spans),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),
     rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }),
@@ -160,8 +174,42 @@ function storyText(output, edit, number, prefix) {
   return h("div", { class: "cb-story-text" }, views.node, plain);
 }
 
-function storyPicture(output, detail, outputs) {
+function storyPicture(output, detail, outputs, open) {
   if (!output.image_url) return h("p", { class: "cb-muted", text: T.status_cancelled });
+  const compared = comparison(output, output.feedback?.edit, detail.parent);
+  const plain = storyPlainPicture(output, detail, outputs);
+  if (!compared) return plain;
+  const slider = compareSlider({ ...compared, label: fill(T.card_label, { number: output.position + 1 }) + ": " + T.pc_label });
+  return h("div", {}, slider.node, storyOrigin(detail, output.feedback?.edit, open));
+}
+
+// the pictures that it was made from, as far as they are still there
+function storyOrigin(detail, edit, open) {
+  const shown = [
+    [edit?.mask_url, T.pe_the_mask],
+    [detail.parent?.image_url, T.pe_made_from],
+    [detail.parent?.painted_url, T.pe_the_painting],
+    [detail.parent?.mask_url, T.pe_the_mask],
+  ].filter(([url]) => url);
+  const how =
+    edit &&
+    (edit.made_in
+      ? h("button", { type: "button", class: "cb-link", onclick: () => open(edit.made_in), text: T.pe_how })
+      : h("span", { class: "cb-muted", text: T.pe_by_hand }));
+  if (!shown.length && !how) return null;
+  return h(
+    "div",
+    { class: "pe-origin" },
+    ...shown.map(([src, words]) => {
+      const figure = h("figure", {}, h("img", { src, alt: words, loading: "lazy" }), h("figcaption", { text: words }));
+      figure.firstChild.addEventListener("error", () => figure.remove()); // it was deleted
+      return figure;
+    }),
+    how,
+  );
+}
+
+function storyPlainPicture(output, detail, outputs) {
   const pictures = outputs.filter((o) => o.image_url);
   const describe = (o) => ({
     src: o.image_url,
