@@ -76,7 +76,7 @@ def check_inputs(
     for key, name in (("init_output_id", "init_image"), ("mask_output_id", "mask")):
         if key in stored:
             (fields[name],) = _pictures(ws, visitor, [stored[key]])
-    if "parent_output_id" in stored:
+    if modality == "image" and "parent_output_id" in stored:
         _pictures(ws, visitor, [stored["parent_output_id"]])
     if "mask" in fields and "init_image" in fields:
         check_mask(fields["mask"], fields["init_image"])

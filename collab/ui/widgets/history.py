@@ -11,7 +11,8 @@ from collab.ui.widgets.bundle import PICTURE_EDITOR, script, server_act
 
 HISTORY_SCRIPT = script(
     "strings.js", "dom.js", "diff.js", "acts.js", "lightbox.js", "order.js", *PICTURE_EDITOR, "card.js",
-    "text_spans.js", "text_branches.js", "story.js", "history_rows.js", "history_bar.js", "history_bulk.js", "my_data.js", "history.js", "mount_history.js",
+    "text_spans.js", "text_branches.js", "story.js", "history_rows.js",
+    "history_bar.js", "history_bulk.js", "my_data.js", "history.js", "mount_history.js",
     styles=("shared.css", "board.css", "texts.css", "history.css", "history_bar.css", "picture_editor.css"),
 )  # fmt: skip
 
