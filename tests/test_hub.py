@@ -87,7 +87,11 @@ def handler_of(held: StandIn) -> type[BaseHTTPRequestHandler]:
                     return self._say(403, {"error": "no"})
                 if name in held.repos:
                     return self._say(409, {"error": "You already created this dataset repo"})
-                held.repos[name] = {"private": asked.get("private"), "type": asked["type"], "files": {}}
+                held.repos[name] = {
+                    "private": asked.get("private") or asked.get("visibility") == "private",
+                    "type": asked["type"],
+                    "files": {},
+                }
                 return self._say(200, {"url": f"{held.url}/datasets/{name}"})
             if found := re.fullmatch(r"/api/datasets/(.+)/preupload/main", path):
                 modes = [
@@ -112,7 +116,10 @@ def handler_of(held: StandIn) -> type[BaseHTTPRequestHandler]:
                         files[value["path"]] = base64.b64decode(value["content"])
                     elif line["key"] == "lfsFile":
                         files[value["path"]] = held.lfs[value["oid"]]
-                return self._say(200, {"success": True, "commitOid": "0" * 40, "commitUrl": f"{held.url}/commit/0"})
+                return self._say(
+                    200,
+                    {"success": True, "commitOid": "0" * 40, "commitUrl": f"{held.url}/datasets/{found[1]}/commit/0"},
+                )
             return self._say(404, {"error": path})
 
     return Handler
