@@ -71,8 +71,8 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
         said = _said(event)
         ask = form.ask([*values[:-1], ""])  # whatever stands in the seed is no part of a prompt
         wording = check_wording(
-            "image" if ask.modality == "image" else "text", ask.prompt, negative_text=ask.negative_prompt, system_text=ask.system_text,
-            examples=ask.examples,
+            "image" if ask.modality == "image" else "text", ask.prompt, negative_text=ask.negative_prompt,
+            system_text=ask.system_text, examples=ask.examples,
         )  # fmt: skip
         saved = library.save(ws, identity.whoami(request), wording, name=said.get("name"), tags=said.get("tags") or (),
                              parent_id=said.get("parent_id") or "")  # fmt: skip
