@@ -23,6 +23,7 @@ from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
 from collab.ui.endpoints import PRIVATE, spoken
+from collab.ui.grid import build_grid
 from collab.ui.library import build_library, join_library
 from collab.ui.pickers import model_words
 from collab.ui.prompt_form import PromptForm, build_form
@@ -66,8 +67,10 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
         stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
         unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=120)
+        spread = gr.Button("Grid …", elem_id="grid-open", scale=0, min_width=100)
         drop = picture_drop(elem_id="picture-drop")
         status = gr.HTML("", elem_id="model-status")
+    build_grid(ws, identity, form, spread)
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]
 
