@@ -1476,7 +1476,6 @@ const STRINGS = {
   gr_waiting: "waiting",
   gr_stars: "{score} stars for cell {number}",
   gr_best: "Best of the grid",
-  gr_best_is: "best",
   gr_col_text: "text",
   gr_col_stars: "stars",
   gr_col_thumb: "thumb",
