@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from collab import feedback, generation, views
+from collab import branches as growing
+from collab import explaining, feedback, generation, views
 from collab.chain import own_act
 from collab.checks import is_id
 from collab.errors import InvalidPrompt
@@ -128,7 +129,18 @@ def detail(ws: Workspace, visitor: Visitor, generation_id: str, link: Link) -> J
         **card,
         "provenance": [list(row) for row in views.provenance(ws, visitor, generation_id)],
         "replays": views.replays(ws, visitor, generation_id),
+        "branches": growing.tree(ws, visitor, generation_id) if card["modality"] == "text" else None,
     }
+
+
+def branches(ws: Workspace, visitor: Visitor, generation_id: str) -> Json:
+    """The tree of branches and replies that one of one's generations belongs to."""
+    return growing.tree(ws, visitor, generation_id)
+
+
+def explain(ws: Workspace, visitor: Visitor, output_id: str) -> Json:
+    """How likely the model thought each piece of one of one's texts, and what else could have stood there."""
+    return explaining.explain(ws, visitor, output_id)
 
 
 def models(ws: Workspace) -> Json:

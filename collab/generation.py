@@ -118,6 +118,8 @@ def replay(
         request_id=request_id,
         origin="replay" if seed is None else "person",
     )
+    if not ws.store.find(Output, id=earlier.inputs.get("parent_output_id", "")):  # deleted since: it stands alone now
+        ask = replace(ask, inputs={k: v for k, v in (ask.inputs or {}).items() if k != "parent_output_id"})
     if seed is None:
         ask = replace(ask, inputs={**(ask.inputs or {}), "replay_of": earlier.id})
     return generate(ws, visitor, ask)
@@ -234,6 +236,7 @@ def _store(ws: Workspace, visitor: Visitor, plan: _Plan) -> tuple[Generation, li
             if earlier := ws.store.find(Generation, connection=connection, **mine):
                 return earlier[0], [], False
         ensure_annotator(ws, visitor, connection)
+        root_id = _root_of(ws, plan.inputs.get("parent_output_id"), connection)
         version = plan.version or typed_version(ws.store, plan.wording, visitor, connection=connection)
         weights = model_version(ws.store, plan.model, connection=connection)
         generation = Generation(
@@ -249,6 +252,7 @@ def _store(ws: Workspace, visitor: Visitor, plan: _Plan) -> tuple[Generation, li
             origin=plan.origin,
             lease_until=now() + LEASE,
             worker=ws.runs.worker,
+            root_id=root_id,
         )
         media_type = "text/plain" if plan.wording.modality == "text" else "image/png"
         outputs = [
@@ -263,6 +267,17 @@ def _store(ws: Workspace, visitor: Visitor, plan: _Plan) -> tuple[Generation, li
         ws.store.add(generation, *outputs, connection=connection)
         keep_words(ws.store, generation.id, connection=connection)
     return generation, outputs, True
+
+
+def _root_of(ws: Workspace, parent_output_id: str | None, connection: Any) -> str | None:
+    """The generation that the line of branches and replies began with to which a child of this output belongs."""
+    if parent_output_id is None:
+        return None
+    parents = ws.store.find(Output, id=parent_output_id, connection=connection)
+    if not parents:
+        raise NotFound("The text that this goes on from is no longer there: it was deleted at this moment.")
+    made = ws.store.get(Generation, parents[0].generation_id, connection=connection)
+    return made.root_id or made.id
 
 
 def ensure_annotator(ws: Workspace, visitor: Visitor, connection: Any) -> None:
@@ -292,12 +307,17 @@ def _request(
     if wording.modality == "image":
         return ImageRequest(**common, prompt=text, negative_prompt=negative, **extra)
     system, shown = steering.steered(system, generation.inputs)
-    return TextRequest(**common, messages=messages_of(system, (*wording.examples, *shown), text), **extra)
+    more = dict(extra)
+    messages = messages_of(system, (*wording.examples, *shown), text, more.pop("earlier", ()))
+    return TextRequest(**common, messages=messages, **more)
 
 
-def messages_of(system: str, examples: Sequence[Example], text: str) -> tuple[Message, ...]:
-    """What a text model is sent: the system text, if any, the examples as turns, then what is asked."""
+def messages_of(
+    system: str, examples: Sequence[Example], text: str, earlier: Sequence[Message] = ()
+) -> tuple[Message, ...]:
+    """What a text model is sent: the system text, if any, the examples as turns, the earlier turns of a conversation,
+    then what is asked."""
     messages = [Message("system", system)] if system.strip() else []
     for example in examples:
         messages += [Message("user", example.user), Message("assistant", example.assistant)]
-    return *messages, Message("user", text)
+    return *messages, *earlier, Message("user", text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collab import steering
+from collab import conversation, steering
 from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt, NotAllowed, NotFound
 from collab.identity import Visitor
@@ -17,7 +17,7 @@ from models.base import ModelInfo
 
 PREFIX_LIMIT = 20_000  # characters
 _KEYS: Mapping[Modality, tuple[str, ...]] = {
-    "text": ("prefix", *steering.KEYS["text"]),
+    "text": ("prefix", "parent_output_id", "messages", *steering.KEYS["text"]),
     "image": ("init_output_id", "mask_output_id", *steering.KEYS["image"]),
 }
 
@@ -68,6 +68,13 @@ def check_inputs(
     if "prefix" in stored:
         stored["prefix"] = clean_text(stored["prefix"], "beginning", limit=PREFIX_LIMIT, error=InvalidPrompt)
         fields["prefix"] = stored["prefix"]
+    if modality == "text" and "parent_output_id" in stored:
+        (parent,) = own_outputs(ws, visitor, [stored["parent_output_id"]])
+        if "messages" not in stored:
+            stored["messages"] = conversation.before(ws, visitor, parent, whole="prefix" not in stored)
+    if turns := conversation.check_turns(stored.pop("messages", ())):
+        stored["messages"] = turns
+        fields["earlier"] = conversation.as_messages(turns)
     for key, name in (("init_output_id", "init_image"), ("mask_output_id", "mask")):
         if key in stored:
             (fields[name],) = _pictures(ws, visitor, [stored[key]])

@@ -167,7 +167,7 @@ class Runs:
                 self._change(run, {"status": "running", "rendered": event.rendered})
             case TextSample():
                 progress = run.progress[event.position]
-                progress.text, progress.seconds = event.text, event.seconds
+                progress.text, progress.seconds = _whole(run, event), event.seconds
                 progress.tokens += event.tokens
                 progress.completion_tokens = event.completion_tokens
                 if event.finish_reason:
@@ -202,7 +202,7 @@ class Runs:
             sample.finish_reason,
             sample.seconds,
             tokens=tokens,
-            text=_storable(sample.text),
+            text=_storable(_whole(run, sample)),
             prompt_tokens=sample.prompt_tokens,
             completion_tokens=sample.completion_tokens,
         )
@@ -292,6 +292,13 @@ class Runs:
         for run in left:
             self._change(run, {"status": "failed", "error": INTERRUPTED})
             self._notify(run)
+
+
+def _whole(run: Run, sample: TextSample) -> str:
+    """The text with what its person began it with; nothing where it was stopped before the model wrote anything."""
+    if sample.finish_reason == "cancelled" and not sample.text:
+        return ""
+    return str(run.generation.inputs.get("prefix", "")) + sample.text
 
 
 def _storable(text: str) -> str:

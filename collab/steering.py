@@ -45,6 +45,7 @@ KEYS: Mapping[Modality, tuple[str, ...]] = {
     "text": ("steer", *STEERED_BY[:2]),
     "image": ("steer", *STEERED_BY[2:]),
 }
+_NAMES = {"prefix": "Begun by you with", "parent_output_id": "Goes on from output"}
 NOTHING = "Nothing to steer by yet: rate, edit or compare something first."
 
 
@@ -141,8 +142,10 @@ def told(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
             rows.append(("Steered by rules", "\n".join(f"- {rule}" for rule in value)))
         elif key == "demonstrations":
             rows += [(f"Steered by example {n}", f"{d['user']}\n→ {d['assistant']}") for n, d in enumerate(value, 1)]
+        elif key == "messages":
+            rows += [(f"Earlier turn {n}, {m['role']}", m["content"]) for n, m in enumerate(value, 1)]
         else:
-            rows.append((f"Input: {key}", str(value)))
+            rows.append((_NAMES.get(key, f"Input: {key}"), str(value)))
     return rows
 
 

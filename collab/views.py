@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from collab import steering
+from collab.branches import kind_of
+from collab.conversation import asked_of
 from collab.feedback import TAGS
 from collab.generation import own_generation
 from collab.identity import Visitor
@@ -116,6 +118,10 @@ def card(ws: Workspace, generation: Generation, shown: dict[str, Any], acts: Seq
         "ahead": 0,
         "eta_s": None,
         "ranking": ranking,
+        "kind": kind_of(generation) if modality == "text" else "root",
+        "prefix": generation.inputs.get("prefix", ""),
+        "messages": [dict(turn) for turn in generation.inputs.get("messages", ())],
+        "asked": asked_of(version, generation) if generation.root_id and modality == "text" else version.text,
         "aspects": list(ws.settings.text_aspects if modality == "text" else ws.settings.image_aspects),
         "tags": list(TAGS[modality]),
     }

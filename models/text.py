@@ -123,9 +123,11 @@ class TextBackend:
         limit = settings["max_new_tokens"]
         if self.context is not None:
             if len(ids) >= self.context:
+                turns = any(message.role == "assistant" for message in request.messages)
                 raise InvalidRequest(
-                    f"The prompt has {len(ids):,} tokens, but {self.info.name} reads at most {self.context - 1:,}: "
-                    "shorten it."
+                    f"The {'conversation' if turns else 'prompt'} has {len(ids):,} tokens, but {self.info.name} reads "
+                    f"at most {self.context - 1:,}: "
+                    + ("go on from an earlier turn, or begin a new one." if turns else "shorten it.")
                 )
             limit = min(limit, self.context - len(ids))
         stop = [*settings["stop"], *([] if self._tokenizer.chat_template else [PLAIN_STOP])]

@@ -44,14 +44,14 @@ def test_everything_about_a_generation_is_kept(ws: Workspace, ann: Visitor):
     assert made.settings == {**FAKE_TEXT.defaults, "temperature": 0.0, "stop": ["END"]}
     assert set(made.timings) >= {"queued", "first", "total"}
     assert [o.seed for o in outputs] == [2**32 - 1, 0]  # the seed after the last is the first
-    assert [o.text for o in outputs] == [" ".join(fake_words("Greet Bob", o.seed)) for o in outputs]
+    assert [o.text for o in outputs] == ["Well," + " ".join(fake_words("Greet Bob", o.seed)) for o in outputs]
     assert [(o.position, o.finish_reason, o.media_type) for o in outputs] == [
         (0, "stop", "text/plain"),
         (1, "stop", "text/plain"),
     ]
     assert all(o.prompt_tokens == 2 and o.completion_tokens == 3 and o.seconds is not None for o in outputs)
     tokens = ws.store.get(OutputTokens, outputs[0].id).tokens
-    assert "".join(t[0] for t in tokens) == outputs[0].text and tokens[0][1:] == [
+    assert "Well," + "".join(t[0] for t in tokens) == outputs[0].text and tokens[0][1:] == [
         -0.5,
         [[tokens[0][0], -0.5], [" other", -1.5]],
     ]

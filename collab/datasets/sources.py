@@ -19,6 +19,7 @@ from collab.store.training_queries import Written, acts_on_texts, written_texts
 from collab.studies.decisions import excluded_tasks
 from collab.types import Act, PromptVersion
 from collab.workspace import Kept
+from models.base import Message
 
 ACTS_LIMIT = 500_000  # the newest
 Messages = tuple[tuple[str, str], ...]  # (role, content) in order
@@ -107,12 +108,12 @@ class _Reader:
 
 
 def _messages(version: PromptVersion, variables: Mapping[str, str], inputs: Mapping[str, Any]) -> Messages:
-    """What the model was sent: an imported conversation, what steered, the examples, what was asked."""
+    """What the model was sent: what steered, the examples, the earlier turns, what was asked."""
     try:
         (text, _, system), _ = fill([version.text, version.negative_text, version.system_text], variables)
     except InvalidPrompt:  # an imported one may bring no values
         text, system = variables.get("prompt", ""), version.system_text
     system, shown = steering.steered(system, inputs)
-    before = [(str(m.get("role", "")), str(m.get("content", ""))) for m in inputs.get("messages", ())]
-    sent = [(m.role, m.content) for m in messages_of(system, (*version.examples, *shown), text)]
-    return (*before, *((role, content) for role, content in sent if content.strip()))
+    before = [Message(str(m.get("role", "")), str(m.get("content", ""))) for m in inputs.get("messages", ())]  # type: ignore[arg-type]
+    sent = messages_of(system, (*version.examples, *shown), text, before)
+    return tuple((m.role, m.content) for m in sent if m.content.strip())

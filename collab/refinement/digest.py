@@ -168,12 +168,13 @@ def _judged(
     made = made_from(connection, {output_id for act in acts for output_id in named_in(act)})
     tree = {output_id for output_id, one in made.items() if one.prompt_id == prompt_id}
     mine = {one.output_id for one in made.values() if one.requested_by == visitor.annotator_id}
-    steered = {output_id for output_id, one in made.items() if one.steered and prompt_id is not None}
+    branched = {output_id for output_id, one in made.items() if one.branched}  # they answer more than their prompt
+    steered = {output_id for output_id, one in made.items() if one.steered and prompt_id is not None} - branched
     told = [
         act for act in acts if act.annotator_id == visitor.annotator_id or any(name in tree for name in named_in(act))
     ]
     named = {output_id for act in told for output_id in named_in(act)}
-    left = named - steered
+    left = named - steered - branched
     newest = sorted(left & tree, reverse=True)[:OUTPUTS_LIMIT]
     others = [output_id for output_id in left - tree if output_id in mine and made[output_id].modality == modality]
     weights = dict.fromkeys(newest, 1.0) | dict.fromkeys(sorted(others, reverse=True)[:OTHERS_LIMIT], OTHER_WEIGHT)

@@ -113,12 +113,12 @@ def _remarks(acts: Sequence[Act], text: str | None) -> Iterator[Remark]:
 
 
 def _said(rating: Rating, text: str) -> Iterator[tuple[str, str]]:
-    if rating.comment:
-        yield "comment", rating.comment
-    for tag in rating.tags:
-        yield "tag", tag
-    for span in rating.spans:
+    for span in rating.spans:  # first: they say where it is good or bad, and readers of remarks stop after a few
         if words := text[span["start"] : span["end"]].strip():
             yield span["label"], words
         if note := span.get("note"):
             yield "comment", note
+    if rating.comment:
+        yield "comment", rating.comment
+    for tag in rating.tags:
+        yield "tag", tag

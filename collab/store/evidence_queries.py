@@ -15,7 +15,7 @@ from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.pieces import chunks
 from collab.store.queries import own_generations
-from collab.store.steered import is_steered
+from collab.store.steered import is_branched, is_steered
 from collab.store.store import Store
 from collab.types import Act, Modality, PromptVersion
 
@@ -25,7 +25,8 @@ _f, _g, _v, _p, _o = (
 
 
 class Made(NamedTuple):
-    """An output with what it was made from. steered: whether the asker's own feedback shaped it beside the prompt."""
+    """An output with what it was made from. steered: whether the asker's own feedback or words shaped it beside
+    the prompt; branched: whether it goes on from their words."""
 
     output_id: str
     text: str | None
@@ -37,6 +38,7 @@ class Made(NamedTuple):
     settings: Mapping[str, Any]
     requested_by: str
     steered: bool
+    branched: bool
 
 
 def acts_on_prompt(store: Store, prompt_id: str, *, limit: int, connection: Connection) -> list[Act]:
@@ -80,7 +82,7 @@ def made_from(connection: Connection, output_ids: Collection[str]) -> dict[str, 
     query = (
         sa.select(
             _o.c.id, _o.c.text, _o.c.blob_sha256, _g.c.prompt_version_id, _v.c.prompt_id, _p.c.modality,
-            _g.c.variables, _g.c.settings, _g.c.requested_by, is_steered(),
+            _g.c.variables, _g.c.settings, _g.c.requested_by, is_steered(), is_branched(),
         )
         .join(_g, _g.c.id == _o.c.generation_id)
         .join(_v, _v.c.id == _g.c.prompt_version_id)

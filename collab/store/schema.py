@@ -167,6 +167,8 @@ generations = make_table(
     Column("lease_until", Microseconds, nullable=True),
     Column("worker", Text, nullable=False),
     Column("timings", Json, nullable=False),
+    Column("root_id", String(36), nullable=True),  # what it began with may have been deleted since
+    partial("ix_generations_root_id", "root_id", where="root_id IS NOT NULL"),
     partial("uq_generations_request", "requested_by", "request_id", where="request_id IS NOT NULL", unique=True),
     # History: what was made for studies is told by the studies, and may be a hundred thousand
     partial("ix_generations_history", "requested_by", "id", where="origin <> 'study' AND origin <> 'imported'"),

@@ -22,6 +22,7 @@ from collab.types.loop import (
     TrialStage,
 )
 from collab.types.making import (
+    BRANCHED_BY,
     MODALITIES,
     STEERED_BY,
     UNFINISHED,
@@ -58,6 +59,7 @@ from collab.types.studying import (
 )
 
 __all__ = [
+    "BRANCHED_BY",
     "STEERED_BY",
     "TRIALS_UNDER_WAY",
     "Act",

@@ -78,6 +78,7 @@ class ModelVersion(Row):
 
 
 STEERED_BY = ("rules", "demonstrations", "liked", "disliked")  # what inputs hold where one's own feedback shaped it
+BRANCHED_BY = ("parent_output_id",)  # and where it goes on from another output: see collab/branches.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,8 @@ class Generation(Row):
     """The durable job: it outlives the tab and the server.
 
     settings: canonical, defaults filled in. inputs: parent output, prefix text and the like. worker: which process
-    holds the lease until `lease_until`. timings: seconds by phase.
+    holds the lease until `lease_until`. timings: seconds by phase. root_id: the generation that its line of branches
+    and replies began with (branches.py), None for one that goes on from nothing.
     """
 
     prompt_version_id: str
@@ -104,6 +106,7 @@ class Generation(Row):
     lease_until: datetime | None = None
     worker: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
+    root_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,10 @@ def _act(ws: Workspace, identity: Identity, visitor: Visitor, payload: object) -
             return _saved(ws, visitor, feedback.rank(ws, visitor, payload.get("groups"), **key))
         case "undo":
             return _saved(ws, visitor, feedback.undo(ws, visitor, payload.get("feedback_id", ""), **key))
+        case "explain":
+            return {"ok": True, **api.explain(ws, visitor, payload.get("output_id", ""))}
+        case "branches":
+            return {"ok": True, **api.branches(ws, visitor, payload.get("generation_id", ""))}
         case "open":
             return {"ok": True, "detail": api.detail(ws, visitor, payload.get("generation_id", ""), link)}
         case other:

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import generation
+from collab import branches, generation
 from collab.errors import InvalidPrompt
 from collab.generation import SEED_LIMIT
 from collab.identity import Identity
@@ -110,6 +110,24 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         async for update in on_again(request, event, new_seeds=True):
             yield update
 
+    async def on_branch(request: gr.Request, event: gr.EventData) -> Updates:
+        asked, who = event._data or {}, identity.whoami(request)
+        parent, words, count = str(asked.get("output_id", "")), asked.get("prefix"), asked.get("count", 1)
+        made = await asyncio.to_thread(branches.continue_text, ws, who, parent, words, count=count)
+        async for update in show(made, request):
+            yield update
+
+    async def on_reply(request: gr.Request, event: gr.EventData) -> Updates:
+        asked, who = event._data or {}, identity.whoami(request)
+        parent, words, count = str(asked.get("output_id", "")), asked.get("text"), asked.get("count", 1)
+        made = await asyncio.to_thread(branches.reply, ws, who, parent, words, count=count)
+        async for update in show(made, request):
+            yield update
+
+    async def on_show(request: gr.Request, event: gr.EventData) -> Updates:
+        async for update in show(str((event._data or {}).get("generation_id", "")), request):
+            yield update
+
     async def on_load(request: gr.Request) -> Updates:
         """Show what this person made last, and go on with it if it is still being made."""
         visitor = identity.whoami(request)
@@ -148,8 +166,9 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     def on_lock(event: gr.EventData) -> str:
         return str((event._data or {}).get("seed", ""))[:10]
 
-    def on_seed(seed: str) -> Any:
-        return gr.update(visible=bool(seed.strip()), value=f"seed {seed.strip()[:12]} ✕")
+    def on_seed(seed: str | None) -> Any:
+        kept = (seed or "").strip()
+        return gr.update(visible=bool(kept), value=f"seed {kept[:12]} ✕")
 
     page = gr.context.Context.root_block
     assert page is not None, "a tab is built inside a gr.Blocks"
@@ -158,6 +177,9 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     go.click(spoken(on_generate), inputs=form.inputs, outputs=shown, **STREAM)
     board.rerun(spoken(on_rerun), outputs=shown, **STREAM)
     board.regenerate(spoken(on_regenerate), outputs=shown, **STREAM)
+    board.branch(spoken(on_branch), outputs=shown, **STREAM)
+    board.reply(spoken(on_reply), outputs=shown, **STREAM)
+    board.show(spoken(on_show), outputs=shown, **STREAM)
     stop.click(spoken(on_stop), inputs=current, **PRIVATE)
     board.lockseed(on_lock, outputs=form.panel.seed, **PRIVATE)
     form.panel.seed.change(on_seed, inputs=form.panel.seed, outputs=unlock, **PRIVATE)

@@ -167,6 +167,16 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         occur, "in quotes" as they stand; filters: modality, model, prompt_id, stars (at least), edited, tag."""
         return api.history(ws, who(request), link(request), limit, cursor, query, filters)
 
+    def branches(generation_id: str, request: gr.Request = None) -> dict:
+        """The tree of branches and replies that one of your text generations belongs to. To grow it, give /generate
+        inputs with "parent_output_id": with "prefix", the model goes on from these words; without, the prompt is a
+        reply to that text."""
+        return api.branches(ws, who(request), generation_id)
+
+    def explain(output_id: str, request: gr.Request = None) -> dict:
+        """How likely the model thought each piece of one of your texts, with what else could have stood there."""
+        return api.explain(ws, who(request), output_id)
+
     def export_my_data(request: gr.Request = None) -> dict:
         """Everything you gave this studio, as one ZIP of JSON lines and pictures, at a URL that is good for half a
         day."""
@@ -183,6 +193,6 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         """The models this studio lists, and which are loaded now."""
         return api.models(ws)
 
-    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, export_my_data,
-                     delete_my_data, models):  # fmt: skip
+    for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, branches, explain,
+                     export_my_data, delete_my_data, models):  # fmt: skip
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

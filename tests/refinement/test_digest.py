@@ -52,8 +52,8 @@ def test_an_output_holds_all_that_was_said_of_it(each_ws: Workspace, owner: Visi
     assert (first.asked, first.weight, first.liking, first.event_ids) == ("say a word loudly", 1.0, 1.0, (rated.id,))
     assert first.wording.text == "say {what} loudly" and first.variables == {"what": "a word"}
     assert [(r.label, r.text) for r in first.remarks] == [
-        ("comment", "nice and short"), ("tag", "great tone"), ("bad", str(one.text)[:4].strip()),
-        ("comment", "odd word"),
+        ("bad", str(one.text)[:4].strip()), ("comment", "odd word"), ("comment", "nice and short"),
+        ("tag", "great tone"),
     ]  # fmt: skip
     (correction,) = second.corrections
     assert (correction.text, correction.event_id) == ("quite another text", edit.id)

@@ -263,7 +263,8 @@ function rateAct(log, outputId, field, value) {
   const payload = empty
     ? { act: "clear", output_id: outputId, fields: [field] }
     : { act: "rate", output_id: outputId, [field]: value };
-  return log.add(outputId, payload, apply, "rate:" + field);
+  // each mark is an act of its own, that one Z takes back; half-typed stars and words are one
+  return log.add(outputId, payload, apply, "rate:" + field + (field === "spans" ? newId() : ""));
 }
 
 function editAct(log, outputId, text) {

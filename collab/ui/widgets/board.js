@@ -69,7 +69,8 @@ function outputBoard() {
     focusOrderButton: () => orderButton.focus(),
   };
   const order = orderPanel(board);
-  main.append(order.node, grid);
+  const talk = boardTalk(board);
+  main.append(order.node, talk.thread, grid, talk.tree);
   let current = null;
   let sayTimer = null;
 
@@ -128,6 +129,7 @@ function outputBoard() {
     }
     cards.clear();
     log.reset();
+    talk.reset();
     current = null;
     if (order.isOpen()) order.toggle(false);
   }
@@ -138,6 +140,7 @@ function outputBoard() {
     for (const output of all) cards.get(output.output_id)?.update(output, log.shown(output.output_id));
     showStatus();
     showRanks();
+    talk.update();
   }
 
   /** " · about 12 s": rounded, so that it does not flicker; nothing for the last moments. */
@@ -285,6 +288,13 @@ function outputBoard() {
     return cards.get(current) || cards.values().next().value || null;
   }
 
+  // the selection may lie in a card that is not the current one
+  function markSelected(label) {
+    const card = [...cards.values()].find((each) => each.texts && each.texts.isSelected());
+    if (card) card.texts.markSelected(label);
+    else if (board.value.modality === "text") say(T.span_select_first);
+  }
+
   function go(step) {
     const all = [...cards.values()];
     if (!all.length) return;
@@ -320,6 +330,11 @@ function outputBoard() {
       "-": () => card?.thumbs.choose(-1),
       e: () => card?.startEdit(),
       c: () => card?.isRatable() && card.openComment(),
+      g: () => markSelected("good"),
+      b: () => markSelected("bad"),
+      m: () => card?.texts?.mark(),
+      r: () => card?.texts?.reply(),
+      w: () => card?.texts?.explain(),
       z: () => undo(),
       "?": () => openShortcuts(),
     };

@@ -1,15 +1,18 @@
 // What an output shows: growing text, or a forming picture.
 function textBody(number) {
+  const begun = h("span", { class: "cb-begun", title: T.begun, hidden: true }); // what a person began it with
   const letters = document.createTextNode("");
   const caret = h("span", { class: "cb-caret", "aria-hidden": "true", hidden: true });
-  const plain = h("div", { class: "cb-text", dir: "auto" }, letters, caret);
+  const plain = h("div", { class: "cb-text", dir: "auto" }, begun, letters, caret);
+  const marked = h("div", { class: "cb-text", dir: "auto", hidden: true });
   const diff = h("div", { class: "cb-text cb-diff", dir: "auto", hidden: true });
-  const scroll = h("div", { class: "cb-scroll", tabindex: "-1" }, plain, diff);
+  const scroll = h("div", { class: "cb-scroll", tabindex: "-1" }, plain, marked, diff);
   const more = h("button", { type: "button", class: "cb-more", hidden: true, onclick: () => expand() });
   const node = h("div", { class: "cb-body cb-body-text" }, scroll, more);
   let expanded = false;
   let compared = null;
   let wasRunning = false;
+  let drawn = null; // what `marked` shows
 
   function expand() {
     expanded = !expanded;
@@ -42,14 +45,23 @@ function textBody(number) {
 
   return {
     node,
-    update(original, edited, view, { running, over }) {
+    surface: () => (marked.hidden ? plain : marked),
+    update(original, edited, view, { running, over, prefix = "", spans = [] }) {
       const atEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 24;
       const text = view === "original" || edited === null ? original : edited;
       const empty = over && !text && view !== "diff";
       plain.classList.toggle("cb-muted", empty);
-      write(empty ? T.no_text : text);
+      const own = prefix && text.startsWith(prefix) ? prefix : "";
+      setText(begun, own);
+      show(begun, !!own);
+      write(empty ? T.no_text : text.slice(own.length));
       show(caret, running);
-      show(plain, view !== "diff");
+      const hasMarks = spans.length > 0 && text === original && view !== "diff";
+      show(plain, view !== "diff" && !hasMarks);
+      show(marked, hasMarks);
+      const wanted = hasMarks && JSON.stringify([text, own.length, spans]);
+      if (wanted && wanted !== drawn) drawMarked(marked, text, own.length, spans);
+      drawn = wanted || drawn;
       show(diff, view === "diff");
       if (view === "diff" && compared !== original + "\u0000" + edited) {
         compared = original + "\u0000" + edited;

@@ -85,6 +85,9 @@ function outputCard(board, output) {
 
   const best = iconButton("crown", fill(T.best_label, { number }), () => board.markBest(id), { class: "cb-best" });
   const edit = !isImage && iconButton("pencil", T.edit, () => startEdit());
+  const texts = isImage ? null : textTools({ board, number, id, body, now: () => now, feedback: () => feedback, rate,
+    card: () => node, isOpen: () => ratable && !editor && !(feedback.edit && view !== "original"), redraw: () => redraw(),
+    isFree: () => ratable && !editor }); // prettier-ignore
   const copy = !isImage && iconButton("copy", T.copy_text, () => copied(shownText()));
   const download =
     isImage &&
@@ -115,7 +118,8 @@ function outputCard(board, output) {
     "div",
     { class: "cb-foot" },
     h("div", { class: "cb-row cb-rate" }, stars.node, thumbs.node),
-    h("div", { class: "cb-row cb-tools" }, best, edit, copy, download, lock),
+    h("div", { class: "cb-row cb-tools" }, best, edit, ...(texts ? texts.buttons : []), copy, download, lock),
+    texts && texts.list,
     tags.node,
     said,
     details,
@@ -187,6 +191,7 @@ function outputCard(board, output) {
 
   function startEdit() {
     if (isImage || editor || !ratable) return;
+    texts.close();
     const kept = findDraft();
     editor = textEditor({
       number,
@@ -194,6 +199,10 @@ function outputCard(board, output) {
       start: feedback.edit ? feedback.edit.text : now.text || "",
       oncancel: endEdit,
       ontyping: (text) => drafts.set("edit", id, text),
+      oncontinue: (text, prefix, count) => {
+        endEdit();
+        texts.carryOn(text, prefix, count);
+      },
       onsave: (text) => {
         endEdit();
         view = null;
@@ -255,14 +264,17 @@ function outputCard(board, output) {
     const edited = feedback.edit && !isImage;
     show(views.node, !!edited && !editor);
     views.update(view || "edited");
-    show(body.node, !editor);
+    show(body.node, !editor && !(texts && texts.isExplaining()));
     const lost = ended && !ratable && (status === "failed" ? T.picture_failed : T.picture_stopped);
     if (isImage) body.update(now, running, lost || "");
     else
       body.update(now.text || "", edited ? feedback.edit.text : null, edited ? view || "edited" : "original", {
         running,
         over: ended,
+        prefix: board.value.prefix || "",
+        spans: (feedback.rating && feedback.rating.spans) || [],
       });
+    if (texts) texts.update(ratable);
     if (download) {
       show(download, !!now.image_url);
       if (now.image_url) setAttr(download, "href", now.download_url || now.image_url);
@@ -308,6 +320,7 @@ function outputCard(board, output) {
     openComment: () => openDetails(true, true),
     isRatable: () => ratable,
     isEditing: () => !!editor,
+    texts,
     isDirty: () => (!!editor && editor.isDirty()) || comment.isDirty(),
     flush: () => comment.commit(),
     output: () => now,

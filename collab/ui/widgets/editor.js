@@ -1,5 +1,5 @@
 // Correcting a text in place: the box, and under it the difference from the original as one types.
-function textEditor({ number, original, start, onsave, oncancel, ontyping }) {
+function textEditor({ number, original, start, onsave, oncontinue, oncancel, ontyping }) {
   const area = h("textarea", {
     class: "cb-edit-area",
     dir: "auto",
@@ -10,6 +10,8 @@ function textEditor({ number, original, start, onsave, oncancel, ontyping }) {
   const diff = h("div", { class: "cb-text cb-diff", dir: "auto" });
   const counts = h("span", { class: "cb-muted" });
   const save = textButton(T.save, () => commit(), { class: "cb-primary", title: "Ctrl+Enter" });
+  const count = oncontinue && countChoice(T.continue_count);
+  const goOn = oncontinue && textButton(T.continue_here, () => carryOn(), { title: T.continue_hint }, "spark");
   const cancel = textButton(T.cancel, () => leave(), { title: "Esc" });
   const node = h(
     "div",
@@ -17,7 +19,7 @@ function textEditor({ number, original, start, onsave, oncancel, ontyping }) {
     area,
     h("div", { class: "cb-editor-caption" }, h("span", { class: "cb-caption", text: T.edit_diff }), counts),
     diff,
-    h("div", { class: "cb-row" }, save, cancel),
+    h("div", { class: "cb-row" }, save, cancel, goOn && h("span", { class: "cb-row cb-continue" }, goOn, count.node)),
   );
   let timer = null;
 
@@ -41,6 +43,14 @@ function textEditor({ number, original, start, onsave, oncancel, ontyping }) {
     else onsave(area.value);
   }
 
+  // from the caret, where there is one within the text; else from the end
+  function carryOn() {
+    const caret = area.selectionEnd > 0 ? area.selectionEnd : area.value.length;
+    const prefix = area.value.slice(0, caret);
+    if (prefix.trim()) oncontinue(area.value, prefix, count.value());
+    else area.focus();
+  }
+
   function leave() {
     if (area.value !== start && !window.confirm(T.discard)) return area.focus();
     return oncancel();
@@ -54,6 +64,11 @@ function textEditor({ number, original, start, onsave, oncancel, ontyping }) {
     timer = setTimeout(compare, original.length > 6000 ? 150 : 30);
   });
   node.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.shiftKey && (event.ctrlKey || event.metaKey) && oncontinue) {
+      event.preventDefault();
+      event.stopPropagation();
+      return carryOn();
+    }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       event.stopPropagation();

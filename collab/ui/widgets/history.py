@@ -10,9 +10,10 @@ import gradio as gr
 from collab.ui.widgets.bundle import script, server_act
 
 HISTORY_SCRIPT = script(
-    "strings.js", "dom.js", "diff.js", "acts.js", "lightbox.js", "order.js", "card.js", "story.js",
+    "strings.js", "dom.js", "diff.js", "acts.js", "lightbox.js", "order.js", "card.js", "text_spans.js",
+    "text_branches.js", "story.js",
     "history_rows.js", "history_bar.js", "history_bulk.js", "my_data.js", "history.js", "mount_history.js", 
-    styles=("shared.css", "board.css", "history.css", "history_bar.css"),
+    styles=("shared.css", "board.css", "texts.css", "history.css", "history_bar.css"),
 )  # fmt: skip
 
 

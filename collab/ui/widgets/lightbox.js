@@ -32,7 +32,7 @@ function openLightbox(pictures, at) {
 }
 
 function openShortcuts() {
-  openKeys(T.shortcuts);
+  openKeys([...T.shortcuts, ...T.text_shortcuts]);
 }
 
 // The keys, each with what it does, in a window of their own.

@@ -55,6 +55,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
         ...summary(detail),
       ),
     ),
+    threadView(detail.messages, detail.asked),
     detail.error &&
       h("div", { class: "cb-banner" }, h("p", { class: "cb-banner-text", dir: "auto", text: detail.error })),
     h(
@@ -62,6 +63,7 @@ function historyStory(detail, { back, open, remove, again, narrow }) {
       { class: "cb-story-outputs", "data-count": outputs.length, "data-modality": detail.modality },
       ...outputs.map((output) => storyOutput(output, detail, outputs, { remove, again, back })),
     ),
+    detail.branches && storyTree(detail.branches, open, again),
     facts.length > 0 && h("h3", { class: "cb-story-title", text: T.history_provenance }),
     facts.length > 0 && h("dl", { class: "cb-provenance" }, ...facts),
     replays.length > 0 && h("h3", { class: "cb-story-title", text: T.history_replays }),
@@ -119,7 +121,8 @@ function storyOutput(output, detail, outputs, { remove, again, back }) {
         remove({ output_ids: [output.output_id] }, outputs.length > 1 ? again : back),
       ),
     ),
-    detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number),
+    detail.modality === "image" ? storyPicture(output, detail, outputs) : storyText(output, edit, number, detail.prefix || ""),
+    spanFacts(output.text || "", rating.spans),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),
     rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }),
   );
@@ -130,10 +133,24 @@ function storyProgress(output, detail) {
   return [progressWords(output, detail.status, true), seconds].filter(Boolean).join(" · ");
 }
 
-function storyText(output, edit, number) {
+function storyTree(told, open, again) {
+  const say = (act) => server.act({ request_id: newId(), ...act }).then(again);
+  const tree = branchTree({
+    go: (generationId) => open(generationId),
+    best: (groups) => say({ act: "rank", groups }),
+    unbest: (id) => say({ act: "undo", feedback_id: id }),
+  });
+  tree.update(told);
+  return tree.node;
+}
+
+function storyText(output, edit, number, prefix) {
   const plain = h("div", { class: "cb-text", dir: "auto" });
+  const spans = (output.feedback && output.feedback.rating && output.feedback.rating.spans) || [];
+  const text = output.text || "";
   const show_ = (view) => {
-    if (view === "diff") renderDiff(plain, diffWords(output.text || "", edit.text));
+    if (view === "original" && text) drawMarked(plain, text, text.startsWith(prefix) ? prefix.length : 0, spans);
+    else if (view === "diff") renderDiff(plain, diffWords(output.text || "", edit.text));
     else setText(plain, (view === "edited" ? edit.text : output.text) || T.no_text);
     views.update(view);
   };
@@ -190,6 +207,6 @@ function ratingFacts(rating) {
     facts.push(h("span", { class: "cb-fact", dir: "auto", text: fill(T.aspect_value, { aspect, score }) }));
   }
   for (const tag of rating.tags || []) facts.push(h("span", { class: "cb-chip cb-chosen", dir: "auto", text: tag }));
-  if (!facts.length && !rating.comment) facts.push(h("span", { class: "cb-muted", text: T.no_feedback }));
+  if (!facts.length && !rating.comment && !(rating.spans || []).length) facts.push(h("span", { class: "cb-muted", text: T.no_feedback }));
   return facts;
 }

@@ -9,7 +9,7 @@ from alembic import op
 from collab.store.schema import Json, Microseconds
 
 revision = "0008_library"
-down_revision = "0005_desk"
+down_revision = "0007_texts"
 
 _MODALITY = "modality = 'text' OR modality = 'image'"
 
