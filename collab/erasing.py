@@ -24,6 +24,7 @@ from collab.store.erasing import (
     erase_acts,
     erase_generations,
     erase_jobs,
+    erase_library,
     erase_outputs,
     erase_part_in_study,
     erase_prompts,
@@ -131,6 +132,7 @@ def delete_my_data(ws: Workspace, visitor: Visitor, confirm: object) -> Counts:
 
     def erase(going: Belongings, connection: Connection) -> tuple[str, ...]:
         erase_jobs(connection, me)
+        erase_library(connection, me)
         nameless = {"display_name": "", "consent_version": ""}
         ws.store.update(Annotator, me, nameless, connection=connection)
         return ()

@@ -17,7 +17,9 @@ from collab.checks import clean_request_id, clean_text
 from collab.errors import InvalidFeedback, Unavailable
 from collab.generation import own_outputs
 from collab.identity import Visitor
+from collab.said_of_outputs import named_in
 from collab.store import Conflict
+from collab.store.queries import locked_outputs
 from collab.types import (
     Act,
     Edit,
@@ -165,6 +167,8 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str =
     target = own_act(ws, visitor, feedback_id)
     if isinstance(target, Retraction):
         raise InvalidFeedback("An undo cannot be undone: do the act again instead.")
+    if {*named_in(target)} & locked_outputs(ws.store, [target.generation_id]):
+        raise InvalidFeedback("This was judged before its grid was revealed, so it can no longer be changed.")
     if target.task_id:
         raise InvalidFeedback("That is an answer to a study's task: undo the task's answer.")
     for _ in range(3):
@@ -181,6 +185,8 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str =
 
 def _finished_output(ws: Workspace, visitor: Visitor, output_id: str) -> Output:
     (output,) = own_outputs(ws, visitor, [output_id])
+    if output.id in locked_outputs(ws.store, [output.generation_id]):
+        raise InvalidFeedback("This was judged before its grid was revealed, so it can no longer be changed.")
     if output.text is None and output.blob_sha256 is None:
         raise InvalidFeedback("That output holds nothing to judge: wait until it is finished, or make it again.")
     return output

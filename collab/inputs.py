@@ -8,9 +8,10 @@ from typing import Any
 
 from collab import conversation, steering
 from collab.checks import clean_text, is_id
-from collab.errors import InvalidPrompt, NotFound
+from collab.errors import InvalidPrompt, NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.picture_sizes import check_mask, fitting_size, picture_size
+from collab.store.queries import is_masked
 from collab.types import STEERED_BY, Generation, GenerationOrigin, Modality, Output
 from collab.workspace import Workspace
 from models.base import ModelInfo
@@ -27,6 +28,8 @@ def own_generation(ws: Workspace, visitor: Visitor, generation_id: str) -> Gener
     found = ws.store.find(Generation, id=generation_id) if is_id(generation_id) else []
     if not found or found[0].requested_by != visitor.annotator_id:
         raise NotFound(f"There is no generation “{str(generation_id)[:60]}” of yours: check the id.")
+    if is_masked(ws.store, generation_id):
+        raise NotAllowed("That is a cell of a hidden grid: reveal the grid first.")
     return found[0]
 
 

@@ -30,11 +30,14 @@ from collab.types import (
     Answer,
     Decision,
     Generation,
+    Grid,
     ModelVersion,
     Output,
+    Preset,
     Prompt,
     PromptVersion,
     Row,
+    SavedPrompt,
     Study,
     StudyDecision,
     Task,
@@ -53,7 +56,7 @@ Written {at} for the person {who}.
 |---|---|
 | generations.jsonl | what you had made: the prompt with its variables, model, settings, seed, and each output |
 | pictures/ | the pictures among them, named by their output ids; each says in itself how it was made |
-| prompts.jsonl | your prompts, each version as it was written |
+| prompts.jsonl | your prompts, each version as it was written; your saved prompts, presets and grids |
 | feedback.jsonl | what you said of outputs: ratings, comparisons, rankings, corrections, and what you took back |
 | edits/ | pictures that you made of others, named by their hashes |
 | answers.jsonl | your answers in studies, and the tasks you were given |
@@ -124,7 +127,12 @@ class _Writer:
             "feedback": self._lines("feedback.jsonl", self._acts(said)),
         }
         if outputs is None:
-            own: list[tuple[type[Row], str]] = [(PromptVersion, "created_by")]
+            own: list[tuple[type[Row], str]] = [
+                (PromptVersion, "created_by"),
+                (SavedPrompt, "created_by"),
+                (Preset, "created_by"),
+                (Grid, "created_by"),
+            ]
             written["prompts"] = self._lines("prompts.jsonl", self._rows(own))
             written["answers"] = self._lines("answers.jsonl", self._answers())
             decided: list[tuple[type[Row], str]] = [(Prompt, "created_by"), (Study, "created_by"),

@@ -15,7 +15,7 @@ from collab.checks import clean_text
 from collab.errors import InvalidPrompt
 from collab.identity import Visitor
 from collab.store import Store
-from collab.types import Example, Modality, Prompt, PromptVersion
+from collab.types import Example, Modality, Prompt, PromptVersion, SavedPrompt
 
 PROMPT_LIMIT = 20_000  # characters
 VARIABLE_LIMIT = 100_000  # characters: an article to summarise goes here
@@ -100,6 +100,8 @@ def typed_version(store: Store, wording: Wording, author: Visitor, *, connection
     )
     if found:
         return found[0]
+    if saved := _saved_version(store, wording, author, connection):
+        return saved
     prompt = Prompt(title=_title(wording.text), modality=wording.modality, created_by=author.annotator_id)
     version = PromptVersion(
         prompt_id=prompt.id,
@@ -113,6 +115,15 @@ def typed_version(store: Store, wording: Wording, author: Visitor, *, connection
     )
     store.add(prompt, version, connection=connection)
     return version
+
+
+def _saved_version(store: Store, wording: Wording, author: Visitor, connection: Connection) -> PromptVersion | None:
+    """The newest version with this very wording among the prompts in the author's library: it goes on there."""
+    mine: dict[str, Any] = {"created_by": author.annotator_id}
+    kept = store.find(PromptVersion, content_sha256=wording.sha256, origin="human", connection=connection, **mine)
+    prompts = [version.prompt_id for version in kept]
+    saved = {s.prompt_id for s in store.find(SavedPrompt, prompt_id=prompts, connection=connection)} if kept else set()
+    return next((version for version in reversed(kept) if version.prompt_id in saved), None)
 
 
 def placeholders(text: str) -> list[str]:

@@ -124,7 +124,7 @@ def _made(study: Study) -> Json:
 def results(ws: Workspace, visitor: Visitor, study_id: object, link: Link, by: str = "arm", tag: str = "") -> Json:
     """A study's results, for the owner, with the formats that hold it."""
     study = owned_study(ws, visitor, study_id)
-    return study_results(ws, study, link, by=by, tag=tag) | {"exports": _formats_of(study)}
+    return study_results(ws, study, link, by=by, tag=tag) | {"exports": formats_of(study)}
 
 
 def leaderboard(ws: Workspace, visitor: Visitor, study_id: object, by: str = "arm", tag: str = "") -> Json:
@@ -187,7 +187,7 @@ def table(ws: Workspace, visitor: Visitor, study_id: object, name: object) -> Js
     return {"name": f"{name}.csv", "csv": csv_table(ws, study, name, study_results(ws, study, lambda _: ""))}
 
 
-def _formats_of(study: Study) -> list[str]:
+def formats_of(study: Study) -> list[str]:
     """The formats that a study's answers can be exported in."""
     from collab import datasets, exchange
 
@@ -196,6 +196,12 @@ def _formats_of(study: Study) -> list[str]:
         if f.write and study.task in f.tasks and study.modality in f.modalities
     ]  # fmt: skip
     return [*holding, *datasets.formats_from(study)]
+
+
+def owned(ws: Workspace, visitor: Visitor, study_id: object) -> str:
+    """The id of a study that is the visitor's to export. Raises NotAllowed or NotFound."""
+    _only_owner(visitor)
+    return owned_study(ws, visitor, study_id).id
 
 
 def export(ws: Workspace, visitor: Visitor, study_id: object) -> JudgedSet:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -209,22 +211,34 @@ def _say_board(board: dict[str, Any]) -> None:
 
 def export(
     format: Annotated[str, typer.Argument(help="table, arena, pick-a-pic, argilla, or trl-sft, -dpo, -kto, -reward")],
-    out: Annotated[Path, typer.Option(help="a folder that does not exist yet")],
+    out: Annotated[Path | None, typer.Option(help="a folder that does not exist yet")] = None,
     study_id: Annotated[
         str, typer.Option("--study", help="the study's id, as `study list` tells it; the trl formats take all without")
     ] = "",
+    push_to: Annotated[
+        str, typer.Option(help="a new dataset on the Hugging Face Hub, user/name; HF_TOKEN or `hf auth login`")
+    ] = "",
+    public: Annotated[bool, typer.Option(help="let everybody see what is pushed; it is private otherwise")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a study's items and answers in an exchange format, or feedback on texts as TRL's trainers read it."""
-    with own_workspace() as ws:
-        from collab import study_api
+    if out is None and not push_to:
+        raise InvalidStudy("There is nowhere to write to: give --out FOLDER, or --push-to user/name.")
+    with own_workspace() as ws, tempfile.TemporaryDirectory() as scratch:
+        from collab import hub, study_api
         from collab.identity import LOCAL
 
-        files = study_api.write_export(ws, LOCAL, format, study_id, out)
-        for file in files:
+        repo = hub.check_repo(push_to) if push_to else ""
+        folder = Path(scratch) / "data" if out is None else out
+        files = study_api.write_export(ws, LOCAL, format, study_id, folder)
+        url = hub.push(folder, repo, private=not public, endpoint=os.environ.get("HF_ENDPOINT")) if repo else ""
+        for file in files if out is not None else ():
             typer.echo(str(file))
+        if url:
+            typer.echo(f"{url} ({'public' if public else 'private'})")
         if as_json:
-            typer.echo(json.dumps({"files": [str(file) for file in files]}))
+            written = [str(file) for file in files] if out is not None else []
+            typer.echo(json.dumps({"files": written, "url": url}))
 
 
 def import_(

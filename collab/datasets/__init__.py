@@ -4,7 +4,7 @@
 `building` puts them together, `files` writes. Texts only; images have their own losses and come with their trainers.
 """
 
-from collab.datasets.building import FORMATS, Dataset, build, formats_from
+from collab.datasets.building import FORMATS, Dataset, build, count_rows, formats_from, how_to_get
 from collab.datasets.files import write
 
-__all__ = ["FORMATS", "Dataset", "build", "formats_from", "write"]
+__all__ = ["FORMATS", "Dataset", "build", "count_rows", "formats_from", "how_to_get", "write"]

@@ -71,10 +71,11 @@ class Dataset:
 
 
 def build(
-    ws: Kept, format: object, *, study_id: str | None = None, seed: int = 0, act_ids: Sequence[str] | None = None
-) -> Dataset:
+    ws: Kept, format: object, *, study_id: str | None = None, seed: int = 0, act_ids: Sequence[str] | None = None,
+    annotator_id: str | None = None,
+) -> Dataset:  # fmt: skip
     """What people said of texts, in a trainer's columns. seed: of which groups are held out. act_ids: what these acts
-    say instead of all that are in force.
+    say instead of all that are in force. annotator_id: only what this person said outside studies.
 
     Raises InvalidImport for a format that is none, NotFound where nothing was said that gives a row.
     """
@@ -82,7 +83,7 @@ def build(
         raise InvalidImport(f"There is no format {str(format)[:40]!r}: take one of {', '.join(FORMATS)}.")
     kind = FORMATS[format]
     with paused_collector():
-        told = read_told(ws, study_id, act_ids=act_ids)
+        told = read_told(ws, study_id, act_ids=act_ids, annotator_id=annotator_id)
         sifted = sift(rows_of(kind, told))
         counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
         if not sifted.rows:
@@ -97,6 +98,23 @@ def build(
     return Dataset(kind=kind, columns=_columns(kind), train=train, test=test, counts=dict(sorted(counts.items())),
                    sha256=_sha256(kind, train, test),
                    event_ids=tuple(sorted(act.id for act in told.acts if isinstance(act, READ[kind]))))  # fmt: skip
+
+
+def count_rows(ws: Kept, annotator_id: str | None = None) -> dict[str, tuple[int, Mapping[str, int]]]:
+    """For each format how many rows it would have now, and what was left out or merged, by reason, the most first."""
+    with paused_collector():
+        told = read_told(ws, annotator_id=annotator_id)
+        found: dict[str, tuple[int, Mapping[str, int]]] = {}
+        for format, kind in FORMATS.items():
+            sifted = sift(rows_of(kind, told))
+            counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
+            found[format] = (len(sifted.rows), dict(counts.most_common(6)))
+    return found
+
+
+def how_to_get(format: str) -> str:
+    """What people do that gives rows of a format, as half a sentence."""
+    return _NOTHING[FORMATS[format]]
 
 
 def _columns(kind: Kind) -> tuple[Column, ...]:

@@ -48,14 +48,17 @@ class Told:
     unused: Mapping[str, int]
 
 
-def read_told(ws: Kept, study_id: str | None = None, *, act_ids: Sequence[str] | None = None) -> Told:
-    """All that people said of texts and that is in force; study_id: only in this study.
+def read_told(
+    ws: Kept, study_id: str | None = None, *, act_ids: Sequence[str] | None = None, annotator_id: str | None = None
+) -> Told:
+    """All that people said of texts and that is in force; study_id: only in this study; annotator_id: only what this
+    person said outside studies.
 
     act_ids: these acts instead, as far as they are still there, in force or not and whoever was left out since.
     """
     with ws.store.reading() as connection:
         if act_ids is None:
-            said = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection)
+            said = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection, annotator_id=annotator_id)
             without = excluded_tasks(ws, connection=connection)
         else:
             said = [act for ids in chunks(act_ids) for act in ws.store.acts(ids, connection=connection)]

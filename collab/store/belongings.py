@@ -162,7 +162,7 @@ def _is_unused(connection: Connection, prompt_id: str, gone: Collection[str]) ->
         return False
     return all(
         connection.execute(sa.select(table.c.id).where(table.c.prompt_id == prompt_id).limit(1)).first() is None
-        for table in (schema.trials, schema.decisions, schema.refinements)
+        for table in (schema.trials, schema.decisions, schema.refinements, schema.saved_prompts)
     )
 
 

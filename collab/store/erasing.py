@@ -60,6 +60,14 @@ def erase_studies(connection: Connection, study_ids: Iterable[str]) -> None:
 def erase_generations(connection: Connection, generation_ids: Iterable[str]) -> None:
     """Generations with their outputs, on which no act stands any more."""
     ids = list(generation_ids)
+    c, grids = schema.grid_cells, set[str]()
+    for some in chunks(ids):
+        of_these = sa.select(c.c.grid_id).where(c.c.generation_id.in_(some)).distinct()
+        grids |= set(connection.execute(of_these).scalars())
+    _delete(connection, c.c.generation_id, ids)
+    for grid_id in grids:
+        if connection.execute(sa.select(c.c.id).where(c.c.grid_id == grid_id).limit(1)).first() is None:
+            erase_grid(connection, grid_id)
     for some in chunks(ids):
         outputs = sa.select(schema.outputs.c.id).where(schema.outputs.c.generation_id.in_(some))
         connection.execute(schema.output_tokens.delete().where(schema.output_tokens.c.id.in_(outputs)))
@@ -96,7 +104,7 @@ def erase_prompts(connection: Connection, prompt_ids: Iterable[str]) -> None:
     """Prompts from which nothing is left, with their versions and all that was decided about them."""
     v = schema.prompt_versions
     ids = list(prompt_ids)
-    for table in (schema.decisions, schema.refinements):
+    for table in (schema.decisions, schema.refinements, schema.saved_prompts):
         _delete(connection, table.c.prompt_id, ids)
     versions = [
         version_id
@@ -105,6 +113,25 @@ def erase_prompts(connection: Connection, prompt_ids: Iterable[str]) -> None:
     ]
     _delete(connection, v.c.id, sorted(versions, reverse=True))  # a version goes before the one that it came from
     _delete(connection, schema.prompts.c.id, ids)
+
+
+def erase_library(connection: Connection, annotator_id: str) -> None:
+    """What a person kept by name: their saved prompts, presets and grids, whatever these were made of."""
+    c, g = schema.grid_cells, schema.grids
+    connection.execute(c.delete().where(c.c.grid_id.in_(sa.select(g.c.id).where(g.c.created_by == annotator_id))))
+    for table in (g, schema.presets, schema.saved_prompts):
+        connection.execute(table.delete().where(table.c.created_by == annotator_id))
+
+
+def erase_grid(connection: Connection, grid_id: str) -> None:
+    """A grid and its cells' places; what was generated for it stays."""
+    connection.execute(schema.grid_cells.delete().where(schema.grid_cells.c.grid_id == grid_id))
+    connection.execute(schema.grids.delete().where(schema.grids.c.id == grid_id))
+
+
+def erase_preset(connection: Connection, preset_id: str) -> None:
+    """One preset of settings."""
+    connection.execute(schema.presets.delete().where(schema.presets.c.id == preset_id))
 
 
 def erase_jobs(connection: Connection, annotator_id: str) -> None:

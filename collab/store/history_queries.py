@@ -18,7 +18,7 @@ from collab.store.export_queries import json_text
 from collab.store.history_words import holds
 from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.pieces import elements
-from collab.store.queries import own_generations
+from collab.store.queries import in_masked_grid, own_generations
 from collab.store.store import Store
 from collab.types import Generation, Modality
 
@@ -71,7 +71,7 @@ def history_page(
 
 def _conditions(connection: Connection, annotator_id: str, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     """What must be true of a generation besides the words."""
-    conditions: list[sa.ColumnElement[bool]] = []
+    conditions: list[sa.ColumnElement[bool]] = [~in_masked_grid()]
     if wanted.modality or wanted.model:
         models = sa.select(_m.c.id)
         if wanted.modality:

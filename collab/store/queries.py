@@ -80,6 +80,30 @@ def own_generations(annotator_id: str | sa.ColumnElement[str]) -> tuple[sa.Colum
     return g.c.requested_by == annotator_id, *made
 
 
+def in_masked_grid() -> sa.ColumnElement[bool]:
+    """Whether a generation is a cell of a grid whose owner may not know yet which cell is which."""
+    c, d = schema.grid_cells, schema.grids
+    return sa.exists().where(
+        c.c.generation_id == schema.generations.c.id, d.c.id == c.c.grid_id, d.c.hidden, d.c.revealed_at.is_(None)
+    )
+
+
+def is_masked(store: Store, generation_id: str) -> bool:
+    """Whether this generation is `in_masked_grid`."""
+    query = sa.select(schema.generations.c.id).where(schema.generations.c.id == generation_id, in_masked_grid())
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
+def locked_outputs(store: Store, generation_ids: Sequence[str]) -> set[str]:
+    """Of these generations the outputs that were judged in a hidden grid before it was revealed."""
+    c, d = schema.grid_cells, schema.grids
+    query = sa.select(d.c.locked).join(c, c.c.grid_id == d.c.id)
+    query = query.where(c.c.generation_id.in_(generation_ids), d.c.revealed_at.is_not(None))
+    with store.reading() as connection:
+        return {output_id for (locked,) in connection.execute(query) for output_id in locked}
+
+
 def unfinished(store: Store) -> list[Generation]:
     """Every generation that is queued or running, oldest first."""
     g = schema.generations

@@ -41,6 +41,10 @@ TABLES: Mapping[type[types.Row], sa.Table] = {
     types.DatasetSnapshot: schema.dataset_snapshots,
     types.Job: schema.jobs,
     types.Tombstone: schema.tombstones,
+    types.SavedPrompt: schema.saved_prompts,
+    types.Preset: schema.presets,
+    types.Grid: schema.grids,
+    types.GridCell: schema.grid_cells,
 }
 ACTS: Mapping[type[types.Feedback], tuple[types.FeedbackKind, sa.Table]] = {
     types.Rating: ("rating", schema.ratings),
@@ -181,7 +185,7 @@ def select_rows(cls: type[types.Row]) -> sa.Select[Any]:
 
 
 _TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangement", "cells", "context",
-           "evidence_ids", "candidate_ids", "thinned", "event_ids"}  # fmt: skip
+           "evidence_ids", "candidate_ids", "thinned", "event_ids", "axes", "locked", "place"}  # fmt: skip
 _NESTED_TUPLES = {"groups", "cells", "context"}
 
 

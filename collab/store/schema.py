@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from collab.store.columns import Json, Microseconds, make_table, metadata, one_of, partial, ref
+from collab.store.library_schema import grid_cells, grids, presets, saved_prompts
 from collab.store.loop_schema import aliases, dataset_snapshots, decisions, jobs, refinements, trials
 from collab.store.study_schema import (
     answers,
@@ -48,6 +49,8 @@ __all__ = [
     "edits",
     "feedback",
     "generations",
+    "grid_cells",
+    "grids",
     "history_words",
     "jobs",
     "metadata",
@@ -55,12 +58,14 @@ __all__ = [
     "output_tokens",
     "outputs",
     "preferences",
+    "presets",
     "prompt_versions",
     "prompts",
     "rankings",
     "ratings",
     "refinements",
     "retractions",
+    "saved_prompts",
     "studies",
     "study_arms",
     "study_cases",

@@ -37,6 +37,9 @@ _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
         {"text", "blob_sha256", "finish_reason", "prompt_tokens", "completion_tokens", "seconds"}
     ),
     types.Study: frozenset({"status", "answered"}),
+    types.SavedPrompt: frozenset({"name", "tags", "archived", "current_id"}),
+    types.Preset: frozenset({"name", "settings"}),
+    types.Grid: frozenset({"revealed_at", "locked"}),
     types.Job: frozenset({"status", "progress", "message", "error", "result", "worker", "heartbeat"}),
     types.StudyItem: frozenset({"status", "error", "attempt", "outputs", "context", "room", "answered"}),
     types.Task: frozenset(

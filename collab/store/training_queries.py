@@ -16,7 +16,7 @@ from collab.store.evidence_queries import acts_in_force
 from collab.store.export_queries import json_text
 from collab.store.pieces import chunks
 from collab.store.store import Store
-from collab.types import Act, FinishReason
+from collab.types import Act, FinishReason, Modality
 
 
 class Written(NamedTuple):
@@ -34,8 +34,11 @@ class Written(NamedTuple):
     revision: str
 
 
-def acts_on_texts(store: Store, study_id: str | None, *, limit: int, connection: Connection) -> list[Act]:
-    """The acts in force on texts, by anybody, newest first, at most `limit`. study_id: only the answers of this study.
+def acts_on_texts(
+    store: Store, study_id: str | None, *, limit: int, connection: Connection, annotator_id: str | None = None
+) -> list[Act]:
+    """The acts in force on texts, newest first, at most `limit`. study_id: only the answers of this study.
+    annotator_id: only what this person said, outside studies, whose material is not theirs.
 
     Answers to gold and to repeated items measure the annotator, so they are left out.
     """
@@ -48,7 +51,23 @@ def acts_on_texts(store: Store, study_id: str | None, *, limit: int, connection:
     )
     texts = schema.feedback.c.generation_id.in_(made)
     here = sa.true() if study_id is None else schema.tasks.c.study_id == study_id
-    return acts_in_force(store, sa.and_(texts, here), limit, connection)
+    whose = sa.true() if annotator_id is None else _own(annotator_id)
+    return acts_in_force(store, sa.and_(texts, here, whose), limit, connection)
+
+
+def acts_outside_studies(
+    store: Store, modality: Modality, annotator_id: str | None, *, limit: int, connection: Connection
+) -> list[Act]:
+    """The acts in force on what people had made for themselves, newest first. annotator_id: by this person alone."""
+    g, m, f = schema.generations, schema.model_versions, schema.feedback
+    made = sa.select(g.c.id).join(m, m.c.id == g.c.model_version_id).where(m.c.modality == modality)
+    whose = f.c.task_id.is_(None) if annotator_id is None else _own(annotator_id)
+    return acts_in_force(store, sa.and_(f.c.generation_id.in_(made), whose), limit, connection)
+
+
+def _own(annotator_id: str) -> sa.ColumnElement[bool]:
+    f = schema.feedback
+    return sa.and_(f.c.annotator_id == annotator_id, f.c.task_id.is_(None))
 
 
 def written_texts(connection: Connection, output_ids: Collection[str]) -> dict[str, Written]:

@@ -6,6 +6,7 @@ whose `supersedes_id` names the old one, an undo is a retraction row, and live s
 
 from collab.types.acts import Act, Edit, Feedback, FeedbackKind, Preference, Ranking, Rating, Retraction, Winner
 from collab.types.base import Row, new_id, now
+from collab.types.library import Grid, GridCell, Preset, SavedPrompt
 from collab.types.loop import (
     TRIALS_UNDER_WAY,
     Alias,
@@ -76,6 +77,8 @@ __all__ = [
     "FinishReason",
     "Generation",
     "GenerationOrigin",
+    "Grid",
+    "GridCell",
     "ItemStatus",
     "Job",
     "JobStatus",
@@ -86,6 +89,7 @@ __all__ = [
     "Output",
     "OutputTokens",
     "Preference",
+    "Preset",
     "Prompt",
     "PromptOrigin",
     "PromptVersion",
@@ -95,6 +99,7 @@ __all__ = [
     "Refinement",
     "Retraction",
     "Row",
+    "SavedPrompt",
     "SnapshotKind",
     "Status",
     "Study",

@@ -18,7 +18,7 @@ from collab import generation
 from collab.identity import Identity, open_identity
 from collab.refinement.trying.looking import Looking
 from collab.studies.pregeneration import Pregeneration
-from collab.ui import create, history, insights, rate, refine
+from collab.ui import create, data, history, insights, rate, refine
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.refine_endpoints import add_refine_endpoints
 from collab.ui.study_endpoints import add_study_endpoints
@@ -47,9 +47,13 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
                 findings = insights.build(ws, identity)
             with gr.Tab("History", id="history") as history_tab:
                 past = history.build(ws, identity)
+            with gr.Tab("Data", id="data") as data_tab:
+                given = data.build(ws, identity)
         _join(ws, identity, tabs, desk, past)
         _join_studies(identity, page, tabs, (refine_tab, insights_tab), raters, findings)
         _join_refining(tabs, raters, refining)
+        given.board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
+        data_tab.select(given.refresh, outputs=given.board, **PRIVATE)
         history_tab.select(past.refresh, outputs=past.items, **PRIVATE)
         rate_tab.select(raters.refresh, outputs=raters.desk, **PRIVATE)
         refine_tab.select(refining.refresh, outputs=refining.board, **PRIVATE)

@@ -23,6 +23,8 @@ from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
 from collab.ui.endpoints import PRIVATE, spoken
+from collab.ui.grid import build_grid
+from collab.ui.library import build_library, join_library
 from collab.ui.pickers import model_words
 from collab.ui.prompt_form import PromptForm, build_form
 from collab.ui.stream import board_states
@@ -55,13 +57,20 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     """The tab's components and handlers. Called inside a `gr.Blocks`."""
     current = gr.State("")  # id of the generation on the board
     boards = Boards()
-    form = build_form(ws, identity)
-    with gr.Row(elem_id="collab-actions"):
+    with gr.Row(elem_id="collab-writing"):
+        with gr.Column(scale=3, min_width=320, elem_id="collab-form"):
+            form = build_form(ws, identity)
+            actions = gr.Row(elem_id="collab-actions")
+        with gr.Column(scale=1, min_width=280, elem_id="collab-library"):
+            join_library(ws, identity, build_library(ws, identity), form)
+    with actions:
         go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
         stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
         unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=120)
+        spread = gr.Button("Grid …", elem_id="grid-open", scale=0, min_width=100)
         drop = picture_drop(board_acts(ws, identity), elem_id="picture-drop")
         status = gr.HTML("", elem_id="model-status")
+    build_grid(ws, identity, form, spread)
     board = output_board(board_acts(ws, identity), elem_id="board")
     shown = [board, current, stop]
 

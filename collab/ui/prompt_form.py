@@ -10,7 +10,7 @@ import gradio as gr
 
 from collab.generation import Ask, wording_of
 from collab.identity import Identity
-from collab.prompts import placeholders
+from collab.prompts import Wording, placeholders
 from collab.restoring import Restored
 from collab.store.history_queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
@@ -116,6 +116,24 @@ class PromptForm:
             *self.panel.visibility(wording.modality),
             *_boxes(list(made.variables), made.variables),
         )
+
+    def with_wording(self, ws: Workspace, wording: Wording, *, keep_settings: bool) -> tuple[Any, ...]:
+        """Updates for `outputs`: other words in the form. keep_settings: model and settings stay as they are."""
+        text = wording.modality == "text"
+        names = list(dict.fromkeys(n for t in (wording.text, wording.negative_text, wording.system_text)
+                                   for n in placeholders(t)))  # fmt: skip
+        model, *_rest = self.for_modality(ws, wording.modality)
+        settings = {} if keep_settings else entry_of(ws, wording.modality, "").defaults
+        return (
+            wording.modality, gr.skip(), wording.text, wording.system_text,
+            *_rows([(e.user, e.assistant) for e in wording.examples]),
+            gr.skip() if keep_settings else model,
+            gr.Accordion(visible=text),
+            gr.Textbox(value=wording.negative_text, visible=not text),
+            *self.panel.values_for(wording.modality, settings),
+            *self.panel.visibility(wording.modality),
+            *_boxes(names[:MAX_VARIABLES], {}),
+        )  # fmt: skip
 
     def restore(self, ws: Workspace, found: Restored) -> tuple[tuple[Any, ...], list[str]]:
         """Updates for `outputs`: the form as a picture says it was; and a sentence for each thing that has no place."""

@@ -1,0 +1,102 @@
+"""What the Data tab's widget asks for: counts, exports and looks at them, files, the Hub, and one's own data."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from collab import data_api, hub
+from collab.errors import CollabError, InvalidImport, NotAllowed
+from collab.export_files import Part
+from collab.identity import Identity, Visitor
+from collab.my_export import own_prefix
+from collab.ui.archives import new_archive
+from collab.ui.data_builds import Builds, Step
+from collab.ui.endpoints import UNEXPECTED
+from collab.ui.history_acts import history_acts
+from collab.ui.web import archive_link
+from collab.workspace import Workspace
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+_MINE = ("my_data", "export_my_data", "delete_my_data")  # as on History
+
+
+def data_acts(ws: Workspace, identity: Identity, hub_endpoint: str | None = None) -> Callable[[dict, gr.Request], dict]:
+    """The server function of the Data tab. hub_endpoint: another Hub than the public one."""
+    mine, builds = history_acts(ws, identity), Builds()
+
+    def act(payload: dict, request: gr.Request) -> dict:
+        said: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
+        if said.get("act") in _MINE:
+            return mine(payload, request)
+        try:
+            return {"ok": True, **_answer(ws, identity, builds, identity.whoami(request), said, hub_endpoint)}
+        except CollabError as error:
+            return {"ok": False, "error": str(error)}
+        except Exception:
+            # its payload may hold a token, so it is not logged
+            log.exception("unexpected error in the Data tab's act %s", str(said.get("act"))[:40])
+            return {"ok": False, "error": UNEXPECTED}
+
+    return act
+
+
+def _answer(
+    ws: Workspace, identity: Identity, builds: Builds, visitor: Visitor, said: Mapping[str, Any],
+    hub_endpoint: str | None,
+) -> Json:  # fmt: skip
+    match said.get("act"):
+        case "overview":
+            return {"overview": data_api.overview(ws, visitor)}
+        case "offers":
+            return {"offers": data_api.offers(ws, visitor)}
+        case "preview":
+            return data_api.preview(ws, visitor, said.get("format"), said.get("source"))
+        case "build":
+            return builds.start(visitor.annotator_id, _archive(ws, identity, visitor, said)).told()
+        case "push":
+            return builds.start(visitor.annotator_id, _push(ws, visitor, said, hub_endpoint)).told()
+        case "build_state":
+            return builds.get(visitor.annotator_id, said.get("build_id")).told()
+        case "build_stop":
+            return builds.stop(visitor.annotator_id, said.get("build_id")).told()
+        case other:
+            raise InvalidImport(f"There is no act named “{str(other)[:40]}”.")
+
+
+def _archive(ws: Workspace, identity: Identity, visitor: Visitor, said: Mapping[str, Any]) -> Callable[[Step], Json]:
+    format, part = data_api.format_name(said.get("format")), said.get("part") or "all"
+    parts: Mapping[object, Part] = {"all": "all", "parquet": "parquet", "jsonl": "jsonl"}
+    if part not in parts:
+        raise InvalidImport(f"There are no files as {str(part)[:20]!r}: choose all, parquet or jsonl.")
+
+    def work(step: Step) -> Json:
+        token, path = new_archive(ws, own_prefix(ws, visitor))
+        files = data_api.write_archive(ws, visitor, format, said.get("source"), parts[part], path, step=step)
+        return {"url": archive_link(identity, token), "files": files, "bytes": path.stat().st_size}
+
+    return work
+
+
+def _push(ws: Workspace, visitor: Visitor, said: Mapping[str, Any], endpoint: str | None) -> Callable[[Step], Json]:
+    format, name = data_api.format_name(said.get("format")), hub.check_repo(said.get("name"))
+    token = str(said.get("token") or "")
+    if not token and not visitor.is_owner:
+        raise NotAllowed("Enter a Hugging Face token of your own: only the studio's owner uses the machine's login.")
+    private = said.get("public") is not True
+
+    def work(step: Step) -> Json:
+        with tempfile.TemporaryDirectory(dir=ws.settings.home) as folder:
+            data_api.write(ws, visitor, format, said.get("source"), Path(folder) / "data", step=step)
+            step("sending")
+            url = hub.push(Path(folder) / "data", name, private=private, token=token, endpoint=endpoint,
+                           machine_login=visitor.is_owner)  # fmt: skip
+        return {"url": url, "private": private}
+
+    return work
