@@ -21,6 +21,7 @@ from collab.studies.pregeneration import Pregeneration
 from collab.ui import create, history, insights, rate, refine
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.refine_endpoints import add_refine_endpoints
+from collab.ui.language import PageLanguage, words_route
 from collab.ui.study_endpoints import add_study_endpoints
 from collab.ui.theme import CSS, HEAD, THEME
 from collab.ui.train_endpoints import add_train_endpoints
@@ -191,8 +192,8 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         "show_error": True,
         "mcp_server": True,
         "app_kwargs": {
-            "middleware": [Middleware(VisitorCookie, identity=identity)],
-            "routes": routes(ws, identity),
+            "middleware": [Middleware(VisitorCookie, identity=identity), Middleware(PageLanguage)],
+            "routes": [*routes(ws, identity), words_route()],
         },
     }
     _, url, _ = page.launch(**options)

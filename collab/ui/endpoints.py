@@ -18,6 +18,7 @@ from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
 from collab.ui.archives import write_own_archive
+from collab.ui.language import said_here
 from collab.ui.web import archive_link, client_base_url, picture_link
 from collab.views import Link
 from collab.workspace import Workspace
@@ -33,9 +34,9 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def say(error: Exception) -> gr.Error:
         if isinstance(error, CollabError):
-            return gr.Error(str(error), print_exception=False)
+            return gr.Error(said_here(str(error)), print_exception=False)
         log.exception("unexpected error in %s", function.__name__, exc_info=error)
-        return gr.Error(UNEXPECTED, print_exception=False)
+        return gr.Error(said_here(UNEXPECTED), print_exception=False)
 
     if inspect.isasyncgenfunction(function):
 

@@ -1,5 +1,5 @@
-// Every word the widgets say. `{name}` is filled by fill(); a page in another language passes its own table as the
-// prop `strings`, key by key.
+// Every word the widgets say, in English. `{name}` is filled by fill(). strings_zh.js says the same in Chinese, key by
+// key: whoever adds a key here adds it there.
 const STRINGS = {
   // board: the state of the whole generation
   board_label: "Outputs",
