@@ -46,7 +46,7 @@ def placeholders(tokens: list[str]) -> list[str]:
 def test_the_widgets_say_everything_in_both_languages():
     english, chinese = table("strings.js"), table("strings_zh.js")
     assert len(english) > 1000
-    missing = [f'  {key}: {" ".join(words)},' for key, words in english.items() if key not in chinese]
+    missing = [f"  {key}: {' '.join(words)}," for key, words in english.items() if key not in chinese]
     assert not missing, "strings_zh.js lacks:\n" + "\n".join(missing)
     assert not [key for key in chinese if key not in english], "strings_zh.js has keys that strings.js has not"
     for key, words in english.items():
@@ -64,7 +64,7 @@ def catalogue() -> dict[str, str]:
 def test_every_error_is_said_in_chinese():
     wanted, there = error_templates(), catalogue()
     assert len(wanted) > 400
-    missing = [f"  {json.dumps(words)}: \"\",  // {place}" for words, place in wanted.items() if words not in there]
+    missing = [f'  {json.dumps(words)}: "",  // {place}' for words, place in wanted.items() if words not in there]
     assert not missing, f"zh.json lacks {len(missing)} sentences:\n" + "\n".join(missing)
     stale = [words for words in there if words not in wanted]
     assert not stale, "zh.json translates what is said no more:\n" + "\n".join(stale)
@@ -84,7 +84,10 @@ def test_a_sentence_keeps_all_that_it_quotes():
     [
         ("Stars is 9: choose at least 1 to 5.", "星级是 9：请选至少 1，至多 5。"),
         ("There is no study “a: b”: check the link.", "没有评测“a: b”：请检查链接。"),
-        ("Gold item 2: The outputs mix texts and pictures: choose one kind.", "标准题 2：输出混有文字和图片：请选一种。"),
+        (
+            "Gold item 2: The outputs mix texts and pictures: choose one kind.",
+            "标准题 2：输出混有文字和图片：请选一种。",
+        ),
         ("The study has 1 arms: to rank takes 3 to 6.", "评测有 1 个方案：排序需要 3 到 6 个。"),
         ("Nobody ever said this.", "Nobody ever said this."),
         ("There is no {} “$&{1}”: x", "There is no {} “$&{1}”: x"),

@@ -543,7 +543,7 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
     offered = set(ann.view_api(return_format="dict")["named_endpoints"])
     assert offered == {
         "/generate", "/generation", "/cancel", "/rate", "/compare", "/rank", "/edit_text", "/undo", "/history",
-        "/export_my_data", "/delete_my_data", "/models",
+        "/export_my_data", "/delete_my_data", "/consent", "/call_me", "/models",
         "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",

@@ -107,6 +107,11 @@ def erase_prompts(connection: Connection, prompt_ids: Iterable[str]) -> None:
     _delete(connection, schema.prompts.c.id, ids)
 
 
+def erase_consents(connection: Connection, annotator_id: str) -> None:
+    """What a person agreed to, when nothing is left that rests on it."""
+    connection.execute(schema.consents.delete().where(schema.consents.c.annotator_id == annotator_id))
+
+
 def erase_jobs(connection: Connection, annotator_id: str) -> None:
     """The long work that a person asked for."""
     connection.execute(schema.jobs.delete().where(schema.jobs.c.created_by == annotator_id))

@@ -13,7 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from collab import api, erasing
+from collab import api, erasing, people
+from collab.consent import notice
 from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
@@ -180,10 +181,22 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         counts = erasing.delete_my_data(ws, who(request), confirm)
         return {"deleted": counts}
 
+    def consent(version: str = "", request: gr.Request = None) -> dict:
+        """The notice on what is kept, and whether you agreed to it. version: agrees to it, named as it was shown;
+        where others can reach the studio, nothing of yours is kept before."""
+        visitor = who(request)
+        if version:
+            people.agree(ws, visitor, version)
+        return {**notice(ws.settings), **people.myself(ws, visitor)}
+
+    def call_me(name: str, request: gr.Request = None) -> dict:
+        """Choose what you are called beside what you gave; empty for nothing. Exports carry a pseudonym instead."""
+        return {"name": people.call_me(ws, who(request), name)}
+
     def models() -> dict:
         """The models this studio lists, and which are loaded now."""
         return api.models(ws)
 
     for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, undo, history, export_my_data,
-                     delete_my_data, models):  # fmt: skip
+                     delete_my_data, consent, call_me, models):  # fmt: skip
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gradio.context import LocalContext
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -79,8 +80,6 @@ def words_route() -> Route:
 
 
 def _head_of(language: Language) -> bytes:
-    if language == "en":
-        return b""
     version = hashlib.sha256(words_script(language).encode()).hexdigest()[:12]
     # a script that is waited for: it must have spoken before Gradio's first component does
     return f'<script src="collab/words/{language}.js?{version}"></script>'.encode()
@@ -98,6 +97,9 @@ class PageLanguage:
             return
         headers = Headers(scope=scope)
         language = language_of(headers)
+        if language == "en":  # as Gradio writes it
+            await self.app(scope, receive, send)
+            return
         zips = "gzip" in headers.get("accept-encoding", "")
         # what is written into must not be compressed yet
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
@@ -117,9 +119,9 @@ class PageLanguage:
             if answer.get("content-type", "").startswith("text/html"):
                 content = content.replace(b'lang="en"', f'lang="{TAGS[language]}"'.encode(), 1)
                 # after <base>, by which the script's address is read
-                head, base, rest = content.partition(b"<meta\n\t\t\tname=\"viewport\"")
+                head, base, rest = content.partition(b'<meta\n\t\t\tname="viewport"')
                 content = head + _head_of(language) + base + rest if base else content
-                content = gzip.compress(content, 5) if zips else content
+                content = await run_in_threadpool(gzip.compress, content, 5) if zips else content
                 if zips:
                     answer["content-encoding"] = "gzip"
                 answer["content-length"] = str(len(content))

@@ -3,7 +3,7 @@
 const EXACT = new Map(Object.entries(LABELS.exact));
 const PATTERNS = LABELS.patterns.map(([pattern, words]) => [new RegExp("^" + pattern + "$", "s"), words]);
 const ATTRIBUTES = ["placeholder", "aria-label", "title", "alt"];
-const LEFT_ALONE = "script, style, textarea, .cb-root, .collab-block, [translate=no]";
+const LEFT_ALONE = "script, style, textarea, .collab-block, [translate=no]";
 
 window.COLLAB_STRINGS = STRINGS_ZH;
 // Gradio asks these for the language of what it brings itself: "Upload", "Clear", "Error"
@@ -34,7 +34,7 @@ function speakNode(node) {
 }
 
 function speakAttributes(element, names = ATTRIBUTES) {
-  if (element.parentElement && element.parentElement.closest(".cb-root, .collab-block, [translate=no]")) return;
+  if (element.parentElement && element.parentElement.closest(".collab-block, [translate=no]")) return;
   for (const name of names) {
     const words = element.getAttribute(name);
     const said = words && translated(words);

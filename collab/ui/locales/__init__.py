@@ -66,8 +66,8 @@ class _Catalogue:
             literals = tuple(source.split("{}"))
             drawer = literals[0][:_PREFIX] if len(literals[0]) >= _PREFIX else ""
             self.drawers.setdefault(drawer, []).append(_Template(literals, translation))
-        for drawer in self.drawers.values():  # the most particular first
-            drawer.sort(key=lambda t: -sum(map(len, t.literals)))
+        for same_start in self.drawers.values():  # the most particular first
+            same_start.sort(key=lambda t: -sum(map(len, t.literals)))
 
     def translate(self, sentence: str, depth: int) -> str:
         if word := self.words.get(sentence):
