@@ -22,7 +22,7 @@ from collab.studies.creation import import_set, preview, study_of_set
 from collab.studies.exporting import export_study
 from collab.studies.plain import a_list
 from collab.studies.pregeneration import retry_failed
-from collab.studies.presenting import TaskLink, progress, shown_again, shown_nothing, shown_study, shown_task
+from collab.studies.presenting import TaskLink, guide, progress, shown_again, shown_nothing, shown_study, shown_task
 from collab.studies.results import filter_effect, study_results
 from collab.studies.spec import read_spec
 from collab.studies.tables import csv_table
@@ -40,15 +40,16 @@ Json = dict[str, Any]
 def list_studies(ws: Workspace, visitor: Visitor) -> list[Json]:
     """The studies one may take part in, newest first, with how far one is."""
     return [
-        {**{k: v for k, v in shown_study(ws, visitor, study).items() if k not in ("worked_examples", "guidelines")},
+        {**shown_study(ws, visitor, study),
          "items": study.items}
         for study in studies_for(ws, visitor)
     ]  # fmt: skip
 
 
-def open_study(ws: Workspace, visitor: Visitor, study_id: object) -> Json:
+def open_study(ws: Workspace, visitor: Visitor, study_id: object, link: TaskLink) -> Json:
     """A study as an annotator may know it."""
-    return shown_study(ws, visitor, find_study(ws, visitor, study_id))
+    study = find_study(ws, visitor, study_id)
+    return shown_study(ws, visitor, study) | guide(study, read_spec(study.spec), link)
 
 
 def next_task(ws: Workspace, visitor: Visitor, study_id: object, link: TaskLink, held: object = ()) -> Json:
@@ -73,13 +74,13 @@ def answer_task(ws: Workspace, visitor: Visitor, task_id: object, answer: object
 
 
 def undo_task(ws: Workspace, visitor: Visitor, task_id: object, link: TaskLink, request_id: str = "") -> Json:
-    """Take one's answer back; the task again, with what had been said."""
+    """Take one's answer back, or that one skipped; the task again, with what had been said."""
     held, answer = undo_answer(ws, visitor, task_id, request_id=request_id)
     return {"task_id": task_id, "task": shown_again(ws, visitor, held, answer, link)}
 
 
 def skip(ws: Workspace, visitor: Visitor, task_id: object, reason: object = "") -> Json:
-    """Give an item back unanswered; it never comes back."""
+    """Give an item back unanswered; it comes back only to whoever undoes that."""
     task = skip_task(ws, visitor, task_id, reason)
     return {"task_id": task_id, "progress": progress(ws, visitor, ws.store.get(Study, task.study_id))}
 

@@ -21,6 +21,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from collab.identity import Visitor
+from collab.studies.access import example_token
 from collab.types import (
     Generation,
     ModelVersion,
@@ -87,6 +88,10 @@ def owner(studio: Studio) -> Client:
 def secret_study(owner: Client, modality: str, **changes: Any) -> dict[str, Any]:
     """A comparison whose arms are marked wherever an arm can be; some of its items are gold or come again."""
     gold: list[dict[str, Any]] = []
+    examples: list[dict[str, Any]] = []
+    if modality == "image":
+        drawn = owner.submit("square 9", api_name="/generate", modality="image", count=2).result(timeout=60)
+        examples = [{"output_ids": [output["output_id"] for output in drawn["outputs"]], "answer": "A"}]
     for n in range(4):
         if modality == "text":
             gold.append({"prompt": f"say word{n}", "outputs": [f"fine {n}", f"poor {n}"]})
@@ -102,7 +107,7 @@ def secret_study(owner: Client, modality: str, **changes: Any) -> dict[str, Any]
     return {
         "title": f"Two {modality}s", "task": "compare", "modality": modality, "overlap": 2, "seed": 11, "arms": arms,
         "cases": cases, "gold": [{**entry, "expected": {"winner": "a"}} for entry in gold], "gold_share": 0.35,
-        "repeat_share": 0.3, **changes,
+        "repeat_share": 0.3, "worked_examples": examples, **changes,
     }  # fmt: skip
 
 
@@ -168,11 +173,14 @@ class Browser:
             self.seen.append((f"event {event['id']} {event['api_name']}", "\n".join(told)))
 
     def look(self, task: dict[str, Any]) -> None:
-        """Fetch the task's pictures."""
-        for option in task.get("options", ()):
-            if "image_url" in option:
-                self.links.add(option["image_url"])
-                path = urlsplit(option["image_url"]).path
+        """Fetch the task's pictures and those of its guidelines."""
+        shown = [option["image_url"] for option in task.get("options", ()) if "image_url" in option]
+        for example in task.get("worked_examples", ()):
+            shown += example.get("image_urls", ())
+        for url in shown:
+            if url not in self.links:
+                self.links.add(url)
+                path = urlsplit(url).path
                 self.pictures.append(httpx.get(f"{self.studio.served.url.rstrip('/')}{path}").raise_for_status())
 
     def said(self) -> list[tuple[str, str]]:
@@ -262,6 +270,7 @@ def test_nothing_that_an_annotator_can_get_names_an_arm(studio: Studio, owner: C
         assert not PURPOSES.search(text), (where, PURPOSES.findall(text), text[:500])
     shapes_are_alike(had, studio)
     if modality == "image":
+        assert all(len(task["worked_examples"][0]["image_urls"]) == 2 for task in had)
         pictures_are_bare(browser, studio)
 
 
@@ -363,6 +372,7 @@ def pictures_are_bare(browser: Browser, studio: Studio) -> None:
         assert set(chunks(answer.content)) <= PLAIN_CHUNKS
         assert b"SECRET" not in answer.content
     tokens = {task.token for task in studio.ws.store.find(Task, study_id=browser.study_id)}
+    tokens.add(example_token(studio.ws.store.get(Study, browser.study_id).link, 0))
     for link in browser.links:
         (name,) = re.findall(r"/collab/task/([^/]+)\.png$", urlsplit(link).path)
         payload = name.rpartition(".")[0]

@@ -28,6 +28,7 @@ from collab.store.records import ACT_OF_KIND, TABLES, insert_rows, row_of, selec
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=types.Row)
+_MAPPED = 2**31 - 2**16  # bytes of a database that SQLite maps into memory: the most it takes
 
 _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
     types.Annotator: frozenset({"display_name", "origin", "consent_version"}),
@@ -188,13 +189,16 @@ def _sqlite(url: URL) -> tuple[Engine, Path]:
     path = Path(str(url.database)).resolve()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = sa.create_engine(url, pool_size=40, max_overflow=40, connect_args={"timeout": 30.0})
-    journal = "DELETE" if _is_network_mount(path.parent) else "WAL"
+    on_network = _is_network_mount(path.parent)
+    journal = "DELETE" if on_network else "WAL"
+    # read where the system keeps the file: threads that each copy its pages wait for one another
+    mapped = 0 if on_network else _MAPPED
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
         for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000",
-                       "cache_size=-65536"):  # fmt: skip
+                       "cache_size=-65536", f"mmap_size={mapped}"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}").close()
         # its own knows the capitals of ASCII alone, and History is searched in any script
         connection.create_function("lower", 1, _lower, deterministic=True)

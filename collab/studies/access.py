@@ -9,6 +9,7 @@ from collab.checks import is_id
 from collab.errors import NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.store.study_queries import listed_studies
+from collab.studies.spec import read_spec
 from collab.types import Output, Study, StudyItem, Task
 from collab.workspace import Workspace
 
@@ -68,10 +69,26 @@ def studies_for(ws: Workspace, visitor: Visitor) -> list[Study]:
     return listed_studies(ws.store, visitor.annotator_id, everything=visitor.is_owner)
 
 
+def example_token(link: str, number: int) -> str:
+    """What a study's worked example is called where a task's token is asked for; no token has a colon."""
+    return f"{link}:{number}"
+
+
 def shown_output(ws: Workspace, token: str, place: int) -> Output | None:
-    """What stands at a place of a task's screen; None where there is nothing."""
+    """What stands at a place of a task's screen, or of a worked example; None where there is nothing."""
+    if ":" in token:
+        link, _, number = token.partition(":")
+        return _example_output(ws, link, number, place)
     found = ws.store.find(Task, token=token)
     if not found or not 0 <= place < len(found[0].arrangement):
         return None
     item = item_of(ws, found[0])
     return ws.store.get(Output, item.outputs[found[0].arrangement[place]])
+
+
+def _example_output(ws: Workspace, link: str, number: str, place: int) -> Output | None:
+    for study in ws.store.find(Study, link=link):
+        examples = dict(enumerate(read_spec(study.spec).worked_examples))
+        pictures = examples.get(int(number) if number.isdecimal() else -1, {}).get("output_ids", ())
+        return next(iter(ws.store.find(Output, id=pictures[place])), None) if 0 <= place < len(pictures) else None
+    return None

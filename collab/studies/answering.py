@@ -23,7 +23,7 @@ from collab.store.study_queries import count_answer, give_place_back
 from collab.store.vote_counts import add_votes, drop_votes
 from collab.studies.access import own_task
 from collab.studies.acts import act_of, subject_of
-from collab.studies.assignment import REASON_LIMIT, lease_end
+from collab.studies.assignment import REASON_LIMIT, lease_end, take_again
 from collab.studies.said import LABELS, agrees, as_shown, read_answer, vote_rows
 from collab.studies.spec import StudySpec, read_spec
 from collab.types import (
@@ -114,15 +114,19 @@ def answer_task(
 
 
 def undo_answer(ws: Workspace, visitor: Visitor, token: object, *, request_id: str = "") -> tuple[Held, dict[str, Any]]:
-    """Take one's answer back; the task is leased again, with what had been said (in the words of the screen).
+    """Take one's answer back, or that one skipped; the task is leased again, with what had been said (in the words of
+    the screen; nothing for a skipped one).
 
-    Raises InvalidStudy once it has been revealed or the study has closed.
+    Raises InvalidStudy once it has been revealed or the study has closed, or where a skipped item went to others.
     """
     key = clean_request_id(request_id, InvalidFeedback)
 
     def take_back(connection: Connection) -> dict[str, Any]:
         held = held_task(ws, visitor, token, connection=connection)
         task = held.task
+        if task.status == "skipped":
+            _take_skipped(ws, held, connection)
+            return {}
         if task.status != "answered" or not task.answer_id:
             raise InvalidStudy("You have not answered this item: there is nothing to undo.")
         _check_undoable(task, held.study)
@@ -148,8 +152,18 @@ def undo_answer(ws: Workspace, visitor: Visitor, token: object, *, request_id: s
     return held_task(ws, visitor, token), before
 
 
+def _take_skipped(ws: Workspace, held: Held, connection: Connection) -> None:
+    """Lease a skipped task again. Raises InvalidStudy."""
+    task = held.task
+    _check_undoable(task, held.study)
+    if task.purpose == "item":
+        take_again(ws, held.study, held.spec, task, "You have skipped this item", connection)
+    changes = {"status": "leased", "reason": "", "lease_until": lease_end(held.spec, now())}
+    ws.store.update(Task, task.id, changes, connection=connection)
+
+
 def skip_task(ws: Workspace, visitor: Visitor, token: object, reason: object) -> Task:
-    """Give an item back unanswered, with the reason; it never comes to this person again.
+    """Give an item back unanswered, with the reason; it never comes to this person again unless they undo that.
 
     Raises InvalidStudy for an item that has been answered, and in a closed study.
     """

@@ -244,7 +244,7 @@ def renew(ws: Workspace, visitor: Visitor, task: Task, *, moment: datetime | Non
             if task.revealed_at:
                 raise InvalidStudy("You have seen which was which in this item: take the next one.")
             if task.purpose == "item":
-                _take_again(ws, study, spec, task, connection)
+                take_again(ws, study, spec, task, "Your time on this item ran out", connection)
         elif task.status != "leased":
             return task
         changes = {"status": "leased", "lease_until": lease_end(spec, at)}
@@ -252,10 +252,13 @@ def renew(ws: Workspace, visitor: Visitor, task: Task, *, moment: datetime | Non
         return ws.store.get(Task, task.id, connection=connection)
 
 
-def _take_again(ws: Workspace, study: Study, spec: StudySpec, task: Task, connection: Connection) -> None:
-    """Take up an item whose lease ran out. Raises InvalidStudy where its place, or every answer, went to others."""
+def take_again(ws: Workspace, study: Study, spec: StudySpec, task: Task, gave_up: str, connection: Connection) -> None:
+    """Take up an item whose place was given back. gave_up: how it was, as the first half of a sentence.
+
+    Raises InvalidStudy where its place, or every answer still asked for, went to others.
+    """
     if not take_place(ws.store, task.item_id, connection=connection):
-        raise InvalidStudy("Your time on this item ran out and it went to somebody else: take the next one.")
+        raise InvalidStudy(f"{gave_up} and it went to somebody else: take the next one.")
     # an answer writes its item before its study: in the other order the two could wait for each other
     if _all_held(ws, study, _missing(ws, study, spec, connection), connection):
-        raise InvalidStudy("Your time on this item ran out and others give the last answers: take the next one.")
+        raise InvalidStudy(f"{gave_up} and others give the last answers: take the next one.")

@@ -14,7 +14,7 @@ from collab.checks import clean_request_id
 from collab.collector import paused_collector
 from collab.errors import InvalidStudy, NotAllowed, Unavailable
 from collab.exchange.judged import JudgedSet
-from collab.generation import ensure_annotator
+from collab.generation import ensure_annotator, own_outputs
 from collab.identity import Visitor
 from collab.store import Conflict
 from collab.studies.arms import arm_sets, items_of_cases, resolve_arms, store_arms
@@ -88,7 +88,23 @@ def _checked(ws: Workspace, visitor: Visitor, given: object) -> Asked:
     """The study asked for, checked as far as it can be without its items."""
     asked = check_spec(given)
     check_gold(asked.gold, asked.task)
+    _check_examples(ws, visitor, asked)
     return replace(asked, spec=with_panel(ws, visitor, asked.spec))
+
+
+def _check_examples(ws: Workspace, visitor: Visitor, asked: Asked) -> None:
+    """Whether the worked examples show the owner's own pictures, none of which is judged too.
+
+    Raises NotFound or InvalidStudy.
+    """
+    judged = {name for group in asked.groups for name in group}
+    judged |= {name for entry in asked.gold for name in entry.get("output_ids") or ()}
+    for number, example in enumerate(asked.spec.worked_examples, 1):
+        for output in own_outputs(ws, visitor, example.get("output_ids") or ()):
+            if output.blob_sha256 is None:
+                raise InvalidStudy(f"Worked example {number} names a text by its id: write the text itself.")
+            if output.id in judged:
+                raise InvalidStudy(f"Worked example {number} shows a picture that is to be judged: choose another.")
 
 
 def _arms_of(item: StudyItem) -> Together:

@@ -7,6 +7,7 @@ from typing import Any
 
 from collab.identity import Visitor
 from collab.store.study_queries import own_counts
+from collab.studies.access import example_token
 from collab.studies.answering import Held
 from collab.studies.assignment import Nothing
 from collab.studies.said import LABELS
@@ -14,7 +15,7 @@ from collab.studies.spec import StudySpec, read_spec
 from collab.types import Output, Study, StudyArm, StudyItem, Task
 from collab.workspace import Workspace
 
-TaskLink = Callable[[str, int], str]  # task token, place on the screen -> URL of the picture there
+TaskLink = Callable[[str, int], str]  # task token or example_token, place on the screen -> URL of the picture there
 Json = dict[str, Any]
 
 
@@ -25,6 +26,7 @@ def shown_task(ws: Workspace, visitor: Visitor, study: Study, task: Task, item: 
     spec = read_spec(study.spec)
     return {
         **_about(study, spec),
+        **guide(study, spec, link),
         "task_id": task.token,
         "context": [list(pair) for pair in item.context],
         "options": [_option(outputs[cell], place, task, link) for place, cell in enumerate(task.arrangement)],
@@ -34,8 +36,8 @@ def shown_task(ws: Workspace, visitor: Visitor, study: Study, task: Task, item: 
 
 
 def shown_again(ws: Workspace, visitor: Visitor, held: Held, answer: Json, link: TaskLink) -> Json:
-    """A task taken up again after an undo, with what had been answered."""
-    return {**shown_task(ws, visitor, held.study, held.task, held.item, link), "answer": answer}
+    """A task taken up again after an undo, with what had been answered; None for one that had been skipped."""
+    return {**shown_task(ws, visitor, held.study, held.task, held.item, link), "answer": answer or None}
 
 
 def shown_nothing(ws: Workspace, visitor: Visitor, study: Study, nothing: Nothing) -> Json:
@@ -80,11 +82,20 @@ def _about(study: Study, spec: StudySpec) -> Json:
         "modality": study.modality,
         "title": study.title,
         "question": spec.question,
-        "guidelines": spec.guidelines,
-        "worked_examples": [dict(example) for example in spec.worked_examples],
         "questions": questions_json(spec),
         "reveal": spec.reveal,
     }
+
+
+def guide(study: Study, spec: StudySpec, link: TaskLink) -> Json:
+    """The guidelines and the worked examples; of a picture its URL, in which nothing names an output."""
+    examples = []
+    for number, example in enumerate(spec.worked_examples):
+        shown = {name: said for name, said in example.items() if name != "output_ids"}
+        token = example_token(study.link, number)
+        places = range(len(example.get("output_ids") or ()))
+        examples.append(shown | ({"image_urls": [link(token, place) for place in places]} if places else {}))
+    return {"guidelines": spec.guidelines, "worked_examples": examples}
 
 
 def questions_json(spec: StudySpec) -> list[Json]:

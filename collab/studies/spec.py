@@ -233,7 +233,7 @@ def _check_gold(gold: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(checked)
 
 
-_EXAMPLE = ("prompt", "outputs", "answer", "why")
+_EXAMPLE = ("prompt", "outputs", "output_ids", "answer", "why")
 
 
 def _check_examples(examples: object) -> tuple[dict[str, Any], ...]:
@@ -242,24 +242,22 @@ def _check_examples(examples: object) -> tuple[dict[str, Any], ...]:
         item = an_object(entry, f"worked example {number}")
         if unknown := [str(name) for name in item if name not in _EXAMPLE]:
             raise InvalidStudy(
-                f"Worked example {number} has “{unknown[0][:40]}”: an example takes {', '.join(_EXAMPLE)}, all of them "
-                "texts; say in words what a picture shows."
+                f"Worked example {number} has “{unknown[0][:40]}”: an example takes {', '.join(_EXAMPLE)}; "
+                "outputs are texts, output_ids pictures of yours."
             )
         outputs = a_list(item.get("outputs") or (), f"outputs of worked example {number}", 6)
-        checked.append(
-            {
-                name: clean_text(
-                    item.get(name), f"{name} of worked example {number}", limit=TEXT_LIMIT, error=InvalidStudy
-                )
-                for name in ("prompt", "answer", "why")
-            }
-            | {
-                "outputs": [
-                    clean_text(o, f"output of worked example {number}", limit=TEXT_LIMIT, error=InvalidStudy)
-                    for o in outputs
-                ]
-            }
-        )
+        pictures = a_list(item.get("output_ids") or (), f"output_ids of worked example {number}", 6)
+        if outputs and pictures:
+            raise InvalidStudy(f"Worked example {number} needs outputs or output_ids, not both.")
+
+        def said(value: object, name: str, number: int = number) -> str:
+            return clean_text(value, f"{name} of worked example {number}", limit=TEXT_LIMIT, error=InvalidStudy)
+
+        example: dict[str, Any] = {name: said(item.get(name), name) for name in ("prompt", "answer", "why")}
+        example["outputs"] = [said(text, "output") for text in outputs]
+        if pictures:
+            example["output_ids"] = [said(name, "output id") for name in pictures]
+        checked.append(example)
     return tuple(checked)
 
 

@@ -139,8 +139,9 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     def on_lock(event: gr.EventData) -> str:
         return str((event._data or {}).get("seed", ""))[:10]
 
-    def on_seed(seed: str) -> Any:
-        return gr.update(visible=bool(seed.strip()), value=f"seed {seed.strip()[:12]} ✕")
+    def on_seed(seed: str | None) -> Any:
+        kept = (seed or "").strip()
+        return gr.update(visible=bool(kept), value=f"seed {kept[:12]} ✕")
 
     page = gr.context.Context.root_block
     assert page is not None, "a tab is built inside a gr.Blocks"

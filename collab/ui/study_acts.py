@@ -33,7 +33,7 @@ def desk_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request],
                 return {"studies": study_api.list_studies(ws, visitor)}
             case "open":
                 return {
-                    "study": study_api.open_study(ws, visitor, study_id),
+                    "study": study_api.open_study(ws, visitor, study_id, link),
                     "task": study_api.next_task(ws, visitor, study_id, link),
                 }
             case "next":

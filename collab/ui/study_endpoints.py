@@ -87,7 +87,7 @@ def add_study_endpoints(ws: Workspace, identity: Identity) -> None:
         """A study: what it asks and how far you are; for the owner all its results, with their uncertainty."""
         visitor = who(request)
         if not visitor.is_owner:
-            return study_api.open_study(ws, visitor, study_id)
+            return study_api.open_study(ws, visitor, study_id, tasks(request))
         return study_api.results(ws, visitor, study_id, pictures(request), by, tag)
 
     def leaderboard(study_id: str, by: str = "arm", tag: str = "", request: gr.Request = None) -> dict:

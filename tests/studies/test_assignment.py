@@ -116,8 +116,15 @@ def test_a_skipped_item_never_comes_back_and_makes_room_for_another(
         seen.add(following[1].id)
         answer_task(ws, ann, following[0].token, {"winner": "a"})
     assert item.id not in seen and len(seen) == study.items - 1
+    again, before = undo_answer(ws, ann, task.token)
+    assert again.task.status == "leased" and before == {} and again.task.reason == ""
+    assert isinstance(next_task(ws, bob, study), Nothing)  # its only place is taken again
+    skip_task(ws, ann, task.token, "no, I cannot")
     _, left = given(ws, bob, study)
     assert left.id == item.id
+    with pytest.raises(InvalidStudy, match="went to somebody else"):
+        undo_answer(ws, ann, task.token)
+    assert ws.store.get(Task, task.id).status == "skipped"
 
 
 def test_both_arms_of_an_item_have_the_same_seed_and_samples_have_their_own(ws: Workspace, owner: Visitor):

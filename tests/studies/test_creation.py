@@ -11,6 +11,7 @@ import pytest
 from collab import study_api
 from collab.errors import CollabError, InvalidStudy, NotAllowed, NotFound
 from collab.identity import Visitor
+from collab.studies.access import shown_output
 from collab.studies.creation import create_study
 from collab.studies.pregeneration import fill_items
 from collab.types import Generation, Study, StudyArm, StudyItem
@@ -70,6 +71,26 @@ def test_outputs_that_are_there_become_items_at_once(ws: Workspace, owner: Visit
     items = ws.store.find(StudyItem, study_id=study.id)
     assert {item.status for item in items} == {"ready"} and len(ws.store.find(StudyArm, study_id=study.id)) == 2
     assert all(item.context == () for item in items)  # the prompts differ, so neither is shown
+
+
+def test_worked_examples_show_ones_own_pictures_that_are_not_judged(ws: Workspace, owner: Visitor, ann: Visitor):
+    _, shown = make(ws, owner, "a bird", count=4, modality="image")
+    groups = [[shown[0].id, shown[1].id]]
+    spec = {"title": "Mine", "task": "compare", "outputs": groups, "worked_examples": [{"output_ids": [shown[2].id]}]}
+    study = create_study(ws, owner, spec)
+    addresses = study_api.open_study(ws, ann, study.link, lambda token, place: f"{token}/{place}")["worked_examples"]
+    assert addresses == [{"prompt": "", "answer": "", "why": "", "outputs": [], "image_urls": [f"{study.link}:0/0"]}]
+    assert shown_output(ws, f"{study.link}:0", 0) == shown[2]
+    for wrong in ((f"{study.link}:1", 0), (f"{study.link}:0", 1), ("unknown:0", 0), (f"{study.link}:x", 0)):
+        assert shown_output(ws, *wrong) is None
+    before = counts(ws.store)
+    with pytest.raises(InvalidStudy, match="is to be judged: choose another"):
+        create_study(ws, owner, {**spec, "worked_examples": [{"output_ids": [shown[1].id]}]})
+    _, texts = make(ws, owner, "words")
+    made = counts(ws.store)
+    with pytest.raises(InvalidStudy, match="write the text itself"):
+        create_study(ws, owner, {**spec, "worked_examples": [{"output_ids": [texts[0].id]}]})
+    assert counts(ws.store) == made and before != made
 
 
 def test_another_persons_outputs_cannot_be_put_into_a_study(ws: Workspace, owner: Visitor, ann: Visitor):
@@ -149,6 +170,8 @@ def test_what_a_study_comes_to_is_told_before_it_is_made(ws: Workspace, owner: V
         ({"gold_share": 0.9}, "“gold_share” is 0.9"),
         ({"target": {"votes": 0}}, "“votes” is 0"),
         ({"worked_examples": [{"prompt": "p", "image": "a.png"}]}, "Worked example 1 has “image”"),
+        ({"worked_examples": [{"outputs": ["a"], "output_ids": ["b"]}]}, "needs outputs or output_ids, not both"),
+        ({"worked_examples": [{"output_ids": ["b"]}]}, "no output “b” of yours"),
         ({"target": {"glory": 1}}, "A target is"),
         ({"access": "secret"}, "access is “secret”"),
         ({"reveal": "maybe"}, "say true or false"),

@@ -58,7 +58,7 @@ def test_names_of_studies_that_are_none(ws: Workspace, owner: Visitor, ann: Visi
     before = counts(ws.store)
     for name in NAMES:
         what = ascii(name)[:80]
-        refuses(lambda name=name: study_api.open_study(ws, ann, name), what)
+        refuses(lambda name=name: study_api.open_study(ws, ann, name, lambda *_: ""), what)
         refuses(lambda name=name: study_api.next_task(ws, ann, name, lambda *_: ""), what)
         for call in (
             lambda name: study_api.results(ws, owner, name, str), lambda name: study_api.leaderboard(ws, owner, name),
@@ -154,7 +154,8 @@ SPEC_KEYS = [
 NESTED: dict[str, tuple[str, ...]] = {
     "arms": ("name", "prompt", "prompt_version_id", "model", "settings", "system_text", "examples"),
     "cases": ("variables", "tag"), "questions": ("name", "title", "kind", "options", "required"),
-    "gold": ("prompt", "outputs", "output_ids", "expected"), "worked_examples": ("prompt", "outputs", "answer", "why"),
+    "gold": ("prompt", "outputs", "output_ids", "expected"),
+    "worked_examples": ("prompt", "outputs", "output_ids", "answer", "why"),
     "target": ("votes", "interval_width"), "variables": ("thing", "\x00"),
     "evidence": ("scope", "block", "panel", "alpha", "test"), "import": ("upload_id",),
 }  # fmt: skip

@@ -247,6 +247,11 @@ class Memory:
 
     def on_undo(self, payload: dict) -> dict:
         task_id = payload["task_id"]
+        if task_id in self.skipped:
+            if task_id in self.lost:
+                return {"ok": False, "error": "You have skipped this item and it went to somebody else."}
+            del self.skipped[task_id]
+            return {"ok": True, "task": {**self.task(task_id), "answer": None}}
         if task_id in self.revealed:
             return {"ok": False, "error": "This answer was revealed, so it can no longer be undone."}
         if task_id not in self.said:

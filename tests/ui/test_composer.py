@@ -272,7 +272,12 @@ def test_pictures_have_their_own_models_and_cannot_be_corrected(page: Page, desk
     page.get_by_label("Title").fill("Bicycles")
     page.locator(".cb-prompt").nth(0).fill("a red bicycle")
     page.locator(".cb-prompt").nth(1).fill("a bicycle, red")
-    spec = checked(page, desk, lambda spec: spec["modality"] == "image")
+    page.get_by_text("Worked examples").click()
+    button(page, "Add an example").click()
+    for tile in page.locator("[data-section=task] .cb-tile").all()[:3]:  # two fit: the third takes a place
+        tile.click()
+    spec = checked(page, desk, lambda spec: spec["modality"] == "image" and spec["worked_examples"])
+    assert spec["worked_examples"] == [{"prompt": "", "output_ids": ["i0", "i2"], "answer": "", "why": ""}]
     assert {arm["model"] for arm in spec["arms"]} == {"icons"} and spec["question"] == "Which picture is better?"
 
 

@@ -321,8 +321,25 @@ def test_skipping_takes_a_reason_and_a_flag_a_note(opened: Opener, memory: Memor
     assert [act["note"] for act in memory.told("flag")] == ["look here"]
     assert memory.skipped == {"compare-text:0": "broken", "compare-text:1": "too long for me"}
     press(page, "a")
-    saved(page)
+    heard(page, memory, [("a",)], "winner")
     assert memory.order == ["compare-text:2"]
+
+
+def test_a_skip_is_undone_and_one_that_went_to_somebody_else_says_so(opened: Opener, memory: Memory):
+    page = opened("compare-text")
+    vote(page, "a")
+    press(page, "s", "2", "z", "b")  # the same pair again, and this time an answer
+    heard(page, memory, [("a",), ("b",)], "winner")
+    assert memory.order == ["compare-text:0", "compare-text:1"] and not memory.skipped
+    count(page, "2 / 12")
+    press(page, "s", "2")
+    expect(page.locator(".dk-note")).to_contain_text("skipped")
+    memory.lost.add("compare-text:2")
+    press(page, "z")
+    expect(page.locator(".dk-note")).to_contain_text("somebody else")
+    press(page, "z")  # so what is undone next is the answer before
+    heard(page, memory, [("a",)], "winner")
+    expect(page.locator(".dk-said")).to_contain_text("B")
 
 
 def test_revealing_names_the_arms_and_locks_the_answer(opened: Opener, memory: Memory):

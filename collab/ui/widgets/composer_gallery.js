@@ -196,3 +196,23 @@ function outputGallery(composer, { isChosen, badge, toggle, label = T.compose_ga
 
   return { node: h("div", { class: "cb-stack" }, filter, grid, nothing, h("div", { class: "cb-row" }, more)) };
 }
+
+// A gallery in a card of a list: what is chosen stands in `item.output_ids`, in order. watch: of the part it is in.
+function outputPicker(composer, item, label, watch) {
+  const most = GROUP_SIZES[composer.form.task][1];
+  const gallery = outputGallery(
+    { ...composer, watch, part: (...of) => watch(part(...of)) },
+    {
+      isChosen: (id) => item.output_ids.includes(id),
+      badge: (id) => (item.output_ids.includes(id) ? letter(item.output_ids.indexOf(id)) : ""),
+      toggle: (id) => {
+        const others = item.output_ids.filter((other) => other !== id);
+        if (others.length < item.output_ids.length) item.output_ids = others;
+        else item.output_ids = [...(others.length < most ? others : others.slice(0, most - 1)), id];
+        composer.changed();
+      },
+      label,
+    },
+  );
+  return h("div", { class: "cb-stack" }, h("p", { class: "cb-label", "aria-hidden": "true", text: label }), gallery.node);
+}

@@ -103,7 +103,14 @@ function goldCard(composer, gold, i, list, watch) {
           },
           { hideLabel: true },
         ),
-      gold.picked ? goldPicker(composer, gold, at, watch) : typed(),
+      gold.picked
+        ? h(
+            "div",
+            { "data-field": at + ".outputs" },
+            outputPicker(composer, gold, T.compose_gold_picked, watch),
+            fieldError(),
+          )
+        : typed(),
       h(
         "div",
         { class: "cb-close", "data-field": at + ".expected" },
@@ -143,26 +150,6 @@ function goldBeside(composer, gold, at) {
       { path: at + ".prompt" },
     ),
   );
-}
-
-function goldPicker(composer, gold, at, watch) {
-  const { form } = composer;
-  const most = GROUP_SIZES[form.task][1];
-  const gallery = outputGallery(
-    { ...composer, watch, part: (...of) => watch(part(...of)) },
-    {
-      isChosen: (id) => gold.output_ids.includes(id),
-      badge: (id) => (gold.output_ids.includes(id) ? letter(gold.output_ids.indexOf(id)) : ""),
-      toggle: (id) => {
-        const others = gold.output_ids.filter((other) => other !== id);
-        if (others.length < gold.output_ids.length) gold.output_ids = others;
-        else gold.output_ids = [...(others.length < most ? others : others.slice(0, most - 1)), id];
-        composer.changed();
-      },
-      label: T.compose_gold_picked,
-    },
-  );
-  return h("div", { class: "cb-stack", "data-field": at + ".outputs" }, gallery.node, fieldError());
 }
 
 // The controls that say which answer is right.

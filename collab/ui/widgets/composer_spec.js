@@ -8,8 +8,13 @@ function specOf(form, value) {
     question: form.source === "import" && form.question === null ? "" : questionOf(form).trim(), // "": the file's
     guidelines: form.guidelines.trim(),
     worked_examples: form.worked_examples
-      .map(({ prompt, outputs, answer, why }) => ({ prompt, outputs: outputs.filter((o) => o.trim()), answer, why }))
-      .filter((e) => e.prompt.trim() || e.outputs.length || e.answer.trim() || e.why.trim()),
+      .map(({ prompt, outputs, output_ids, answer, why }) => ({
+        prompt,
+        ...(form.modality === "image" ? { output_ids } : { outputs: outputs.filter((o) => o.trim()) }),
+        answer,
+        why,
+      }))
+      .filter((e) => [e.prompt, e.answer, e.why].some((s) => s.trim()) || (e.outputs || e.output_ids).length),
     ...sourceSpec(form, value),
     overlap: form.overlap ?? overlapDefault(form),
     target: targetSpec(form),
@@ -224,6 +229,7 @@ function formOf(spec, value) {
     key: newId(),
     prompt: "",
     outputs: [],
+    output_ids: [],
     answer: "",
     why: "",
     ...e,

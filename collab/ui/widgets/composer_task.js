@@ -103,10 +103,10 @@ function taskSection(composer) {
   composer.part(
     examples,
     () => [form.task, form.modality, form.worked_examples.map((e) => [e.key, exampleCount(e)])],
-    () => [
-      ...form.worked_examples.map(workedExample),
+    (watch) => [
+      ...form.worked_examples.map((example, i) => workedExample(example, i, watch)),
       addButton(T.compose_add_example, () => {
-        form.worked_examples.push({ key: newId(), prompt: "", outputs: [], answer: "", why: "" });
+        form.worked_examples.push({ key: newId(), prompt: "", outputs: [], output_ids: [], answer: "", why: "" });
         composer.changed();
         [...examples.querySelectorAll(".cb-panel-card")].at(-1).querySelector("textarea").focus();
       }),
@@ -114,12 +114,12 @@ function taskSection(composer) {
   );
 
   function exampleCount(example) {
-    if (form.modality === "image") return 0; // an example has words only
+    if (form.modality === "image") return 0; // pictures are chosen, not written
     const [least, most] = GROUP_SIZES[form.task];
     return Math.min(most, Math.max(least, example.outputs.length));
   }
 
-  function workedExample(example, i) {
+  function workedExample(example, i, watch) {
     const put = (name) => (said) => {
       example[name] = said;
       composer.changed();
@@ -156,6 +156,7 @@ function taskSection(composer) {
       [
         field(T.compose_prompt_shown, textArea(example.prompt, put("prompt"), { rows: 1 })),
         outputs.length > 0 && h("div", { class: "cb-pair" }, outputs),
+        form.modality === "image" && outputPicker(composer, example, T.compose_example_pictures, watch),
         form.task === "rank" && outputs.length > 0 && outputCountButtons(example, () => exampleCount(example)),
         h(
           "div",

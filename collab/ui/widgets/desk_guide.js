@@ -8,20 +8,26 @@ function guidelinesBody(study) {
   ];
 }
 
-function workedExample({ prompt, outputs = [], answer, why }) {
-  const texts = outputs.map((text, i) =>
+function workedExample({ prompt, outputs = [], image_urls = [], answer, why }) {
+  const letters = (i) => String.fromCharCode(65 + i);
+  const shown = [
+    ...outputs.map((text) => h("div", { class: "cb-text", dir: "auto", text })),
+    ...image_urls.map((src, i) =>
+      h("img", { class: "dk-example-picture", src, alt: fill(T.desk_example_picture, { letter: letters(i) }) }),
+    ),
+  ].map((node, i, all) =>
     h(
       "div",
       { class: "dk-example-output" },
-      outputs.length > 1 && h("span", { class: "dk-badge", text: String.fromCharCode(65 + i) }),
-      h("div", { class: "cb-text", dir: "auto", text }),
+      all.length > 1 && h("span", { class: "dk-badge", text: letters(i) }),
+      node,
     ),
   );
   return h(
     "div",
     { class: "dk-example" },
     prompt && h("p", { class: "cb-muted dk-example-prompt", dir: "auto", text: prompt }),
-    h("div", { class: "dk-example-outputs" }, ...texts),
+    h("div", { class: "dk-example-outputs" }, ...shown),
     answer && h("p", { dir: "auto" }, h("strong", { text: T.desk_example_answer + " " }), answer),
     why && h("p", { class: "cb-muted", dir: "auto" }, why),
   );
@@ -73,7 +79,10 @@ function openDeskKeys(task, reveals) {
 
 // What this browser has read. A browser may refuse to remember: then it is shown again.
 const readGuidelines = {
-  mark: (study) => study.guidelines + JSON.stringify(study.worked_examples || []),
+  // the address of a picture changes by the hour
+  mark: (study) =>
+    study.guidelines +
+    JSON.stringify((study.worked_examples || []).map((e) => ({ ...e, image_urls: (e.image_urls || []).length }))),
   has(id, study) {
     try {
       return localStorage.getItem("collab:guidelines:" + id) === this.mark(study);

@@ -5,7 +5,8 @@ const ACT_AGAIN_MS = [600, 2000, 6000];
 const STUCK_MS = 15000;
 const REMEMBERED = 100; // answers that Z finds again without asking which one it was
 
-// told: accepted(act, reply), refused(act, error), changed(), idle(). An act is {kind, item, body, request_id}.
+// told: accepted(act, reply), refused(act, error), changed(), idle(). An act is {kind, item, body, counts,
+// request_id}; counts: by how much it changes the number of answers.
 function deskOutbox(send, told) {
   let queue = unsentActs();
   let running = null;
@@ -28,8 +29,8 @@ function deskOutbox(send, told) {
     }
   }
 
-  function add(kind, item, body = {}) {
-    queue.push({ kind, item, body, request_id: newId(), attempts: 0, sending: false });
+  function add(kind, item, body = {}, counts = 0) {
+    queue.push({ kind, item, body, counts, request_id: newId(), attempts: 0, sending: false });
     keep();
     told.changed();
     pump();

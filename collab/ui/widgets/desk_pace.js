@@ -38,10 +38,9 @@ function studyProgress() {
     },
     // with the acts that are still on their way
     shown(acts) {
-      const weight = { answer: 1, undo: -1 };
       const sum = Math.max(
         0,
-        acts.reduce((count, act) => count + (weight[act.kind] || 0), answered),
+        acts.reduce((count, act) => count + (act.counts || 0), answered),
       );
       return { answered: sum, of: of && Math.max(of, sum) };
     },

@@ -10,7 +10,7 @@ function deskSession(send, changed) {
   let study = null;
   let studyId = null;
   let ahead = []; // items: the one on the screen first
-  let behind = []; // answered on this page, oldest first
+  let behind = []; // answered or skipped on this page, oldest first
   let ending = null; // why no item came: {kind: "opening" | "waiting" | "done" | "stopped" | "offline", …}
   let settled = false; // "done" was said when nothing was held and nothing unsent: it is final
   let asking = false;
@@ -150,10 +150,11 @@ function deskSession(send, changed) {
 
   // ---- acts ------------------------------------------------------------
 
-  function add(kind, item, body) {
+  // counts: by how much it changes the number of answers
+  function add(kind, item, body, counts = 0) {
     settled = false;
     note = { state: "saving", text: T.saving };
-    outbox.add(kind, item, body);
+    outbox.add(kind, item, body, counts);
   }
 
   function answer(value, comment) {
@@ -164,42 +165,52 @@ function deskSession(send, changed) {
     behind = [...behind, item].slice(-REMEMBERED);
     behind.slice(0, -DECODED).forEach((old) => (old.pictures = null));
     pace.add(item.dwell_ms);
-    add("answer", item, item.answer);
+    add("answer", item, item.answer, 1);
     prefetch();
   }
 
   function skip(reason) {
     pause();
-    add("skip", ahead.shift(), { reason });
+    const item = ahead.shift();
+    [item.answer, item.skipped, item.refused] = [null, true, null];
+    behind = [...behind, item].slice(-REMEMBERED);
+    add("skip", item, { reason });
     prefetch();
   }
 
-  // Takes an answer back: out of the queue where it was never tried, else with an undo after it.
-  function withdraw(item) {
-    const waiting = outbox.acts().findLast((act) => act.item === item && act.kind === "answer");
-    if (waiting && !waiting.sending && !waiting.attempts) outbox.remove((act) => act === waiting);
-    else if (!item.refused) add("undo", item);
+  // The last answer on this page; what was skipped since has none
+  function lastAnswered() {
+    return behind.findLast((item) => !item.skipped) || null;
   }
 
-  // Goes back to the last answer, at once where it was given on this page: "". Otherwise tells why not: "locked",
-  // "none", or "asked", where the server has to say first what that answer was.
+  // Takes an answer or a skip back: out of the queue where it was never tried, else with an undo after it.
+  function withdraw(item) {
+    const kinds = ["answer", "skip"];
+    const waiting = outbox.acts().findLast((act) => act.item === item && kinds.includes(act.kind));
+    if (waiting && !waiting.sending && !waiting.attempts) outbox.remove((act) => act === waiting);
+    else if (!item.refused) add("undo", item, {}, item.skipped ? 0 : -1);
+  }
+
+  // Goes back to what was answered or skipped last, at once where that was on this page: "". Otherwise tells why not:
+  // "locked", "none", or "asked", where the server has to say first what it was.
   function undo() {
     const item = behind[behind.length - 1];
     if (item && item.locked) return "locked";
     if (item) {
       pause();
       behind.pop();
-      pace.takeBack();
+      if (!item.skipped) pace.takeBack();
       ahead.unshift(item);
       item.said = item.answer;
       note = null;
       withdraw(item);
+      item.skipped = false;
       changed();
       return "";
     }
     const id = answeredBefore();
     if (!id) return "none";
-    add("undo", { ...newItem({ task_id: id }), hollow: true });
+    add("undo", { ...newItem({ task_id: id }), hollow: true }, {}, -1);
     return "asked";
   }
 
@@ -217,28 +228,28 @@ function deskSession(send, changed) {
 
   // what did not work, once more: sending, fetching, or the last answer if the server refused it
   function again() {
-    const item = behind[behind.length - 1];
+    const item = lastAnswered();
     if (ending && ending.kind === "stopped") ending = null;
     if (item && item.refused && !outbox.isStuck()) {
       item.refused = null;
-      add("answer", item, item.answer);
+      add("answer", item, item.answer, 1);
     }
     outbox.retry();
   }
 
   // A comment on the answer before: that answer taken back and given again with it
   function amend(comment) {
-    const item = behind[behind.length - 1];
+    const item = lastAnswered();
     if (!item || item.locked) return;
     const { comment: before = "", ...rest } = item.answer;
     if (before === comment) return;
     withdraw(item);
     item.answer = comment ? { ...rest, comment } : rest;
-    add("answer", item, item.answer);
+    add("answer", item, item.answer, 1);
   }
 
   function reveal() {
-    const item = behind[behind.length - 1];
+    const item = lastAnswered();
     if (!item || item.locked || item.refused) return;
     item.locked = true;
     add("reveal", item);
@@ -248,7 +259,7 @@ function deskSession(send, changed) {
     const words = { undo: T.undone, skip: T.desk_skipped, flag: T.desk_flagged }[kind] || T.saved;
     note = { state: "saved", text: fill(words, { time: savedTime(reply.saved_at) }) };
     progress.learn(reply.progress || (reply.task && reply.task.progress), true);
-    if (kind === "answer") remembered.add(studyId, item.task.task_id);
+    if (kind === "answer" || kind === "skip") remembered.add(studyId, item.task.task_id);
     if (kind === "reveal") item.arms = reply.arms;
     if (kind === "reveal" || kind === "undo") remembered.drop(studyId, item.task.task_id);
     if (kind === "undo" && reply.task) giveBack(item, reply.task);
@@ -280,11 +291,13 @@ function deskSession(send, changed) {
     }
     if (kind !== "undo") return;
     if (act.attempts) return (note = null); // an earlier try had arrived
-    item.locked = true;
     outbox.remove((other) => other.item === item);
-    if (!ahead.includes(item)) return;
+    remembered.drop(studyId, item.task.task_id);
+    const held = ahead.includes(item);
     ahead = ahead.filter((other) => other !== item);
-    behind.push(item);
+    if (!item.answer) return; // a skipped item that went to somebody else
+    item.locked = true;
+    if (held) behind.push(item);
   }
 
   return {
@@ -309,7 +322,7 @@ function deskSession(send, changed) {
     study: () => study,
     ending: () => ending,
     ahead: () => ahead,
-    last: () => behind[behind.length - 1] || null,
+    last: lastAnswered,
     note: () => note,
   };
 }

@@ -310,6 +310,7 @@ const STRINGS = {
   compose_right_text: "The text as it should be",
   compose_why: "Why",
   compose_compare_answers: ["A is better", "B is better", "A tie", "Both are bad"],
+  compose_example_pictures: "Pictures of this example, in the order chosen",
   compose_answer_example_rank: "A, then C, then B",
   compose_answer_example_rate: "4 stars",
   // 2 what is judged
@@ -961,7 +962,7 @@ const STRINGS = {
   desk_comment_after: "Comment on your last answer",
   desk_save_hint: "Ctrl + Enter saves",
   desk_skip_label: "Why skip it?",
-  desk_skip_hint: "it will not come back to you",
+  desk_skip_hint: "it will not come back to you, unless you undo it",
   desk_skip_other: "Say why",
   desk_skip_reasons: [
     ["cannot judge", "I cannot judge it"],
@@ -992,6 +993,7 @@ const STRINGS = {
   desk_guide_none: "This study has no guidelines: answer its question as you see it.",
   desk_examples: "Worked examples",
   desk_example_answer: "Answer:",
+  desk_example_picture: "Picture {letter} of this example",
   desk_start: "Start",
   desk_start_hint: "or press Enter · G shows this again",
   // desk: no item
