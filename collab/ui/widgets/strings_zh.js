@@ -304,6 +304,7 @@ const STRINGS_ZH = {
   compose_compare_answers: ["A 更好", "B 更好", "平手", "都不好"],
   compose_answer_example_rank: "A，然后 C，然后 B",
   compose_answer_example_rate: "4 星",
+  compose_example_pictures: "这个示例的图片，按选择的顺序",
   // 2 what is judged
   compose_section_source: "评判的内容从哪来？",
   compose_section_source_help: "为本次评测生成的、你已有的，或来自文件的输出。作答之前，谁也看不到输出的来源。",
@@ -974,6 +975,7 @@ const STRINGS_ZH = {
   desk_guidelines: "评测说明",
   desk_guide_none: "这个评测没有说明：按你的看法回答即可。",
   desk_examples: "示例",
+  desk_example_picture: "这个示例的图片 {letter}",
   desk_example_answer: "答案：",
   desk_start: "开始",
   desk_start_hint: "或按 Enter · 按 G 可再次查看",
