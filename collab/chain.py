@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from collab.checks import clean_request_id, is_id
+from collab.consent import check_consent
 from collab.errors import InvalidFeedback, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
@@ -62,6 +63,7 @@ def append(
             raise InvalidFeedback(_USED)
         return earlier  # type: ignore[return-value]
     ensure_annotator(ws, visitor, connection)
+    check_consent(ws, visitor, connection)
     place = tip(ws.store, visitor.annotator_id, subject, connection=connection)
     live = ws.store.acts([place.live_id], connection=connection)[0] if place and place.live_id else None
     new = act(live)

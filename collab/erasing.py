@@ -22,6 +22,7 @@ from collab.store import Conflict
 from collab.store.belongings import Belongings, all_of, some_of
 from collab.store.erasing import (
     erase_acts,
+    erase_consents,
     erase_generations,
     erase_jobs,
     erase_library,
@@ -133,6 +134,7 @@ def delete_my_data(ws: Workspace, visitor: Visitor, confirm: object) -> Counts:
     def erase(going: Belongings, connection: Connection) -> tuple[str, ...]:
         erase_jobs(connection, me)
         erase_library(connection, me)
+        erase_consents(connection, me)
         nameless = {"display_name": "", "consent_version": ""}
         ws.store.update(Annotator, me, nameless, connection=connection)
         return ()

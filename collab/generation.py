@@ -10,6 +10,7 @@ from typing import Any
 from collab import steering
 from collab.aliases import serving_id
 from collab.checks import clean_request_id, clean_text, is_id
+from collab.consent import check_consent
 from collab.errors import InvalidPrompt, InvalidSetting, NotFound, Unavailable
 from collab.identity import Visitor
 from collab.inputs import check_inputs, own_generation, size_to_draw
@@ -240,6 +241,7 @@ def _store(ws: Workspace, visitor: Visitor, plan: _Plan) -> tuple[Generation, li
             if earlier := ws.store.find(Generation, connection=connection, **mine):
                 return earlier[0], [], False
         ensure_annotator(ws, visitor, connection)
+        check_consent(ws, visitor, connection)
         root_id = _root_of(ws, plan.inputs.get("parent_output_id"), connection)
         version = plan.version or typed_version(ws.store, plan.wording, visitor, connection=connection)
         weights = model_version(ws.store, plan.model, connection=connection)

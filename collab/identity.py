@@ -41,6 +41,7 @@ class Visitor:
     origin: Origin
     is_owner: bool = False
     display_name: str = ""
+    must_consent: bool = False  # nothing of theirs is kept before they agreed to the notice
 
 
 class Asked(Protocol):
@@ -93,7 +94,12 @@ class Identity:
         visitor = visitor or Visitor(new_id(), "anonymous")
         listed = bool(login) and str(login["preferred_username"]).lower() in self.settings.owners  # type: ignore[index]
         owner = listed or self._has_token(request.headers, cookies) or self._is_this_machine(request)
-        return replace(visitor, is_owner=owner)
+        return replace(visitor, is_owner=owner, must_consent=self.is_shared)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others than this machine's own user can reach the studio."""
+        return self.shared or bool(self.settings.space_id) or not self.settings.is_loopback
 
     def knows(self, request: Asked) -> bool:
         """Whether the request brings a valid visitor cookie."""

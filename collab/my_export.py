@@ -28,6 +28,7 @@ from collab.types import (
     Alias,
     Annotator,
     Answer,
+    Consent,
     Decision,
     Generation,
     Grid,
@@ -59,6 +60,7 @@ Written {at} for the person {who}.
 | prompts.jsonl | your prompts, each version as it was written; your saved prompts, presets and grids |
 | feedback.jsonl | what you said of outputs: ratings, comparisons, rankings, corrections, and what you took back |
 | edits/ | pictures that you made of others, named by their hashes |
+| consents.jsonl | which versions of the notice you agreed to, and when |
 | answers.jsonl | your answers in studies, and the tasks you were given |
 | studio.jsonl | what you set up or decided as an owner: studies, decisions, promotions |
 | person.json | what is known of you |
@@ -141,6 +143,8 @@ class _Writer:
             written["decisions"] = self._lines("studio.jsonl", self._rows(decided))
             people = self._ws.store.find(Annotator, id=self._me, connection=self._connection)
             self._file.writestr("person.json", orjson.dumps([_told(each) for each in people], default=_plain))
+            agreed: list[tuple[type[Row], str]] = [(Consent, "annotator_id")]
+            self._lines("consents.jsonl", self._rows(agreed))
         written["pictures"] = self._pictures(chosen)
         self._edited(said)
         at = now().isoformat(timespec="seconds")

@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 from collab.errors import Misconfigured
 
 TEXT_ASPECTS = ("helpful", "correct", "style")
+NOTICE_LIMIT = 8000  # characters
 IMAGE_ASPECTS = ("prompt match", "aesthetics", "artefacts")
 
 
@@ -21,6 +22,7 @@ class Settings:
     """What the operator decided. `home` holds the database, blobs, keys, prepared models and adapters.
 
     train_launcher: the command that starts a training's process, such as "accelerate launch"; "" for this Python.
+    notice: the operator's own words, or a URL, on what is kept; "" for the product's own notice.
     text_aspects, image_aspects: what outputs can be rated on from 1 to 5, besides their stars.
     """
 
@@ -37,6 +39,7 @@ class Settings:
     text_aspects: tuple[str, ...] = TEXT_ASPECTS
     image_aspects: tuple[str, ...] = IMAGE_ASPECTS
     train_launcher: str = ""
+    notice: str = ""
 
     @property
     def is_loopback(self) -> bool:
@@ -82,6 +85,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         text_aspects=_names(env, "COLLAB_TEXT_ASPECTS", TEXT_ASPECTS),
         image_aspects=_names(env, "COLLAB_IMAGE_ASPECTS", IMAGE_ASPECTS),
         train_launcher=env.get("COLLAB_TRAIN_LAUNCHER", "").strip(),
+        notice=env.get("COLLAB_NOTICE", "").strip()[:NOTICE_LIMIT],
     )
 
 

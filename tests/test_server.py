@@ -550,7 +550,7 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
     assert offered == {
         "/generate", "/generation", "/cancel", "/rate", "/compare", "/rank", "/edit_text",
         "/edit_image", "/upload_picture", "/undo", "/history", "/branches", "/explain", "/export_my_data",
-        "/delete_my_data", "/models",
+        "/delete_my_data", "/consent", "/call_me", "/models",
         "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",

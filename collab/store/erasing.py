@@ -134,6 +134,11 @@ def erase_preset(connection: Connection, preset_id: str) -> None:
     connection.execute(schema.presets.delete().where(schema.presets.c.id == preset_id))
 
 
+def erase_consents(connection: Connection, annotator_id: str) -> None:
+    """What a person agreed to, when nothing is left that rests on it."""
+    connection.execute(schema.consents.delete().where(schema.consents.c.annotator_id == annotator_id))
+
+
 def erase_jobs(connection: Connection, annotator_id: str) -> None:
     """The long work that a person asked for."""
     connection.execute(schema.jobs.delete().where(schema.jobs.c.created_by == annotator_id))

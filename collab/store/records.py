@@ -21,6 +21,7 @@ R = TypeVar("R", bound=types.Row)
 
 TABLES: Mapping[type[types.Row], sa.Table] = {
     types.Annotator: schema.annotators,
+    types.Consent: schema.consents,
     types.Prompt: schema.prompts,
     types.PromptVersion: schema.prompt_versions,
     types.ModelVersion: schema.model_versions,

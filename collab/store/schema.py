@@ -44,6 +44,7 @@ __all__ = [
     "aliases",
     "annotators",
     "answers",
+    "consents",
     "dataset_snapshots",
     "decisions",
     "edits",
@@ -85,6 +86,13 @@ annotators = make_table(
     Column("origin", String(16), nullable=False),
     Column("consent_version", String(32), nullable=False),
     one_of("origin", "local", "anonymous", "huggingface"),
+)
+
+consents = make_table(
+    "consents",
+    ref("annotator_id", "annotators"),
+    Column("version", String(32), nullable=False),
+    Index(None, "annotator_id"),
 )
 
 prompts = make_table(

@@ -28,6 +28,14 @@ class Annotator(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(Row):
+    """That a person agreed to a version of the notice. What was in force at a moment is their newest before it."""
+
+    annotator_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt(Row):
     """A line of versions."""
 

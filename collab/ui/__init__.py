@@ -18,8 +18,9 @@ from collab import generation
 from collab.identity import Identity, open_identity
 from collab.refinement.trying.looking import Looking
 from collab.studies.pregeneration import Pregeneration
-from collab.ui import create, data, history, insights, rate, refine
+from collab.ui import create, data, header, history, insights, rate, refine
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
+from collab.ui.language import PageLanguage, words_route
 from collab.ui.refine_endpoints import add_refine_endpoints
 from collab.ui.study_endpoints import add_study_endpoints
 from collab.ui.theme import CSS, HEAD, THEME
@@ -36,6 +37,7 @@ PAGE_HEAD = f"{HEAD}<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</sc
 def build(ws: Workspace, identity: Identity) -> gr.Blocks:
     """The whole page with its endpoints."""
     with gr.Blocks(title="Collab", analytics_enabled=False) as page:
+        top = header.build(ws, identity)
         with gr.Tabs(selected="create") as tabs:
             with gr.Tab("Create", id="create"):
                 desk = create.build(ws, identity)
@@ -54,6 +56,7 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         _join_refining(tabs, raters, refining)
         given.board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
         data_tab.select(given.refresh, outputs=given.board, **PRIVATE)
+        page.load(top.refresh, outputs=top.bar, **PRIVATE)
         history_tab.select(past.refresh, outputs=past.items, **PRIVATE)
         rate_tab.select(raters.refresh, outputs=raters.desk, **PRIVATE)
         refine_tab.select(refining.refresh, outputs=refining.board, **PRIVATE)
@@ -195,8 +198,8 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         "show_error": True,
         "mcp_server": True,
         "app_kwargs": {
-            "middleware": [Middleware(VisitorCookie, identity=identity)],
-            "routes": routes(ws, identity),
+            "middleware": [Middleware(VisitorCookie, identity=identity), Middleware(PageLanguage)],
+            "routes": [*routes(ws, identity), words_route()],
         },
     }
     _, url, _ = page.launch(**options)

@@ -15,11 +15,13 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from collab import api, erasing
+from collab import api, erasing, people
+from collab.consent import notice
 from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
 from collab.ui.archives import write_own_archive
+from collab.ui.language import said_here
 from collab.ui.web import archive_link, client_base_url, picture_link
 from collab.views import Link
 from collab.workspace import Workspace
@@ -35,9 +37,9 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def say(error: Exception) -> gr.Error:
         if isinstance(error, CollabError):
-            return gr.Error(str(error), print_exception=False)
+            return gr.Error(said_here(str(error)), print_exception=False)
         log.exception("unexpected error in %s", function.__name__, exc_info=error)
-        return gr.Error(UNEXPECTED, print_exception=False)
+        return gr.Error(said_here(UNEXPECTED), print_exception=False)
 
     if inspect.isasyncgenfunction(function):
 
@@ -208,10 +210,22 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         counts = erasing.delete_my_data(ws, who(request), confirm)
         return {"deleted": counts}
 
+    def consent(version: str = "", request: gr.Request = None) -> dict:
+        """The notice on what is kept, and whether you agreed to it. version: agrees to it, named as it was shown;
+        where others can reach the studio, nothing of yours is kept before."""
+        visitor = who(request)
+        if version:
+            people.agree(ws, visitor, version)
+        return {**notice(ws.settings), **people.myself(ws, visitor)}
+
+    def call_me(name: str, request: gr.Request = None) -> dict:
+        """Choose what you are called beside what you gave; empty for nothing. Exports carry a pseudonym instead."""
+        return {"name": people.call_me(ws, who(request), name)}
+
     def models() -> dict:
         """The models this studio lists, and which are loaded now."""
         return api.models(ws)
 
     for endpoint in (generate, generation, cancel, rate, compare, rank, edit_text, edit_image, upload_picture, undo,
-                     history, branches, explain, export_my_data, delete_my_data, models):  # fmt: skip
+                     history, branches, explain, export_my_data, delete_my_data, consent, call_me, models):  # fmt: skip
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

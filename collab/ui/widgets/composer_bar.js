@@ -30,7 +30,7 @@ function composerBar({ create, startOver, showField }) {
       after,
       generations > 0
         ? fill(generations === 1 ? T.compose_generation : T.compose_generations, {
-            count: generations.toLocaleString(),
+            count: generations.toLocaleString(document.documentElement.lang || undefined),
           })
         : "",
     );

@@ -51,7 +51,7 @@ function casesPanel(composer) {
         names: names.map((n) => "{" + n + "}").join(", "),
       }),
     );
-    setText(combinations, fill(T.compose_combinations, { count: combinationsOf(form).toLocaleString() }));
+    setText(combinations, fill(T.compose_combinations, { count: combinationsOf(form).toLocaleString(document.documentElement.lang || undefined) }));
   });
   composer.part(
     lists,

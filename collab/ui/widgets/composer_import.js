@@ -182,9 +182,9 @@ function importPreview(found, remove) {
   const sample = (found.sample || []).slice(0, 5);
   const facts = [
     found.items !== undefined &&
-      fill(found.items === 1 ? T.compose_item : T.compose_items, { count: Number(found.items).toLocaleString() }),
+      fill(found.items === 1 ? T.compose_item : T.compose_items, { count: Number(found.items).toLocaleString(document.documentElement.lang || undefined) }),
     found.task && T["compose_task_" + found.task],
-    found.answers > 0 && fill(T.compose_with_answers, { count: Number(found.answers).toLocaleString() }),
+    found.answers > 0 && fill(T.compose_with_answers, { count: Number(found.answers).toLocaleString(document.documentElement.lang || undefined) }),
     found.columns && found.columns.length && fill(T.compose_columns, { names: found.columns.join(", ") }),
   ].filter(Boolean);
   return [

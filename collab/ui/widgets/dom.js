@@ -1,5 +1,5 @@
 // Small DOM vocabulary. People's text reaches the page through textContent, value and attributes only, never as markup.
-const T = { ...STRINGS, ...((props && props.strings) || {}) };
+const T = { ...STRINGS, ...(window.COLLAB_STRINGS || {}), ...((props && props.strings) || {}) };
 
 function fill(template, values = {}) {
   return String(template).replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));

@@ -108,7 +108,7 @@ function goesLines(counts) {
 
 function countWords(name, count) {
   const [one, many] = T.goes[name];
-  return count === 1 ? one : fill(many, { count: count.toLocaleString() });
+  return count === 1 ? one : fill(many, { count: count.toLocaleString(document.documentElement.lang || undefined) });
 }
 
 // Asks before something that cannot be undone; `act` answers whether it was done. word: what must be typed, if any.

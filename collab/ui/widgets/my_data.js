@@ -23,7 +23,7 @@ function myData({ ask, say, gone }) {
         "dl",
         { class: "cb-my-counts" },
         ...Object.entries(T.my_counts).map(([name, label]) =>
-          h("div", {}, h("dt", { text: label }), h("dd", { text: given(answer.counts, name).toLocaleString() })),
+          h("div", {}, h("dt", { text: label }), h("dd", { text: given(answer.counts, name).toLocaleString(document.documentElement.lang || undefined) })),
         ),
       ),
       h("div", { class: "cb-row cb-my-foot" }, make, link),

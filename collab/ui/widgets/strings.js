@@ -1,5 +1,5 @@
-// Every word the widgets say. `{name}` is filled by fill(); a page in another language passes its own table as the
-// prop `strings`, key by key.
+// Every word the widgets say, in English. `{name}` is filled by fill(). strings_zh.js says the same in Chinese, key by
+// key: whoever adds a key here adds it there.
 const STRINGS = {
   // board: the state of the whole generation
   board_label: "Outputs",
@@ -1634,4 +1634,44 @@ const STRINGS = {
   pc_value: "{percent} % after",
   pc_show: "Before and after",
   // ---- end of editing pictures ---------------------------------------------------------------------------------------
+  // ---- header: who one is, which language, which keys, what is kept --------------------------------------------------
+  head_label: "About you and this page",
+  head_language: "中文",
+  head_language_label: "Switch the page to Chinese",
+  head_language_other: "zh",
+  head_language_tag: "zh-CN",
+  head_keys: "Keyboard shortcuts (?)",
+  head_name_none: "Your name",
+  head_name_change: "You are called {name}. Change it",
+  head_name_title: "What should you be called?",
+  head_name_text:
+    "The studio's owner sees this name beside what you gave. Leave it empty to stay anonymous: exports never carry it.",
+  head_name_box: "Name",
+  head_name_saved: "Your name is saved.",
+  head_notice: "What is kept",
+  head_notice_title: "What is kept of you",
+  head_notice_must: "Before you generate or answer: please agree to what is kept of you.",
+  head_notice_local: "What you make and say here is kept on this machine.",
+  head_notice_own: "Whoever runs this studio wrote a notice on what is kept:",
+  head_notice_read: "Read more",
+  head_notice_agree: "I agree",
+  head_notice_agreed: "You agreed to this version.",
+  head_notice_thanks: "Thank you. You can read it again at any time.",
+  head_not_saved: "The server could not be reached: try again.",
+  keys_create: "Create",
+  keys_rate_compare: "Rate: compare two",
+  keys_rate_rank: "Rate: put in order",
+  keys_rate_rate: "Rate: stars and questions",
+  keys_rate_edit: "Rate: correct",
+  keys_rate_all: "Rate: always",
+  keys_history: "History",
+  keys_refine: "Refine",
+  keys_page: "Everywhere",
+  keys_everywhere: [
+    ["Tab  /  Shift + Tab", "go through all that can be used"],
+    ["←  →  on a tab", "the tab before or after"],
+    ["Esc", "close what is open"],
+    ["?", "this list"],
+  ],
+  // ---- end of header -------------------------------------------------------------------------------------------------
 };

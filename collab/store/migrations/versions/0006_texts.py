@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_texts"
+revision = "0006_texts"
 down_revision = "0005_desk"
 
 _SET = sa.text("root_id IS NOT NULL")

@@ -8,8 +8,8 @@ from alembic import op
 
 from collab.store.schema import Json, Microseconds
 
-revision = "0008_library"
-down_revision = "0007_texts"
+revision = "0007_library"
+down_revision = "0006_texts"
 
 _MODALITY = "modality = 'text' OR modality = 'image'"
 

@@ -1,0 +1,118 @@
+"""Every word in every language: no key, placeholder or sentence is missing, and a sentence finds its translation."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from collab.errors import InvalidFeedback
+from collab.ui.language import language_of, words_script
+from collab.ui.locales import said_in
+from collab.ui.locales.templates import error_templates
+
+UI = Path(__file__).parent.parent / "collab" / "ui"
+_TOKEN = re.compile(r'//[^\n]*|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[\w-]+(?=\s*:)|[\[\]{}:,+]')
+
+
+def table(name: str) -> dict[str, list[str]]:
+    """The top keys of a table of words, each with the strings and brackets of its value."""
+    source = (UI / "widgets" / name).read_text(encoding="utf-8")
+    tokens = [t for t in _TOKEN.findall(source[source.index("= {") + 2 :]) if not t.startswith("//")]
+    found: dict[str, list[str]] = {}
+    depth, key = 0, ""
+    for token, after in zip(tokens, [*tokens[1:], ""], strict=True):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token, 0)
+        if depth == 1 and after == ":":
+            key = token.strip("\"'")
+            assert key not in found, f"{name} says {key} twice"
+            found[key] = []
+        elif key and token not in (":", ",", "+"):
+            found[key].append(token)
+    return found
+
+
+def shape(tokens: list[str]) -> list[str]:
+    """A value without its words: its brackets and keys, and how many strings; joined strings count once."""
+    return [t if t[0] not in "\"'" else "·" for t in tokens]
+
+
+def placeholders(tokens: list[str]) -> list[str]:
+    return sorted(re.findall(r"\{(\w+)\}", " ".join(tokens)))
+
+
+def test_the_widgets_say_everything_in_both_languages():
+    english, chinese = table("strings.js"), table("strings_zh.js")
+    assert len(english) > 1000
+    missing = [f"  {key}: {' '.join(words)}," for key, words in english.items() if key not in chinese]
+    assert not missing, "strings_zh.js lacks:\n" + "\n".join(missing)
+    assert not [key for key in chinese if key not in english], "strings_zh.js has keys that strings.js has not"
+    for key, words in english.items():
+        assert placeholders(words) == placeholders(chinese[key]), f"{key}: its placeholders differ"
+        if "[" in words or "{" in words:
+            assert shape(words) == shape(chinese[key]), f"{key}: another shape than in English"
+        if "".join(words).strip("\"'"):
+            assert "".join(chinese[key]).strip("\"'"), f"{key} is empty"
+
+
+def catalogue() -> dict[str, str]:
+    return json.loads((UI / "locales" / "zh.json").read_text(encoding="utf-8"))["sentences"]
+
+
+def test_every_error_is_said_in_chinese():
+    wanted, there = error_templates(), catalogue()
+    assert len(wanted) > 400
+    missing = [f'  {json.dumps(words)}: "",  // {place}' for words, place in wanted.items() if words not in there]
+    assert not missing, f"zh.json lacks {len(missing)} sentences:\n" + "\n".join(missing)
+    stale = [words for words in there if words not in wanted]
+    assert not stale, "zh.json translates what is said no more:\n" + "\n".join(stale)
+
+
+def test_a_sentence_keeps_all_that_it_quotes():
+    for template, chinese in catalogue().items():
+        holes = template.count("{}")
+        assert sorted(map(int, re.findall(r"\{(\d+)\}", chinese))) == list(range(1, holes + 1)), template
+        said = said_in("zh", template.replace("{}", "☆"))
+        assert said != template
+        assert said.count("☆") == holes, said
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("Stars is 9: choose at least 1 to 5.", "星级是 9：请选至少 1，至多 5。"),
+        ("There is no study “a: b”: check the link.", "没有评测“a: b”：请检查链接。"),
+        (
+            "Gold item 2: The outputs mix texts and pictures: choose one kind.",
+            "标准题 2：输出混有文字和图片：请选一种。",
+        ),
+        ("The study has 1 arms: to rank takes 3 to 6.", "评测有 1 个方案：排序需要 3 到 6 个。"),
+        ("Nobody ever said this.", "Nobody ever said this."),
+        ("There is no {} “$&{1}”: x", "There is no {} “$&{1}”: x"),
+    ],
+)
+def test_sentences_with_their_values_are_found(english: str, chinese: str):
+    assert said_in("zh", str(InvalidFeedback(english))) == chinese
+    assert said_in("en", english) == english
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "en"),
+        ({"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}, "zh"),
+        ({"accept-language": "de-DE, zh-TW;q=0.5"}, "zh"),
+        ({"accept-language": "en-GB,zh"}, "en"),
+        ({"accept-language": "zh-CN", "cookie": "collab_language=en; other=1"}, "en"),
+        ({"cookie": "collab_language=zh"}, "zh"),
+        ({"cookie": "collab_language=../../etc"}, "en"),
+    ],
+)
+def test_the_cookie_decides_then_the_browser(headers: dict[str, str], language: str):
+    assert language_of(headers) == language
+
+
+def test_the_words_of_a_page_are_one_script():
+    assert "STRINGS_ZH" in words_script("zh")
