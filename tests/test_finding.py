@@ -108,7 +108,8 @@ def test_what_was_made_before_can_be_searched_is_found_after_the_migration(each_
     with ws.store.writing() as connection:
         before = connection.execute(rows).all()
         for said in ("DROP TABLE history_words", "DROP TABLE tombstones", "DROP TABLE grid_cells", "DROP TABLE grids",
-                     "DROP TABLE presets", "DROP TABLE saved_prompts", "DROP INDEX ix_generations_root_id",
+                     "DROP TABLE presets", "DROP TABLE saved_prompts", "DROP TABLE consents",
+                     "DROP INDEX ix_generations_root_id",
                      "ALTER TABLE generations DROP COLUMN root_id",
                      *(f"DROP INDEX {name}" for name in NEW_INDEXES),
                      "UPDATE alembic_version SET version_num = '0004_snapshots'"):  # fmt: skip
