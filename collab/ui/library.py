@@ -78,7 +78,9 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
                              parent_id=said.get("parent_id") or "")  # fmt: skip
         return {"opened": new_id(), "loaded": saved | {"text": wording.text}, "said": said.get("ticket")}
 
-    def on_load(modality: str, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+    def on_load(
+        request: gr.Request, event: gr.EventData, modality: str, names: list[str], *values: str
+    ) -> tuple[Any, ...]:
         version = library.own_version(ws, identity.whoami(request), _said(event).get("prompt_version_id"))
         wording = wording_of(ws.store, version)
         told = library.tree(ws, identity.whoami(request), version.prompt_id)
@@ -86,7 +88,8 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
         loaded = {"prompt_id": version.prompt_id, "prompt_version_id": version.id, "number": number,
                   "text": wording.text}  # fmt: skip
         value = {"opened": new_id(), "loaded": loaded, "said": None}
-        return value, *form.with_wording(ws, wording, keep_settings=wording.modality == modality)
+        typed = dict(zip(names, values, strict=False))
+        return value, *form.with_wording(ws, wording, typed, keep_settings=wording.modality == modality)
 
     def on_apply(modality: str, event: gr.EventData) -> list[Any]:
         settings = _said(event).get("settings")
@@ -102,7 +105,8 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
         return {"opened": new_id(), "loaded": None, "said": None}
 
     panel.save(spoken(on_save), inputs=form.inputs, outputs=panel, **PRIVATE)
-    panel.load_version(spoken(on_load), inputs=form.modality, outputs=[panel, *form.outputs], **PRIVATE)
+    panel.load_version(spoken(on_load), inputs=[form.modality, form.names, *form.boxes],
+                       outputs=[panel, *form.outputs], **PRIVATE)  # fmt: skip
     panel.apply(spoken(on_apply), inputs=form.modality, outputs=form.panel.components, **PRIVATE)
     panel.keep(spoken(on_keep), inputs=[form.modality, *form.panel.components], outputs=panel, **PRIVATE)
     page = gr.context.Context.root_block

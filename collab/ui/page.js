@@ -11,11 +11,12 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
     const inWidget = event.target instanceof Element && event.target.closest("#board, #history");
-    if (event.key === "Enter" && (event.metaKey || event.ctrlKey) && !inWidget) {
+    const inDialog = document.querySelector("dialog[open]");
+    if (event.key === "Enter" && (event.metaKey || event.ctrlKey) && !inWidget && !inDialog) {
       event.preventDefault();
       // a text box tells Gradio its words on the next tick: let them arrive before the click
       setTimeout(() => press("generate"), 60);
-    } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    } else if (event.key === "Escape" && !inDialog) {
       press("stop");
     }
   });

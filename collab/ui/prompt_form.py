@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,12 @@ class PromptForm:
             *_boxes(list(made.variables), made.variables),
         )
 
-    def with_wording(self, ws: Workspace, wording: Wording, *, keep_settings: bool) -> tuple[Any, ...]:
-        """Updates for `outputs`: other words in the form. keep_settings: model and settings stay as they are."""
+    def with_wording(
+        self, ws: Workspace, wording: Wording, typed: Mapping[str, str], *, keep_settings: bool
+    ) -> tuple[Any, ...]:
+        """Updates for `outputs`: other words in the form. typed: values of variables, kept where the words have them.
+        keep_settings: model and settings stay as they are.
+        """
         text = wording.modality == "text"
         names = list(dict.fromkeys(n for t in (wording.text, wording.negative_text, wording.system_text)
                                    for n in placeholders(t)))  # fmt: skip
@@ -132,7 +136,7 @@ class PromptForm:
             gr.Textbox(value=wording.negative_text, visible=not text),
             *self.panel.values_for(wording.modality, settings),
             *self.panel.visibility(wording.modality),
-            *_boxes(names[:MAX_VARIABLES], {}),
+            *_boxes(names[:MAX_VARIABLES], typed),
         )  # fmt: skip
 
     def restore(self, ws: Workspace, found: Restored) -> tuple[tuple[Any, ...], list[str]]:
@@ -203,10 +207,17 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     def on_model(chosen: str, name: str) -> list[Any]:
         return panel.values_for(chosen, entry_of(ws, chosen, name or "").defaults)
 
+    def written_of(
+        chosen: str, many: int, text: str, system_text: str, negative_text: str, before: list[str], *values: str
+    ) -> dict[str, Any]:
+        variables_ = dict(zip(before, values, strict=False))
+        return {"modality": chosen, "count": many, "prompt": text, "system": system_text, "negative": negative_text,
+                "variables": variables_}  # fmt: skip
+
     def on_wording(
-        chosen: str, text: str, system_text: str, negative_text: str, before: list[str], *values: str
+        chosen: str, many: int, text: str, system_text: str, negative_text: str, before: list[str], *values: str
     ) -> tuple[Any, ...]:
-        written = {"modality": chosen, "prompt": text, "system": system_text, "negative": negative_text}
+        written = written_of(chosen, many, text, system_text, negative_text, before, *values)
         wanted = list(dict.fromkeys(n for t in (text, negative_text, system_text) for n in placeholders(t or "")))
         if len(wanted) > MAX_VARIABLES >= len(before):
             gr.Warning(f"The prompt has {len(wanted)} variables: this form has boxes for {MAX_VARIABLES}.")
@@ -237,15 +248,30 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
             if isinstance(words, str) and words:
                 at = form.outputs.index(component)
                 updates[at] = gr.update(value=words, visible=modal == "image") if component is negative else words
+        if draft_of.get("count") in COUNTS:
+            updates[form.outputs.index(form.count)] = draft_of["count"]
+        typed = draft_of.get("variables")
+        if isinstance(typed, dict) and typed:
+            typed = {str(name): str(value) for name, value in list(typed.items())[:MAX_VARIABLES]}
+            updates[form.outputs.index(form.variables) :] = _boxes(list(typed), typed)
         return tuple(updates)
 
+    said = [modality, count, prompt, system, negative, names, *boxes]
     modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **PRIVATE)
     model.input(on_model, inputs=[modality, model], outputs=panel.components, **PRIVATE)
     gr.on(
         [prompt.change, system.change, negative.change, modality.change],
         on_wording,
-        inputs=[modality, prompt, system, negative, names, *boxes],
+        inputs=said,
         outputs=[draft, variables, names, *boxes],
+        trigger_mode="always_last",
+        **PRIVATE,
+    )
+    gr.on(
+        [count.input, *(box.input for box in boxes)],
+        written_of,
+        inputs=said,
+        outputs=draft,
         trigger_mode="always_last",
         **PRIVATE,
     )

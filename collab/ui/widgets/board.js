@@ -328,6 +328,8 @@ function outputBoard() {
     if (!board.value || !isOnScreen() || isTyping(event.target) || document.querySelector("dialog[open]")) return;
     const inside = element.contains(event.target);
     const nowhere = event.target === document.body || event.target === document.documentElement;
+    // the library's and the grid's buttons are not the place to undo or order what is on the board
+    if (!inside && !nowhere && !event.target.closest("#generate, #stop, [role=tab]")) return;
     const key = keyName(event);
     const card = currentCard();
     const actions = {

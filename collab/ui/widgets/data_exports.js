@@ -163,7 +163,9 @@ function pushDialog({ title, run }) {
   dialog.setAttribute("aria-label", fill(T.da_push_title, { title }));
   dialog.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Enter" && event.target !== go) send();
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches("input:not([type=checkbox])")) return;
+    event.preventDefault();
+    send();
   });
   name.focus();
 

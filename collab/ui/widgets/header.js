@@ -127,7 +127,8 @@ function pageHeader() {
   function openAllKeys() {
     if (document.querySelector("dialog[open]")) return;
     const groups = [
-      [T.keys_create, T.shortcuts],
+      [T.keys_create, [...T.shortcuts, ...T.text_shortcuts]],
+      [T.pe_title, T.pe_keys],
       ...["compare", "rank", "rate", "edit"].map((task) => [T["keys_rate_" + task], T.desk_keys[task]]),
       [T.keys_rate_all, [...T.desk_keys.all, ...T.desk_keys.texts]],
       [T.keys_refine, T.rf_keys],
