@@ -177,7 +177,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     )  # fmt: skip
     names = gr.State([])
     with gr.Row(visible=False, elem_id="variables") as variables:
-        boxes = [gr.Textbox(visible=False, lines=1, max_lines=6, label=f"variable {n + 1}", min_width=220,
+        boxes = [gr.Textbox("", visible=False, lines=1, max_lines=6, label=f"variable {n + 1}", min_width=220,
                             elem_id=f"variable-{n + 1}") for n in range(MAX_VARIABLES)]  # fmt: skip
     negative = gr.Textbox(label="Negative prompt", lines=1, max_lines=4, visible=False, elem_id="negative",
                           placeholder="What should not be in the picture.")  # fmt: skip
@@ -268,7 +268,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
         **PRIVATE,
     )
     gr.on(
-        [count.input, *(box.input for box in boxes)],
+        [count.input, *(box.change for box in boxes)],
         written_of,
         inputs=said,
         outputs=draft,

@@ -66,7 +66,10 @@ function libraryPanel() {
     if (element.isConnected && event.target.closest?.("#prompt")) tell();
   });
   document.addEventListener("change", (event) => {
-    if (element.isConnected && event.target.closest?.("#modality")) presets_.redraw();
+    if (element.isConnected && event.target.closest?.("#modality")) {
+      presets_.redraw();
+      tell();
+    }
   });
 
   function drawer(to) {
@@ -119,7 +122,7 @@ function libraryPanel() {
       status,
       !loaded ? "" : fill(same ? (current ? T.li_is_current : T.li_is_saved) : T.li_changed, { number: loaded.number }),
     );
-    show(next, !!loaded && !same);
+    show(next, !!loaded && !same && (!now || now.modality === modality())); // a picture's words follow no text's
     setText(next.querySelector("span"), fill(T.li_save_next, { name: now ? now.name : "" }));
   }
 
