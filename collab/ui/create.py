@@ -66,7 +66,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     with actions:
         go = gr.Button("Generate", variant="primary", elem_id="generate", scale=0, min_width=220)
         stop = gr.Button("Stop", elem_id="stop", interactive=False, scale=0, min_width=120)
-        unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=120)
+        unlock = gr.Button("", visible=False, elem_id="seed-lock", scale=0, size="sm", min_width=160)
         spread = gr.Button("Grid …", elem_id="grid-open", scale=0, min_width=100)
         drop = picture_drop(board_acts(ws, identity), elem_id="picture-drop")
         status = gr.HTML("", elem_id="model-status")

@@ -84,7 +84,10 @@ function pictureDrop() {
     setText(note, (answer.picture.notes || []).join(" "));
     return openPictureEditor(answer.picture, {
       show: (generation_id) => trigger("show", { generation_id }),
-      saved: () => setText(note, T.pe_saved),
+      saved: (_answer, picture) => {
+        setText(note, T.pe_saved);
+        trigger("show", { generation_id: picture.generation_id }); // else it would be nowhere on this screen
+      },
     });
   }
   return { root };

@@ -125,7 +125,7 @@ const STRINGS = {
     ["?", "this list"],
   ],
   // a picture that says how it was made
-  drop_button: "From a picture …",
+  drop_button: "Prompt from a PNG …",
   drop_hint: "Choose or drop a PNG that was downloaded here, or made with A1111: its prompt and settings come back.",
   drop_here: "Drop a PNG: its prompt and settings come back",
   drop_too_large: "That file has more than 16 MB: choose a smaller one.",
