@@ -109,9 +109,12 @@ def replay(
 ) -> str:
     """Run a generation again: same prompt version, weights, settings and, unless a new one is given, seed.
 
-    Raises NotFound for another person's, and Unavailable when the model's files are no longer the same.
+    Raises NotFound for another person's, InvalidPrompt for a picture that a person brought, and Unavailable when the
+    model's files are no longer the same.
     """
     earlier = own_generation(ws, visitor, generation_id)
+    if "brought" in earlier.inputs:
+        raise InvalidPrompt("No model made this picture, so it cannot be made again: press its pencil to change it.")
     ask = Ask(
         prompt_version_id=earlier.prompt_version_id,
         model=earlier.model_version_id,

@@ -99,7 +99,8 @@ class PromptForm:
     def recall(self, ws: Workspace, made: Generation) -> tuple[Any, ...]:
         """Updates for `outputs`: the form as it was when a generation was asked for, with a new seed each time."""
         wording = wording_of(ws.store, ws.store.get(PromptVersion, made.prompt_version_id))
-        base = ws.store.get(ModelVersion, made.model_version_id).base
+        brought = "brought" in made.inputs  # no model drew it
+        base = "" if brought else ws.store.get(ModelVersion, made.model_version_id).base
         listed = {e.base: e.name for e in ws.engine.entries()}
         model, *_rest = self.for_modality(ws, wording.modality, listed.get(base, base))
         text = wording.modality == "text"
@@ -235,7 +236,8 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     def on_load(kept: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
         """The form as it was: what was being written, else what was asked for last."""
         visitor = identity.whoami(request)
-        latest = history_page(ws.store, visitor.annotator_id, limit=1)
+        found = history_page(ws.store, visitor.annotator_id, limit=1)
+        latest = [made for made in found if "brought" not in made.inputs]
         updates = list(form.recall(ws, latest[0]) if latest else (gr.skip(),) * len(form.outputs))
         draft_of = kept if isinstance(kept, dict) else {}
         modal = draft_of.get("modality")
@@ -256,13 +258,13 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
             updates[form.outputs.index(form.variables) :] = _boxes(list(typed), typed)
         return tuple(updates)
 
-    said = [modality, count, prompt, system, negative, names, *boxes]
+    written_in = [modality, count, prompt, system, negative, names, *boxes]
     modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **PRIVATE)
     model.input(on_model, inputs=[modality, model], outputs=panel.components, **PRIVATE)
     gr.on(
         [prompt.change, system.change, negative.change, modality.change],
         on_wording,
-        inputs=said,
+        inputs=written_in,
         outputs=[draft, variables, names, *boxes],
         trigger_mode="always_last",
         **PRIVATE,
@@ -270,7 +272,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     gr.on(
         [count.input, *(box.change for box in boxes)],
         written_of,
-        inputs=said,
+        inputs=written_in,
         outputs=draft,
         trigger_mode="always_last",
         **PRIVATE,

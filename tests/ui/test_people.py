@@ -132,7 +132,14 @@ def test_language_name_notice_and_keys(page: Page, studio: Studio):
     # every key in one list; Esc closes it, and the focus is back
     button = bar.get_by_role("button", name="Keyboard shortcuts")
     button.click()
-    for words in ("Rate: compare two", "propose new versions", "stop generating", "Everywhere"):
+    for words in (
+        "Rate: compare two",
+        "propose new versions",
+        "stop generating",
+        "reply to the text",
+        "invert the mask",
+        "Everywhere",
+    ):
         expect(page.locator("dialog[open]")).to_contain_text(words)
     page.keyboard.press("Escape")
     expect(page.locator("dialog[open]")).to_have_count(0)
