@@ -36,10 +36,8 @@ def picture_pairs(
             said = acts_outside_studies(ws.store, "image", annotator_id, limit=ACTS_LIMIT, connection=connection)
         else:
             said = acts_on_pictures(ws.store, limit=ACTS_LIMIT, connection=connection)
-        if limit is not None:
-            said = [act for act in said if not isinstance(act, Rating)][:limit]
         without = excluded_tasks(ws, connection=connection)
-        acts = [act for act in said if act.task_id not in without]
+        acts = [act for act in said if act.task_id not in without and not isinstance(act, Rating)][:limit]
         pictures = drawn_pictures(ws.store, {i for act in acts for i in named_in(act)}, connection=connection)
         wordings = versions(ws.store, {d.made.prompt_version_id for d in pictures.values()}, connection=connection)
     items = [item for act in sorted(acts, key=lambda a: a.id) for item in _items(ws, act, pictures, wordings)]
