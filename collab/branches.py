@@ -18,7 +18,7 @@ from collab.generation import Ask, wording_of
 from collab.identity import Visitor
 from collab.inputs import PREFIX_LIMIT, own_generation, own_outputs
 from collab.prompts import PROMPT_LIMIT, fill, without_variables
-from collab.store.queries import live_acts, outputs_of
+from collab.store.queries import live_acts, masked_among, outputs_of
 from collab.types import Act, Edit, Generation, Output, PromptVersion, Ranking, Rating
 from collab.workspace import Workspace
 
@@ -85,7 +85,8 @@ def tree(ws: Workspace, visitor: Visitor, generation_id: str) -> dict[str, Any]:
     root_id = here.root_id or here.id
     mine: dict[str, Any] = {"requested_by": visitor.annotator_id}
     made = [*ws.store.find(Generation, id=root_id, **mine), *ws.store.find(Generation, root_id=root_id, **mine)]
-    made.sort(key=lambda g: g.id)
+    masked = masked_among(ws.store, [g.id for g in made])
+    made = sorted((g for g in made if g.id not in masked), key=lambda g: g.id)
     ids = [g.id for g in made]
     outputs = outputs_of(ws.store, ids)
     said = _said(live_acts(ws.store, visitor.annotator_id, ids))

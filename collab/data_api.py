@@ -108,10 +108,14 @@ def write(
             built = replace(built, train=built.train[:limit], test=())
         return datasets.write(built, folder)
     from collab import exchange
+    from collab.datasets.picture_pairs import picture_pairs
 
     if part in _HERE[name]:
         task, _, modality = part.partition(":")
-        judged = judged_here(ws, task, modality, _only(visitor), limit=limit)  # type: ignore[arg-type]
+        if name == "pick-a-pic":
+            judged = picture_pairs(ws, _only(visitor), outside_studies=True, limit=limit)
+        else:
+            judged = judged_here(ws, task, modality, _only(visitor), limit=limit)  # type: ignore[arg-type]
     elif ":" in part or not part:
         raise InvalidImport(f"There is no source {part[:40]!r} for {name}: take one of {', '.join(_HERE[name])}.")
     else:

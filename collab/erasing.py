@@ -57,7 +57,7 @@ def chosen_outputs(ws: Workspace, visitor: Visitor, generation_ids: object, outp
     for generation_id in _listed(generation_ids):
         own_generation(ws, visitor, generation_id)
         outputs |= {output.id: output for output in ws.store.find(Output, generation_id=generation_id)}
-    outputs |= {output.id: output for output in own_outputs(ws, visitor, _listed(output_ids))}
+    outputs |= {output.id: output for output in own_outputs(ws, visitor, _listed(output_ids), masked=True)}
     if not outputs:
         raise InvalidPrompt("Nothing is chosen: choose some first.")
     return list(outputs.values())

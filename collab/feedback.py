@@ -19,7 +19,7 @@ from collab.generation import own_outputs
 from collab.identity import Visitor
 from collab.said_of_outputs import named_in
 from collab.store import Conflict
-from collab.store.queries import locked_outputs
+from collab.store.queries import locked_outputs, masked_among
 from collab.types import (
     Act,
     Edit,
@@ -114,8 +114,8 @@ def compare(
         raise InvalidFeedback("An output cannot be compared with itself: choose two different ones.")
     if winner not in get_args(Winner):
         raise InvalidFeedback(f"Winner is “{str(winner)[:40]}”: choose a, b, tie or both_bad.")
-    a = _finished_output(ws, visitor, output_a_id)
-    _finished_output(ws, visitor, output_b_id)
+    a, b = (_finished_output(ws, visitor, output_id) for output_id in (output_a_id, output_b_id))
+    _check_masked(ws, {a.generation_id, b.generation_id})
     said = clean_text(comment, "comment", limit=COMMENT_LIMIT, error=InvalidFeedback).strip()
     new = Preference(
         annotator_id="", subject="", generation_id=a.generation_id, output_a_id=output_a_id, output_b_id=output_b_id,
@@ -136,6 +136,7 @@ def rank(ws: Workspace, visitor: Visitor, groups: object, *, request_id: str = "
         raise InvalidFeedback(f"The ranking names {len(ids)} outputs: at most 64 are possible.")
     outputs = [_finished_output(ws, visitor, output_id) for output_id in ids]
     generations = {output.generation_id for output in outputs}
+    _check_masked(ws, generations)
     about = generations.pop() if len(generations) == 1 else hashlib.sha256(":".join(sorted(ids)).encode()).hexdigest()
     ordered = tuple(tuple(group) for group in groups)
     new = Ranking(annotator_id="", subject="", generation_id=outputs[0].generation_id, groups=ordered)
@@ -184,12 +185,19 @@ def undo(ws: Workspace, visitor: Visitor, feedback_id: str, *, request_id: str =
 
 
 def _finished_output(ws: Workspace, visitor: Visitor, output_id: str) -> Output:
-    (output,) = own_outputs(ws, visitor, [output_id])
+    (output,) = own_outputs(ws, visitor, [output_id], masked=True)
     if output.id in locked_outputs(ws.store, [output.generation_id]):
         raise InvalidFeedback("This was judged before its grid was revealed, so it can no longer be changed.")
     if output.text is None and output.blob_sha256 is None:
         raise InvalidFeedback("That output holds nothing to judge: wait until it is finished, or make it again.")
     return output
+
+
+def _check_masked(ws: Workspace, generation_ids: set[str]) -> None:
+    """Raise InvalidFeedback where some of these alone are in a hidden grid: the others' settings would tell of them."""
+    masked = masked_among(ws.store, sorted(generation_ids))
+    if masked and masked < generation_ids:
+        raise InvalidFeedback("Cells of a hidden grid are compared with one another alone: reveal the grid first.")
 
 
 def check_whole(value: object, what: str, low: int, high: int, advice: str) -> int:

@@ -76,6 +76,29 @@ def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
         earlier = ws.store.find(Generation, requested_by=visitor.annotator_id, request_id=request_id)
         if earlier:
             return earlier[0].id
+    plan, filled, extra = _planned(ws, visitor, ask)
+    for _ in range(3):
+        try:
+            generation, outputs, made = _store(ws, visitor, plan)
+            break
+        except Conflict:  # this person's other tab stored the same prompt, model or request at this moment
+            continue
+    else:
+        raise Unavailable("The store is very busy with the same request: try again in a moment.")
+    if made:
+        request = _request(generation, visitor, plan.model, plan.wording, filled, extra)
+        ws.runs.start(generation, outputs, request)
+    return generation.id
+
+
+def check(ws: Workspace, visitor: Visitor, ask: Ask) -> None:
+    """Raise what `generate` would refuse this for, for whoever has something else to store before."""
+    _planned(ws, visitor, ask)
+
+
+def _planned(ws: Workspace, visitor: Visitor, ask: Ask) -> tuple[_Plan, list[str], dict[str, Any]]:
+    """What is to be stored, the filled texts, and what the request has beside them. Raises a CollabError."""
+    request_id = clean_request_id(ask.request_id, InvalidPrompt)
     version, wording = version_asked_for(ws, visitor, ask)
     count, seed = _check_count(ask.count), _check_seed(ask.seed)
     model = resolve_model(ws, visitor, ask.model, wording.modality)
@@ -90,18 +113,7 @@ def generate(ws: Workspace, visitor: Visitor, ask: Ask) -> str:
         ws, visitor, ask.inputs, modality=wording.modality, asked=filled[0], model=model, origin=ask.origin
     )
     plan = _Plan(version, wording, model, count, seed, settings, variables, inputs, request_id, ask.origin)
-    for _ in range(3):
-        try:
-            generation, outputs, made = _store(ws, visitor, plan)
-            break
-        except Conflict:  # this person's other tab stored the same prompt, model or request at this moment
-            continue
-    else:
-        raise Unavailable("The store is very busy with the same request: try again in a moment.")
-    if made:
-        request = _request(generation, visitor, model, wording, filled, extra)
-        ws.runs.start(generation, outputs, request)
-    return generation.id
+    return plan, filled, extra
 
 
 def replay(

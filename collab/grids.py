@@ -12,24 +12,28 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from math import prod
 from typing import Any
 
 from collab.checks import clean_text, is_id
+from collab.erasing import delete_outputs
 from collab.errors import InvalidPrompt, InvalidSetting, NotFound
 from collab.generation import SEED_LIMIT, Ask, ensure_annotator, generate, version_asked_for
 from collab.identity import Visitor
 from collab.prompts import VARIABLE_LIMIT, fill
 from collab.store.erasing import erase_grid
 from collab.store.queries import live_acts, outputs_of
-from collab.types import UNFINISHED, Edit, Generation, Grid, GridCell, Output, Rating, now
+from collab.store.store import Conflict
+from collab.types import UNFINISHED, Edit, Generation, Grid, GridCell, Output, Ranking, Rating, now
 from collab.views import Link, feedback_json
 from collab.workspace import Workspace
 from models import base as engine_base
 
 Json = dict[str, Any]
 CELLS_LIMIT, VALUES_LIMIT, GRIDS_SHOWN = 64, 32, 20
+_BEING_MADE = timedelta(minutes=2)  # in which the cells of a new grid are begun
 _RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*\.\.\s*(-?\d+(?:\.\d+)?)(?:\s*:\s*(\d+(?:\.\d+)?))?\s*")
 
 
@@ -92,8 +96,6 @@ def make_grid(ws: Workspace, visitor: Visitor, ask: Ask, axes: object, *, hidden
 
 def _unmake(ws: Workspace, visitor: Visitor, grid_id: str, generation_ids: Sequence[str]) -> None:
     """Take back a grid that could not be made whole."""
-    from collab.erasing import delete_outputs
-
     with ws.store.writing() as connection:
         erase_grid(connection, grid_id)
     outputs = ws.store.find(Output, generation_id=list(generation_ids))
@@ -178,7 +180,10 @@ def shown_grid(ws: Workspace, visitor: Visitor, grid_id: object, link: Link) -> 
     made = {g.id: g for g in ws.store.find(Generation, id=ids)}
     outputs = outputs_of(ws.store, ids)
     said: dict[str, Json] = {}
+    best = None
     for act in live_acts(ws.store, visitor.annotator_id, ids):
+        if isinstance(act, Ranking) and len(act.groups[0]) == 1:
+            best = act.groups[0][0]  # the newest says it
         if isinstance(act, Rating | Edit):
             kind = "rating" if isinstance(act, Rating) else "edit"
             said.setdefault(act.output_id, {"rating": None, "edit": None})[kind] = feedback_json(act)
@@ -202,6 +207,8 @@ def shown_grid(ws: Workspace, visitor: Visitor, grid_id: object, link: Link) -> 
             for cell in cells for output in outputs[cell.generation_id][:1]
         ],
         "left": sum(made[i].status in UNFINISHED for i in ids),
+        "lost": len(_lost(grid, cells, made, outputs)),
+        "best_id": best,
     }  # fmt: skip
 
 
@@ -211,6 +218,59 @@ def cancel_grid(ws: Workspace, visitor: Visitor, grid_id: object) -> None:
     ids = [cell.generation_id for cell in ws.store.find(GridCell, grid_id=grid.id)]
     for made in ws.store.find(Generation, id=ids, status=list(UNFINISHED)):
         ws.runs.cancel(made.id)
+
+
+def _lost(
+    grid: Grid, cells: Sequence[GridCell], made: Mapping[str, Generation], outputs: Mapping[str, Sequence[Output]]
+) -> list[tuple[int, Sequence[int]]]:
+    """(position, place) of each cell that ended with nothing, or was never begun since the studio stopped before."""
+    ended: list[tuple[int, Sequence[int]]] = [
+        (cell.position, cell.place) for cell in cells
+        if made[cell.generation_id].status not in (*UNFINISHED, "done")
+        and all(o.text is None and o.blob_sha256 is None for o in outputs[cell.generation_id])
+    ]  # fmt: skip
+    if now() - grid.created_at < _BEING_MADE:  # its cells may be on their way
+        return ended
+    begun = {tuple(cell.place) for cell in cells}
+    places = [place for place in product(*(range(len(a["values"])) for a in grid.axes)) if place not in begun]
+    taken = {cell.position for cell in cells}
+    free = [position for position in range(len(places) + len(cells)) if position not in taken]
+    if grid.hidden:
+        random.SystemRandom().shuffle(places)
+    return [*ended, *zip(free, places, strict=False)]
+
+
+def go_on_with_grid(ws: Workspace, visitor: Visitor, grid_id: object) -> None:
+    """Make the cells that a stop, a failure or a restart took, as they would have been; what is there stays.
+
+    Raises NotFound where nothing is left that says how they were to be made.
+    """
+    grid = own_grid(ws, visitor, grid_id)
+    cells = sorted(ws.store.find(GridCell, grid_id=grid.id), key=lambda cell: cell.position)
+    if not cells:
+        raise NotFound("Nothing of this grid is left to go on from: make it again.")
+    ids = [cell.generation_id for cell in cells]
+    made = {g.id: g for g in ws.store.find(Generation, id=ids)}
+    held = {cell.position: cell for cell in cells}
+    for position, place in _lost(grid, cells, made, outputs_of(ws.store, ids)):
+        like = made[held[position].generation_id if position in held else ids[0]]
+        ask = Ask(prompt_version_id=like.prompt_version_id, model=like.model_version_id, variables=like.variables,
+                  settings=like.settings, inputs=like.inputs, seed=like.seed)  # fmt: skip
+        anew = generate(ws, visitor, _cell_ask(ask, grid.axes, place))
+        old = held.get(position)
+        try:
+            if old is None:
+                ws.store.add(GridCell(grid_id=grid.id, generation_id=anew, position=position, place=tuple(place)))
+                gone = ""
+            else:
+                mine = ws.store.update(
+                    GridCell, old.id, {"generation_id": anew}, only_if={"generation_id": old.generation_id}
+                )
+                gone = old.generation_id if mine else anew
+        except Conflict:  # the person's other tab went on with it at this moment
+            gone = anew
+        if gone:  # what is in no grid would stand in History, and tell which cell it was
+            delete_outputs(ws, visitor, ws.store.find(Output, generation_id=gone))
 
 
 def reveal_grid(ws: Workspace, visitor: Visitor, grid_id: object) -> None:

@@ -11,7 +11,7 @@ from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt, NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.picture_sizes import check_mask, fitting_size, picture_size
-from collab.store.queries import is_masked
+from collab.store.queries import masked_among
 from collab.types import STEERED_BY, Generation, GenerationOrigin, Modality, Output
 from collab.workspace import Workspace
 from models.base import ModelInfo
@@ -28,13 +28,17 @@ def own_generation(ws: Workspace, visitor: Visitor, generation_id: str) -> Gener
     found = ws.store.find(Generation, id=generation_id) if is_id(generation_id) else []
     if not found or found[0].requested_by != visitor.annotator_id:
         raise NotFound(f"There is no generation “{str(generation_id)[:60]}” of yours: check the id.")
-    if is_masked(ws.store, generation_id):
+    if masked_among(ws.store, [generation_id]):
         raise NotAllowed("That is a cell of a hidden grid: reveal the grid first.")
     return found[0]
 
 
-def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> list[Output]:
-    """The person's own outputs in the order asked for. Raises NotFound naming the first that is not theirs."""
+def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str], *, masked: bool = False) -> list[Output]:
+    """The person's own outputs in the order asked for. Raises NotFound naming the first that is not theirs.
+
+    masked: cells of a hidden grid too, for whoever judges or deletes them; else NotAllowed, since what is made from
+    one, or told of it, could say which it is.
+    """
     found = {o.id: o for o in ws.store.find(Output, id=[i for i in output_ids if is_id(i)])}
     generations = {g.id for g in ws.store.find(
         Generation, id=list({o.generation_id for o in found.values()}), requested_by=visitor.annotator_id
@@ -42,6 +46,8 @@ def own_outputs(ws: Workspace, visitor: Visitor, output_ids: Sequence[str]) -> l
     for output_id in output_ids:
         if not is_id(output_id) or output_id not in found or found[output_id].generation_id not in generations:
             raise NotFound(f"There is no output “{str(output_id)[:60]}” of yours: check the id.")
+    if not masked and masked_among(ws.store, sorted(generations)):
+        raise NotAllowed("That is a cell of a hidden grid: reveal the grid first.")
     return [found[output_id] for output_id in output_ids]
 
 

@@ -13,7 +13,7 @@ from collab.store.evidence_queries import versions
 from collab.store.export_queries import Origin, origins_of, parsed
 from collab.store.training_queries import acts_outside_studies
 from collab.studies.names import pseudonym
-from collab.types import Act, Generation, Modality, ModelVersion, Preference, Rating
+from collab.types import Act, Edit, Generation, Modality, ModelVersion, Preference, Rating
 from collab.workspace import Workspace
 
 ACTS_LIMIT = 200_000  # the newest
@@ -79,6 +79,8 @@ def count_here(ws: Workspace, annotator_id: str | None = None) -> dict[tuple[Tas
             acts = acts_outside_studies(ws.store, modality, annotator_id, limit=ACTS_LIMIT, connection=connection)
         for task in tasks:
             found[task, modality] = sum(1 for act in acts for _ in _said(act, task))
+        if modality == "image":  # an edit is a pair, too
+            found["compare", modality] += sum(isinstance(act, Edit) and act.blob_sha256 is not None for act in acts)
     return found
 
 

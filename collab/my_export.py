@@ -23,6 +23,7 @@ from collab.identity import Visitor
 from collab.keys import installation_key
 from collab.restoring import downloaded
 from collab.store import schema
+from collab.store.queries import masked_among
 from collab.store.records import ACT_OF_KIND
 from collab.types import (
     Alias,
@@ -64,6 +65,8 @@ Written {at} for the person {who}.
 | answers.jsonl | your answers in studies, and the tasks you were given |
 | studio.jsonl | what you set up or decided as an owner: studies, decisions, promotions |
 | person.json | what is known of you |
+
+Of the cells of a hidden grid, how each was made is told once you have revealed the grid.
 
 Each line of a .jsonl file is one JSON object. Times are UTC.
 """
@@ -168,15 +171,20 @@ class _Writer:
             models |= {m.id: m for m in self._find(ModelVersion, wanted)}
             outputs: dict[str, list[Output]] = {}
             ids = [g.id for g in generations]
+            masked = masked_among(self._ws.store, ids, connection=self._connection)
             for output in self._ws.store.find(Output, generation_id=ids, connection=self._connection):
                 outputs.setdefault(output.generation_id, []).append(output)
             for made in generations:
                 version, model = versions[made.prompt_version_id], models[made.model_version_id]
+                of_it = [o for o in outputs.get(made.id, []) if self._is_chosen(o.id)]
+                if made.id in masked:
+                    yield _masked(made, version, of_it)
+                    continue
                 yield {
                     **_told(made), "prompt": version.text, "negative_prompt": version.negative_text,
                     "system_text": version.system_text, "examples": version.examples,
                     "model": {"name": model.name, "base": model.base, "revision": model.revision},
-                    "outputs": [_output(o) for o in outputs.get(made.id, []) if self._is_chosen(o.id)],
+                    "outputs": [_output(o) for o in of_it],
                 }  # fmt: skip
 
     def _acts(self, said: sa.ColumnElement[bool]) -> Iterator[dict[str, Any]]:
@@ -261,6 +269,15 @@ def _output(output: Output) -> dict[str, Any]:
     told = _told(output)
     told["picture"] = f"pictures/{output.id}.png" if output.blob_sha256 else None
     return told
+
+
+def _masked(made: Generation, version: PromptVersion, outputs: Sequence[Output]) -> dict[str, Any]:
+    """A cell of a grid that its person has not revealed: what they see of it, and nothing that tells its values."""
+    shown = ("id", "generation_id", "position", "text", "blob_sha256", "media_type")
+    return {
+        "id": made.id, "status": made.status, "prompt": version.text, "hidden": True,
+        "outputs": [{name: told[name] for name in (*shown, "picture")} for told in map(_output, outputs)],
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

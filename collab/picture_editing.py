@@ -6,6 +6,7 @@ An edit is also a preference, the edited over the original (see datasets/picture
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from collab import generation
@@ -18,6 +19,7 @@ from collab.own_pictures import ReadPicture, bring_picture, given_bytes, read_pi
 from collab.picture_sizes import check_mask, picture_size
 from collab.prompts import fill, without_variables
 from collab.store.picture_queries import own_output_with
+from collab.store.queries import locked_outputs
 from collab.types import Edit, Generation, ModelVersion, Output, PromptVersion
 from collab.workspace import Workspace
 
@@ -81,15 +83,10 @@ def change(
     drawn = given_bytes(mask) if mask else None
     if drawn is not None:  # before anything is kept
         check_mask(read_picture(drawn).png, data)
+    over = given_bytes(painted) if painted else None
+    if over is not None:
+        _check_same_size(read_picture(over), data)
     inputs: dict[str, Any] = {"init_output_id": output.id, "parent_output_id": output.id}
-    if painted:
-        inputs["init_output_id"] = _same_size(
-            bring_picture(ws, visitor, given_bytes(painted), kind="painting", parent_output_id=output.id), data
-        )
-    if drawn is not None:
-        inputs["mask_output_id"] = bring_picture(
-            ws, visitor, drawn, kind="mask", parent_output_id=output.id
-        )[0].id  # fmt: skip
     settings = {} if made.origin == "imported" else {k: v for k, v in made.settings.items() if k in _KEPT}
     if strength is not None:
         settings["strength"] = strength
@@ -99,7 +96,16 @@ def change(
         model=made.model_version_id if made.origin != "imported" and _is(ws, made, model) else "",
         count=count, seed=seed, settings=settings, inputs=inputs, request_id=request_id,
     )  # fmt: skip
-    return generation.generate(ws, visitor, ask)
+    generation.check(ws, visitor, ask)  # before anything is kept; what was drawn fits, so the original stands for it
+    if over is not None:
+        inputs["init_output_id"] = bring_picture(
+            ws, visitor, over, kind="painting", parent_output_id=output.id
+        )[0].id  # fmt: skip
+    if drawn is not None:
+        inputs["mask_output_id"] = bring_picture(
+            ws, visitor, drawn, kind="mask", parent_output_id=output.id
+        )[0].id  # fmt: skip
+    return generation.generate(ws, visitor, replace(ask, inputs=inputs))
 
 
 _KEPT = ("num_inference_steps", "guidance_scale", "scheduler")  # of the settings that the original was made with
@@ -110,14 +116,13 @@ def _is(ws: Workspace, made: Generation, model: Any) -> bool:
     return (version.base, version.revision, version.precision) == (model.base, model.revision, model.precision)
 
 
-def _same_size(brought: tuple[Output, ReadPicture], original: bytes) -> str:
-    output, picture = brought
+def _check_same_size(picture: ReadPicture, original: bytes) -> None:
+    """Raise InvalidPrompt for what was painted in another size than the original's."""
     if (picture.width, picture.height) != picture_size(original):
         raise InvalidPrompt(
             f"The painted picture is {picture.width} × {picture.height} pixels, the original "
             f"{' × '.join(map(str, picture_size(original)))}: paint on the picture in its own size."
         )
-    return output.id
 
 
 def edit_image(
@@ -129,6 +134,8 @@ def edit_image(
     image: an encoded picture (see `given_bytes`), or the id of an own output whose pixels it is. Raises a CollabError.
     """
     output, original = own_picture(ws, visitor, output_id)
+    if output.id in locked_outputs(ws.store, [output.generation_id]):
+        raise InvalidFeedback("This was judged before its grid was revealed, so it can no longer be changed.")
     png, drawn = _picture_given(ws, visitor, image, uploads), None
     sha256 = hashlib.sha256(png).hexdigest()
     if sha256 == output.blob_sha256 or _same_pixels(png, original):

@@ -16,6 +16,7 @@ from collab.exchange.pictures import plain_picture
 from collab.generation import SEED_LIMIT
 from collab.png_parameters import Parameters, read_parameters, with_parameters
 from collab.prompts import PROMPT_LIMIT, VARIABLE_LIMIT, check_wording, fill, placeholders, without_variables
+from collab.store.queries import masked_among
 from collab.types import Generation, ModelVersion, Output, PromptVersion
 from collab.workspace import Workspace
 from models.base import IMAGE_DEFAULTS, SETTINGS, ModelError, canonical_settings
@@ -27,12 +28,14 @@ PICTURE_LIMIT = 16 * 2**20  # bytes of a file that parameters are read from
 def downloaded(ws: Workspace, output_id: str) -> bytes:
     """A picture as the person who made it takes it away: the stored pixels, and how they were made.
 
-    Whose it is was settled when the link was made. Raises NotFound.
+    Whose it is was settled when the link was made. A cell of a hidden grid tells nothing yet. Raises NotFound.
     """
     found = ws.store.find(Output, id=output_id)
     if not found or not found[0].blob_sha256 or found[0].media_type != "image/png":
         raise NotFound("There is no such picture any more: open the page again.")
     output = found[0]
+    if masked_among(ws.store, [output.generation_id]):
+        return ws.blobs.get(output.blob_sha256 or "")
     made = ws.store.get(Generation, output.generation_id)
     version = ws.store.get(PromptVersion, made.prompt_version_id)
     model = ws.store.get(ModelVersion, made.model_version_id)

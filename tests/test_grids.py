@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from collab import api, grids
+from collab import api, data_api, grids, picture_editing
+from collab.branches import continue_text, reply
 from collab.erasing import delete_my_data
 from collab.errors import CollabError
-from collab.feedback import edit_text, rate, undo
-from collab.generation import Ask
+from collab.feedback import compare, edit_text, rank, rate, undo
+from collab.generation import Ask, generate, replay
 from collab.identity import Visitor
-from collab.types import Generation, GridCell, Output
+from collab.my_export import export_my_data
+from collab.restoring import downloaded
+from collab.store import schema
+from collab.store.erasing import erase_generations
+from collab.types import Generation, Grid, GridCell, Output, now
 from collab.workspace import Workspace
-from tests.conftest import counts, ended
+from tests.conftest import counts, ended, make
 
 ASK = Ask(prompt="a {colour} fox", seed=3)
 AXES = [
@@ -81,6 +91,93 @@ def test_a_hidden_grid_tells_nothing_before_the_reveal_and_locks_what_was_judged
     assert len(api.history(ws, ann, str)["items"]) == 6
     delete_my_data(ws, ann, "delete")
     assert not counts(ws.store)["grids"] and not counts(ws.store)["grid_cells"]
+
+
+def test_nothing_anywhere_tells_a_hidden_cells_values_until_the_reveal(ws: Workspace, ann: Visitor, tmp_path: Path):
+    """Each way to look at one's own things, or to start from them, of texts and of pictures."""
+    owner, told, refused = replace(ann, is_owner=True), [], []
+    values = {"text": ("temperature", "0.123|0.456"), "image": ("guidance_scale", "3.125|4.625")}
+    for modality, (name, odd) in values.items():
+        grid_id = grids.make_grid(ws, ann, Ask(prompt="a {colour} fox", modality=modality), [
+            {"kind": "variable", "name": "colour", "values": "vermilion|cerulean"},
+            {"kind": "setting", "name": name, "values": odd},
+            {"kind": "setting", "name": "seed", "values": "77001|77002"},
+        ], hidden=True)  # fmt: skip
+        cells = ws.store.find(GridCell, grid_id=grid_id)
+        made = [ended(ws, cell.generation_id) for cell in cells]
+        first, second, *_ = (ws.store.find(Output, generation_id=g.id)[0] for g in made)
+        rate(ws, ann, first.id, score=5)
+        rank(ws, ann, [[first.id], [second.id]])
+        (free,) = make(ws, ann, "plain", modality=modality)[1]
+        told.append(grids.shown_grid(ws, ann, grid_id, str))
+        refused += [
+            lambda g=made[0]: api.detail(ws, ann, g.id, str), lambda g=made[0]: api.branches(ws, ann, g.id),
+            lambda g=made[0]: asyncio.run(anext(api.follow(ws, ann, g.id, str))),
+            lambda g=made[0]: replay(ws, ann, g.id),
+            lambda o=first: api.explain(ws, ann, o.id), lambda o=first: picture_editing.described(ws, ann, o.id),
+            lambda o=first: picture_editing.change(ws, ann, o.id, prompt="x"),
+            lambda o=first: picture_editing.edit_image(ws, ann, o.id, "x"),
+            lambda o=first: continue_text(ws, ann, o.id, "x"), lambda o=first: reply(ws, ann, o.id, "x"),
+            lambda o=first, m=modality: generate(ws, ann, Ask(prompt="x", modality=m, inputs={
+                "init_output_id" if m == "image" else "parent_output_id": o.id})),
+            lambda o=first, f=free: compare(ws, ann, o.id, f.id, "a"),
+            lambda o=first, f=free: rank(ws, ann, [[f.id], [o.id]]),
+        ]  # fmt: skip
+        if modality == "image":
+            told.append(repr(downloaded(ws, first.id)))
+    for look in refused:
+        with pytest.raises(CollabError, match="hidden grid"):
+            look()
+    assert not any(offer["rows"] for offer in data_api.offers(ws, owner))
+    export_my_data(ws, ann, tmp_path / "mine.zip")
+    with zipfile.ZipFile(tmp_path / "mine.zip") as file:
+        mine = {name: file.read(name) for name in file.namelist() if not name.startswith("prompts")}
+    cells_told = [line for line in map(json.loads, mine["generations.jsonl"].splitlines()) if line.get("hidden")]
+    assert len(cells_told) == 16 and sum(name.startswith("pictures/") for name in mine) == 9
+    told += [api.history(ws, ann, str), *mine.values()]
+    for cell in (*cells_told, *(cell for each in told if isinstance(each, dict) for cell in each.get("cells", ()))):
+        for output in cell.get("outputs", [cell]):
+            output.pop("text", None)  # the fake model says its prompt again
+    said = repr([each for each in told if each is not mine["generations.jsonl"]] + cells_told)
+    for value in ("vermilion", "cerulean", "0.123", "0.456", "3.125", "4.625", "77001", "77002"):
+        assert value not in said
+    for grid in ws.store.find(Grid):
+        grids.reveal_grid(ws, ann, grid.id)
+    assert b"3.125" in downloaded(ws, first.id) or b"4.625" in downloaded(ws, first.id)
+    assert any(offer["rows"] for offer in data_api.offers(ws, owner))
+
+
+def test_a_grid_that_a_restart_cut_off_says_what_was_lost_and_goes_on_as_it_was_meant(ws: Workspace, ann: Visitor):
+    grid_id = made(ws, ann, hidden=True)
+    cells = sorted(ws.store.find(GridCell), key=lambda cell: cell.position)
+    lost, never = cells[1], cells[4]
+    with ws.store.writing() as connection:  # as a stop in the middle leaves it
+        connection.execute(schema.grid_cells.delete().where(schema.grid_cells.c.id == never.id))
+        erase_generations(connection, [never.generation_id])
+        connection.execute(schema.outputs.update().where(schema.outputs.c.generation_id == lost.generation_id)
+                           .values(text=None))  # fmt: skip
+        connection.execute(schema.generations.update().where(schema.generations.c.id == lost.generation_id)
+                           .values(status="failed", error="The studio was restarted."))  # fmt: skip
+    assert grids.shown_grid(ws, ann, grid_id, str)["lost"] == 1  # the other one may be on its way
+    with ws.store.writing() as connection:
+        long_ago = now() - timedelta(hours=1)
+        connection.execute(schema.grids.update().values(created_at=long_ago))
+    told = grids.shown_grid(ws, ann, grid_id, str)
+    assert told["lost"] == 2 and len(told["cells"]) == 5
+    best = told["cells"][0]["output_id"]
+    rank(ws, ann, [[best], [told["cells"][2]["output_id"]]])
+    grids.go_on_with_grid(ws, ann, grid_id)
+    for cell in ws.store.find(GridCell):
+        assert ended(ws, cell.generation_id).status == "done"
+    assert not ws.store.find(Generation, id=lost.generation_id) and api.history(ws, ann, str)["items"] == []
+    grids.reveal_grid(ws, ann, grid_id)
+    told = grids.shown_grid(ws, ann, grid_id, str)
+    assert (told["lost"], told["best_id"], len(told["cells"])) == (0, best, 6)
+    generations = {g.id: g for g in ws.store.find(Generation)}
+    for cell in ws.store.find(GridCell):
+        as_made, (x, y) = generations[cell.generation_id], cell.place
+        assert as_made.variables["colour"] == ("red", "blue\u00a0sky")[x]
+        assert as_made.settings["temperature"] == (0, 0.5, 1)[y]
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,25 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from collab import datasets, hub
+from collab.cli import app
 from collab.errors import CollabError
 from collab.feedback import rate
-from collab.identity import Visitor
-from collab.workspace import Workspace
+from collab.identity import LOCAL, Visitor
+from collab.settings import Settings
+from collab.workspace import Workspace, open_workspace
+from models.engine import Engine
 from tests.conftest import make
+from tests.models.fake import FakeCatalog
 
 TOKEN = "hf_" + "x" * 34
 
@@ -160,6 +166,32 @@ def test_a_push_makes_a_private_dataset_with_every_file(standing: StandIn, writt
     assert here == {n: hashlib.sha256(d).hexdigest() for n, d in held["files"].items() if n != ".gitattributes"}
     hub.push(written, "ann/open", token=TOKEN, endpoint=standing.url, private=False)
     assert standing.repos["ann/open"]["private"] is False
+
+
+def test_the_command_line_pushes_an_export_of_many_files_in_one_commit(
+    standing: StandIn, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """huggingface_hub sends the content of large files beforehand, then names all files in one commit."""
+    monkeypatch.setenv("COLLAB_HOME", str(settings.home))
+    monkeypatch.setenv("HF_ENDPOINT", standing.url)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with closing(open_workspace(settings, engine=Engine(FakeCatalog()))) as ws:
+        for output in make(ws, LOCAL, count=2)[1]:
+            rate(ws, LOCAL, output.id, score=5)
+    run = CliRunner().invoke(app, ["export", "trl-kto", "--push-to", "ann/feedback", "--json"])
+    assert run.exit_code == 0, run.output
+    held, said = standing.repos["ann/feedback"], json.loads(run.stdout.splitlines()[-1])
+    assert held["private"] and {"README.md", "train.parquet", "train.jsonl"} <= set(held["files"])
+    assert said == {"files": [], "url": f"{standing.url}/datasets/ann/feedback"} and TOKEN not in run.output
+    again = CliRunner().invoke(app, ["export", "trl-kto", "--push-to", "ann/feedback"])
+    assert again.exit_code == 1 and "already is a dataset" in again.stderr and again.stdout == ""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(120):
+        (folder / f"part-{number:03}.{('parquet', 'jsonl')[number % 2]}").write_bytes(b"%d" % number * 1000)
+    hub.push(folder, "ann/many", token=TOKEN, endpoint=standing.url)
+    sent = {name: data for name, data in standing.repos["ann/many"]["files"].items() if name != ".gitattributes"}
+    assert sent == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_every_refusal_is_one_sentence_that_never_says_the_token(

@@ -160,10 +160,10 @@ def test_an_uploaded_picture_is_drawn_in_its_own_shape(ws: Workspace, ann: Visit
 )
 def test_a_change_that_cannot_be_made_says_why(ws: Workspace, ann: Visitor, how: dict, said: str) -> None:
     photo, _ = bring_picture(ws, ann, png())
-    before = len(ws.store.find(Generation, origin="person"))
+    before, files = counts(ws.store), sorted(ws.settings.home.rglob("*"))
     with pytest.raises(CollabError, match=said):
-        change(ws, ann, photo.id, **{"prompt": "a boat", **how})
-    assert len(ws.store.find(Generation, origin="person")) == before
+        change(ws, ann, photo.id, **{"prompt": "a boat", "painted": text(png(colour="red")), "mask": mask(), **how})
+    assert counts(ws.store) == before and sorted(ws.settings.home.rglob("*")) == files
 
 
 def test_a_mask_of_another_size_but_the_same_shape_is_scaled(ws: Workspace, ann: Visitor) -> None:

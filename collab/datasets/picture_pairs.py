@@ -14,21 +14,30 @@ from collab.prompts import fill
 from collab.said_of_outputs import named_in, preferred
 from collab.store.evidence_queries import versions
 from collab.store.picture_queries import Drawn, acts_on_pictures, drawn_pictures, own_output_with
+from collab.store.training_queries import acts_outside_studies
 from collab.studies.decisions import excluded_tasks
 from collab.studies.names import pseudonym
-from collab.types import Act, Edit, Generation, Output, Preference, PromptVersion
+from collab.types import Act, Edit, Generation, Output, Preference, PromptVersion, Rating
 from collab.workspace import Workspace
 
 PAIRS_PER_ACT = 50  # of a ranking, which may order 64 pictures
 EDITED = "edited by hand"  # the system that drew the better picture of an edit
 
 
-def picture_pairs(ws: Workspace) -> JudgedSet:
-    """Every pair in force, by anybody, the better picture first; of a tie both. Raises InvalidStudy where none is."""
+def picture_pairs(
+    ws: Workspace, annotator_id: str | None = None, *, outside_studies: bool = False, limit: int | None = None
+) -> JudgedSet:
+    """Every pair in force, by anybody, the better picture first; of a tie both. Raises InvalidStudy where none is.
+
+    annotator_id: only what this person said, outside studies. limit: of so many of the newest acts, for a look.
+    """
     with ws.store.reading() as connection:
-        said = acts_on_pictures(ws.store, limit=ACTS_LIMIT, connection=connection)
+        if outside_studies or annotator_id is not None:
+            said = acts_outside_studies(ws.store, "image", annotator_id, limit=ACTS_LIMIT, connection=connection)
+        else:
+            said = acts_on_pictures(ws.store, limit=ACTS_LIMIT, connection=connection)
         without = excluded_tasks(ws, connection=connection)
-        acts = [act for act in said if act.task_id not in without]
+        acts = [act for act in said if act.task_id not in without and not isinstance(act, Rating)][:limit]
         pictures = drawn_pictures(ws.store, {i for act in acts for i in named_in(act)}, connection=connection)
         wordings = versions(ws.store, {d.made.prompt_version_id for d in pictures.values()}, connection=connection)
     items = [item for act in sorted(acts, key=lambda a: a.id) for item in _items(ws, act, pictures, wordings)]

@@ -12,10 +12,15 @@ import hashlib
 import io
 import struct
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from collab.errors import InvalidImport
 from collab.exchange.cells import Limits, refuse
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+PROFILE_LIMIT = 4 * 2**20  # bytes of a colour profile; printers' have up to about 3 MB
 FORMATS = ("PNG", "JPEG", "WEBP")
 
 
@@ -70,9 +75,10 @@ class Pictures:
 
 
 def plain_picture(data: bytes, *, pixels: int = Limits().image_pixels) -> bytes:
-    """The same pixels, upright, as PNG in RGB or RGBA without metadata. Raises InvalidImport with the reason alone.
+    """The same pixels, upright and in sRGB, as PNG in RGB or RGBA without metadata.
 
-    Encoding is quick rather than small (zlib level 1); what it returns it gives back unchanged.
+    Encoding is quick rather than small (zlib level 1); what it returns it gives back unchanged. Raises InvalidImport
+    with the reason alone.
     """
     from PIL import Image, ImageOps
 
@@ -88,6 +94,7 @@ def plain_picture(data: bytes, *, pixels: int = Limits().image_pixels) -> bytes:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith(("I", "F")):  # 16 bits a channel
                 upright = upright.convert("I").point([v >> 8 for v in range(65536)], "L")
+            upright = _in_srgb(upright, image.info.get("icc_profile"))
             see_through = "A" in upright.getbands() or "transparency" in upright.info
             file = io.BytesIO()
             plain = upright.convert("RGBA" if see_through else "RGB")
@@ -100,6 +107,33 @@ def plain_picture(data: bytes, *, pixels: int = Limits().image_pixels) -> bytes:
         raise InvalidImport(f"the picture has far too many pixels, {pixels / 1e6:.0f} million are possible.") from e
     except Exception as e:  # a decoder fed by a stranger fails in as many ways as there are libraries beneath it
         raise InvalidImport(f"the picture cannot be decoded ({type(e).__name__}).") from None
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """The picture in sRGB's colours, where it says that it has others; as it is where what it says cannot be used.
+
+    A profile that is broken, or made for another kind of pixels, is ignored, as browsers do.
+    """
+    from PIL import ImageCms
+
+    if not profile or len(profile) > PROFILE_LIMIT:
+        return picture
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(own).lower():
+            return picture  # by far the most, and nothing would change
+        if picture.mode == "P" or "transparency" in picture.info:
+            picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+        colours = picture.convert("RGB") if alpha is not None else picture
+        found = ImageCms.profileToProfile(colours, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture
+    if found is None:
+        return picture
+    if alpha is not None:
+        found.putalpha(alpha)
+    return found
 
 
 def _is_whole(data: bytes) -> bool:

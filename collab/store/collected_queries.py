@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -34,20 +34,18 @@ def collected(store: Store, annotator_id: str | None) -> Collected:
         said = said.where(schema.feedback.c.annotator_id == annotator_id)
     in_force = said.subquery()
     day = (sa.type_coerce(live.c.created_at, sa.BigInteger) // _DAY).label("day")
-    acts = (
-        sa.select(live.c.kind, m.c.modality, day, sa.func.count())
-        .select_from(in_force)
-        .join(live, live.c.id == in_force.c.id)
-        .join(g, g.c.id == live.c.generation_id)
-        .join(m, m.c.id == g.c.model_version_id)
-        .group_by(live.c.kind, m.c.modality, day)
-    )
     r, o = schema.ratings, schema.outputs
-
-    def rated(column: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        query = sa.select(column, sa.func.count()).join(in_force, in_force.c.id == r.c.id)
-        return query.where(column.is_not(None)).group_by(column)
-
+    # outer joins, so that the database begins with the acts in force and looks up the rest by its key: SQLite began
+    # elsewhere, and went through all acts once for each rating
+    acts = (
+        sa.select(live.c.kind, m.c.modality, day, r.c.score, r.c.thumb, sa.func.count())
+        .select_from(in_force)
+        .outerjoin(live, live.c.id == in_force.c.id)
+        .outerjoin(g, g.c.id == live.c.generation_id)
+        .outerjoin(m, m.c.id == g.c.model_version_id)
+        .outerjoin(r, r.c.id == in_force.c.id)
+        .group_by(live.c.kind, m.c.modality, day, r.c.score, r.c.thumb)
+    )
     made = (
         sa.select(m.c.modality, sa.func.count())
         .select_from(o)
@@ -61,14 +59,18 @@ def collected(store: Store, annotator_id: str | None) -> Collected:
     people = (
         sa.select(sa.func.count(live.c.annotator_id.distinct()))
         .select_from(in_force)
-        .join(live, live.c.id == in_force.c.id)
+        .outerjoin(live, live.c.id == in_force.c.id)
     )
     found = Collected(Counter(), Counter(), Counter(), Counter(), Counter(), 0)
     with store.reading() as connection:
-        for kind, modality, at, number in connection.execute(acts):
+        for kind, modality, at, score, thumb, number in connection.execute(acts):
+            if kind is None:
+                continue  # chains that were taken back wholly
             found.kinds[kind, modality] += number
             found.days[int(at), kind] += number
-        for column, into in ((r.c.score, found.stars), (r.c.thumb, found.thumbs)):
-            into.update({value: number for value, number in connection.execute(rated(column)).all()})
+            if score is not None:
+                found.stars[score] += number
+            if thumb is not None:
+                found.thumbs[thumb] += number
         found.made.update({modality: number for modality, number in connection.execute(made).all()})
         return found._replace(people=connection.execute(people).scalar_one())

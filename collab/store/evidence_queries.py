@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from collab.store import schema
 from collab.store.in_force import is_last, last_acts, live_id
 from collab.store.pieces import chunks
-from collab.store.queries import own_generations
+from collab.store.queries import masked_cells, own_generations
 from collab.store.steered import is_branched, is_steered
 from collab.store.store import Store
 from collab.types import Act, Modality, PromptVersion
@@ -111,13 +111,14 @@ def _versions_of(prompt_id: str) -> sa.Select[Any]:
 def acts_in_force(store: Store, which: sa.ColumnElement[bool], limit: int, connection: Connection) -> list[Act]:
     """What the last acts of their chains put in force (see chain.py), newest first.
 
-    Answers to gold and to repeated items measure the annotator, so they are left out.
+    Answers to gold and to repeated items measure the annotator, so they are left out, and so is what was said of cells
+    of a hidden grid until it is revealed: whatever rests on it could tell which cell is which.
     """
     task = schema.tasks
     query = (
         sa.select(live_id())
         .select_from(last_acts().outerjoin(task, task.c.id == _f.c.task_id))
-        .where(which, is_last())
+        .where(which, is_last(), _f.c.generation_id.not_in(masked_cells()))
         .where(task.c.id.is_(None) | task.c.purpose.in_(("item", "adjudication")))
         .order_by(_f.c.id.desc())
         .limit(limit)

@@ -88,11 +88,20 @@ def in_masked_grid() -> sa.ColumnElement[bool]:
     )
 
 
-def is_masked(store: Store, generation_id: str) -> bool:
-    """Whether this generation is `in_masked_grid`."""
-    query = sa.select(schema.generations.c.id).where(schema.generations.c.id == generation_id, in_masked_grid())
-    with store.reading() as connection:
-        return connection.execute(query).first() is not None
+def masked_cells() -> sa.Select[Any]:
+    """The generations that are `in_masked_grid`, read once for a whole query rather than looked up for each row."""
+    c, d = schema.grid_cells, schema.grids
+    masked = d.c.hidden & d.c.revealed_at.is_(None)
+    return sa.select(c.c.generation_id).join(d, d.c.id == c.c.grid_id).where(masked)
+
+
+def masked_among(store: Store, generation_ids: Sequence[str], *, connection: Connection | None = None) -> set[str]:
+    """Those of these generations that are `in_masked_grid`."""
+    if connection is None:
+        with store.reading() as connection:
+            return masked_among(store, generation_ids, connection=connection)
+    query = masked_cells().where(schema.grid_cells.c.generation_id.in_(generation_ids))
+    return {row[0] for row in connection.execute(query).all()}
 
 
 def locked_outputs(store: Store, generation_ids: Sequence[str]) -> set[str]:

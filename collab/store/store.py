@@ -40,6 +40,7 @@ _CHANGEABLE: Mapping[type[types.Row], frozenset[str]] = {
     types.SavedPrompt: frozenset({"name", "tags", "archived", "current_id"}),
     types.Preset: frozenset({"name", "settings"}),
     types.Grid: frozenset({"revealed_at", "locked"}),
+    types.GridCell: frozenset({"generation_id"}),
     types.Job: frozenset({"status", "progress", "message", "error", "result", "worker", "heartbeat"}),
     types.StudyItem: frozenset({"status", "error", "attempt", "outputs", "context", "room", "answered"}),
     types.Task: frozenset(

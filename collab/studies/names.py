@@ -22,6 +22,16 @@ def pseudonym(ws: Kept, annotator_id: str) -> str:
     return "annotator-" + hmac.new(key, f"pseudonym {annotator_id}".encode(), hashlib.sha256).hexdigest()[:12]
 
 
+def consents_of(ws: Workspace, ids: Sequence[str], *, connection: Connection | None = None) -> dict[str, str]:
+    """The version of the notice that each agreed to last; "not asked" of whoever is at the machine itself, whom no
+    notice is shown, and "none" of everybody else who agreed to none."""
+    found = {a.id: a for a in ws.store.find(Annotator, id=list(ids), connection=connection)}
+    return {
+        each: found[each].consent_version or ("not asked" if found[each].origin == "local" else "none")
+        if each in found else "none" for each in ids
+    }  # fmt: skip
+
+
 def names_of(ws: Workspace, ids: Sequence[str], *, connection: Connection | None = None) -> dict[str, str]:
     """The display name of each, or a pseudonym where they chose none."""
     found = {a.id: a.display_name for a in ws.store.find(Annotator, id=list(ids), connection=connection)}

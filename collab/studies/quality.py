@@ -14,7 +14,7 @@ from collab.store.result_queries import (
 )
 from collab.store.study_schema import DWELL_STEP_MS
 from collab.store.vote_counts import CountedVotes
-from collab.studies.names import names_of
+from collab.studies.names import consents_of, names_of
 from collab.types import Study
 from collab.workspace import Workspace
 
@@ -37,6 +37,7 @@ def annotators(
     like_others = agreement_with_others(connection, study.id, AGREEMENT_ITEMS)
     overall_s = median_s(answered_dwell(work))
     names = names_of(ws, list(by_person), connection=connection)
+    consents = consents_of(ws, list(by_person), connection=connection)
     rows = []
     for annotator_id, mine in by_person.items():
         row = _person(mine, sides.get(annotator_id, (0, 0)), like_others.get(annotator_id, (0, 0)), overall_s)
@@ -45,6 +46,7 @@ def annotators(
             rows.append({
                 "annotator_id": annotator_id, "name": names[annotator_id], **row,
                 "last_at": at.isoformat(timespec="seconds") if at else None, "excluded": annotator_id in excluded,
+                "consent": consents[annotator_id],
             })  # fmt: skip
     return sorted(rows, key=lambda row: -row["answers"])
 

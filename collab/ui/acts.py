@@ -105,7 +105,7 @@ def _in_force(ws: Workspace, visitor: Visitor, link: Link, payload: object) -> d
         about = acts[0].subject.partition(":")[2] if acts[0].subject.startswith(("rating:", "edit:")) else None
         return _live(ws, visitor, link, acts[0].generation_id, about)
     try:
-        (output,) = own_outputs(ws, visitor, [asked.get("output_id", "")])
+        (output,) = own_outputs(ws, visitor, [asked.get("output_id", "")], masked=True)
     except CollabError:
         return {}
     return _live(ws, visitor, link, output.generation_id, output.id)

@@ -62,6 +62,8 @@ def grid_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request],
                                               hidden=said.get("hidden") is True)  # fmt: skip
                 case "grid_stop":
                     grids.cancel_grid(ws, visitor, grid_id)
+                case "grid_go_on":
+                    grids.go_on_with_grid(ws, visitor, grid_id)
                 case "grid_reveal":
                     grids.reveal_grid(ws, visitor, grid_id)
                 case "grid":

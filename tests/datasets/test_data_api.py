@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import sys
@@ -10,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from collab import data_api
 from collab.errors import CollabError, Stopped
 from collab.feedback import compare, edit_text, rank, rate, undo
 from collab.identity import Visitor
+from collab.picture_editing import edit_image
 from collab.workspace import Workspace
 from tests.conftest import make
 
@@ -62,22 +66,62 @@ def test_each_kind_of_act_gives_the_rows_it_should_and_only_ones_own(each_ws: Wo
     assert not [p for p in ws.settings.home.iterdir() if p.name.startswith("tmp")]
 
 
-@pytest.mark.parametrize("part", ["parquet", "jsonl"])
-def test_the_zip_is_a_dataset_that_the_library_loads(ws: Workspace, ann: Visitor, part: data_api.Part, tmp_path: Path):
-    from datasets import load_dataset
-
+@pytest.fixture
+def said(ws: Workspace, ann: Visitor) -> dict[str, str]:
+    """One of each act by one person, in texts and pictures: an edit, a best of three, stars, a thumb."""
+    edited, *three = make(ws, ann, count=4)[1]
+    edit_text(ws, ann, edited.id, f"{edited.text} and more")
+    rank(ws, ann, [[three[0].id], [three[1].id, three[2].id]])
+    rate(ws, ann, three[1].id, score=1)
+    rate(ws, ann, three[2].id, thumb=1)
     x, y = make(ws, ann, modality="image", count=2)[1]
     rank(ws, ann, [[x.id], [y.id]])
-    a, b = make(ws, ann, count=2)[1]
-    rank(ws, ann, [[a.id], [b.id]])
-    for format, source in (("trl-dpo", ""), ("pick-a-pic", "compare:image"), ("arena", "compare:text")):
+    painted = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(painted, "PNG")
+    edit_image(ws, ann, y.id, base64.b64encode(painted.getvalue()).decode())
+    return {
+        "edited": f"{edited.text} and more",
+        "before": edited.text,
+        "best": three[0].text,
+        "liked": three[2].text,
+        "disliked": three[1].text,
+    }
+
+
+@pytest.mark.parametrize("part", ["all", "parquet", "jsonl"])
+def test_every_zip_is_a_dataset_that_the_library_loads_with_a_row_for_each_act(
+    ws: Workspace, ann: Visitor, part: data_api.Part, said: dict[str, str], tmp_path: Path
+):
+    from datasets import concatenate_datasets, disable_progress_bars, load_dataset
+
+    disable_progress_bars()
+    found = {}
+    sources = {"pick-a-pic": "compare:image", "arena": "compare:text", "table": "rate:text", "argilla": "rate:text"}
+    for offer in data_api.offers(ws, ann):
+        format = offer["format"]
         path = tmp_path / f"{format}.zip"
-        files = data_api.write_archive(ws, ann, format, source, part, path)
-        assert "README.md" in files and any(name.endswith(f".{part}") for name in files)
+        files = data_api.write_archive(ws, ann, format, sources.get(format, ""), part, path)
+        kinds = {name.rpartition(".")[2] for name in files if not name.startswith(".")}
+        assert {"README.md"} <= set(files) and kinds >= ({part} if part != "all" else {"parquet", "jsonl"})
         with zipfile.ZipFile(path) as archive:
             archive.extractall(tmp_path / format)
         loaded = load_dataset(str(tmp_path / format), cache_dir=str(tmp_path / "cache"))
-        assert sum(len(split) for split in loaded.values()) == 1
+        found[format] = concatenate_datasets(list(loaded.values()))
+    assert set(found) == {"trl-sft", "trl-dpo", "trl-kto", "trl-reward", "pick-a-pic", "arena", "table", "argilla"}
+
+    def texts(format: str, *columns: str) -> set[tuple[object, ...]]:
+        cells = [[row[c] if c == "label" else row[c][-1]["content"] for c in columns] for row in found[format]]
+        return {tuple(row) for row in cells}
+
+    before, edited, best = said["before"], said["edited"], said["best"]
+    assert (edited,) in texts("trl-sft", "completion")
+    pairs = {(edited, before), (best, said["liked"]), (best, said["disliked"])}
+    assert texts("trl-dpo", "chosen", "rejected") == texts("trl-reward", "chosen", "rejected") == pairs
+    assert texts("trl-kto", "completion", "label") == {(said["liked"], True), (said["disliked"], False)}
+    assert [len(found[f]) for f in ("arena", "table", "argilla", "pick-a-pic")] == [2, 2, 2, 2]
+    pictures = found["pick-a-pic"][1]  # the edit over what it was made of
+    sides = {pictures["label_0"]: pictures["image_0_uid"], pictures["label_1"]: pictures["image_1_uid"]}
+    assert set(sides) == {0.0, 1.0} and pictures["best_image_uid"] == sides[1.0]
 
 
 def test_what_is_stopped_leaves_nothing(ws: Workspace, ann: Visitor, tmp_path: Path):

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from collab.errors import InvalidImport
@@ -54,6 +54,32 @@ def test_a_photograph_is_turned_upright():
     exif[0x0112] = 6  # taken sideways
     with Image.open(io.BytesIO(plain_picture(saved(GRADIENT, "JPEG", exif=exif)))) as image:
         assert image.size == (30, 40)
+
+
+def with_red_and_green_exchanged() -> bytes:
+    """A colour profile in which the red channel holds the green, so that a right reading exchanges them."""
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = plain.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))  # its name
+    table = 128 + 4 + 12 * struct.unpack_from(">I", plain, 128)[0]  # ICC.1:2022, section 7.3: a tag is 12 bytes
+    tags = plain[:table].replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    return tags + plain[table:]
+
+
+def test_colours_are_made_srgb_and_a_broken_profile_is_ignored():
+    profile = with_red_and_green_exchanged()
+    for kind, mode, colour in (("PNG", "RGB", (204, 51, 102)), ("PNG", "RGBA", (204, 51, 102, 7)),
+                               ("WEBP", "RGB", (204, 51, 102)), ("PNG", "P", (204, 51, 102))):  # fmt: skip
+        image = Image.new("RGBA" if mode == "RGBA" else "RGB", (4, 4), colour).convert(mode)
+        options = {"lossless": True} if kind == "WEBP" else {}
+        with Image.open(io.BytesIO(plain_picture(saved(image, kind, icc_profile=profile, **options)))) as plain:
+            r, g, b, *alpha = plain.getpixel((1, 1))  # type: ignore[misc]
+            assert max(abs(r - 51), abs(g - 204), abs(b - 102)) <= 2 and alpha == list(colour[3:])
+            assert "icc_profile" not in plain.info
+        for broken in (b"no profile", profile[:200], profile[:128] + b"\xff" * 200, bytes(1000)):
+            data = plain_picture(saved(image, kind, icc_profile=broken, **options))
+            assert data == plain_picture(saved(image, kind, **options))
+    ink = Image.new("CMYK", (4, 4), (10, 200, 30, 0))  # a profile of another kind of pixels
+    assert plain_picture(saved(ink, "JPEG", icc_profile=profile)) == plain_picture(saved(ink, "JPEG"))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])

@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from collab import study_api
+from collab.consent import version_of
 from collab.errors import InvalidStudy
-from collab.identity import Visitor
+from collab.generation import ensure_annotator
+from collab.identity import LOCAL, Visitor
+from collab.people import agree
 from collab.studies.answering import answer_task, undo_answer
-from collab.studies.tables import TABLES
+from collab.studies.names import consents_of
+from collab.studies.tables import TABLES, csv_table
 from collab.types import StudyItem, Task, new_id
 from collab.workspace import Workspace
 from tests.studies.people import answers_all, filled_study, given, people, prefers, results
@@ -143,8 +147,15 @@ def test_people_are_told_with_gold_speed_and_sides_but_never_left_out_silently(w
         return {"winner": wrong if task.purpose == "gold" else "a", "dwell_ms": 600}
 
     answers_all(ws, hasty, study, hastily)
+    agree(ws, careful, version_of(ws.settings))
     found = {row["annotator_id"]: row for row in results(ws, owner, study)["annotators"]}
     good, bad = found[careful.annotator_id], found[hasty.annotator_id]
+    assert (good["consent"], bad["consent"]) == (version_of(ws.settings), "none")
+    table = csv_table(ws, study, "annotators", results(ws, owner, study))
+    assert "consent" in table.splitlines()[0] and version_of(ws.settings) in table
+    with ws.store.writing() as connection:
+        ensure_annotator(ws, LOCAL, connection)
+    assert consents_of(ws, [LOCAL.annotator_id]) == {LOCAL.annotator_id: "not asked"}
     assert good["gold_right"] == good["gold_total"] > 0 and good["signals"] == []
     assert bad["gold_right"] == 0 and bad["gold_total"] >= 5 and bad["left_share"] == 1.0 and bad["fast_share"] == 1.0
     said = " ".join(bad["signals"])

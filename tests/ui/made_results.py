@@ -206,6 +206,7 @@ class MadeStudy:
                 "fast_share": 0.22 if careless else float(rng.uniform(0, 0.04)),
                 "left_share": 0.81 if careless else float(rng.uniform(0.42, 0.56)),
                 "last_at": own[-1][4].isoformat(), "signals": signals if careless else [], "excluded": f"p{who}" in out,
+                "consent": ("2026-11", "not asked", "none")[who % 3],
             })  # fmt: skip
         return made
 

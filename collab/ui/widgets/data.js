@@ -37,8 +37,8 @@ function dataBoard() {
     "section",
     { class: "collab-widget cb-insights cb-data", "aria-label": T.da_title },
     problem,
-    loading,
     page,
+    loading,
     live,
   );
   let opened = null;
@@ -51,10 +51,11 @@ function dataBoard() {
 
   async function load() {
     const at = opened;
-    const [found, offered] = await Promise.all([ask({ act: "overview" }), ask({ act: "offers" })]);
+    show(loading, true);
+    const offers = ask({ act: "offers" }); // takes seconds where much was said: the numbers and plots do not wait
+    const found = await ask({ act: "overview" });
     if (at !== opened) return;
-    show(loading, false);
-    if (!found) return;
+    if (!found) return show(loading, false);
     show(page, true);
     const { overview } = found;
     const said = overview.kinds.reduce((sum, row) => sum + row.text + row.image, 0);
@@ -69,6 +70,9 @@ function dataBoard() {
       [stars, starsPlot(overview)],
     ])
       figure.update(plot && { ...plot, source, study: "collab" });
+    const offered = await offers;
+    if (at !== opened) return;
+    show(loading, false);
     if (offered) exports_.update(offered.offers);
   }
 

@@ -7,10 +7,11 @@ function gridPanel() {
   const earlier = h("select", { class: "gr-input", "aria-label": T.gr_earlier, onchange: () => earlier.value && open(earlier.value) });
   const words_ = h("span", { class: "cb-muted", role: "status" });
   const stop = textButton(T.gr_stop, () => tellAct({ act: "grid_stop", grid_id: grid.grid_id }), {}, "close");
+  const goOn = textButton(T.gr_go_on, () => tellAct({ act: "grid_go_on", grid_id: grid.grid_id }), {}, "again");
   const reveal = textButton(T.gr_reveal, askReveal, { class: "cb-primary" });
   const png = textButton(T.gr_png, savePng, {}, "image");
   const csv = textButton(T.gr_csv, () => saveFile("grid.csv", csvOf(gridRows(grid)), "text/csv"), {}, "download");
-  const bar = h("div", { class: "cb-row gr-bar", hidden: true }, words_, stop, reveal, png, csv);
+  const bar = h("div", { class: "cb-row gr-bar", hidden: true }, words_, stop, goOn, reveal, png, csv);
   const pages = h("div", { class: "gr-pages" });
   const close = iconButton("close", T.close, () => show(root, false));
   const root = h(
@@ -25,7 +26,6 @@ function gridPanel() {
   let opened = null;
   let ask_ = null;
   let grid = null;
-  let bestId = null;
 
   function setValue(value) {
     if (!value || value.opened === opened) return;
@@ -46,7 +46,6 @@ function gridPanel() {
   }
 
   async function open(gridId) {
-    bestId = null;
     await tellAct({ act: "grid", grid_id: gridId });
   }
 
@@ -68,9 +67,12 @@ function gridPanel() {
 
   function draw() {
     const count = grid.cells.length;
-    setText(words_, grid.left ? fill(T.gr_left, { left: grid.left, count }) : grid.masked ? T.gr_masked : "");
+    const lost = grid.lost && !grid.left ? plural("gr_lost", grid.lost) : "";
+    const state = grid.left ? fill(T.gr_left, { left: grid.left, count }) : grid.masked ? T.gr_masked : "";
+    setText(words_, [lost, state].filter(Boolean).join(" "));
     show(bar, true);
     show(stop, grid.left > 0);
+    show(goOn, !!lost);
     show(reveal, grid.masked && !grid.left);
     show(png, !grid.left);
     show(csv, !grid.left);
@@ -120,7 +122,7 @@ function gridPanel() {
               {},
               columns.length > 0 && h("th", { scope: "row", dir: "auto", text: line.head }),
               line.cells.map((cell) =>
-                h("td", {}, cell && gridCell(cell, { act: judge, best, isBest: cell.output_id === bestId })),
+                h("td", {}, cell && gridCell(cell, { act: judge, best, isBest: cell.output_id === grid.best_id })),
               ),
             ),
           ),
@@ -142,7 +144,7 @@ function gridPanel() {
   async function best(cell) {
     const others = grid.cells.filter((each) => each !== cell && (each.text || each.image_url)).map((each) => each.output_id);
     if (await judge({ act: "rank", groups: [[cell.output_id], others] })) {
-      bestId = cell.output_id;
+      grid.best_id = cell.output_id;
       draw();
     }
   }

@@ -19,8 +19,8 @@ def grid_panel(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
     """A panel whose value is `{"opened", "ask", "settings", "grids"}`; None: closed.
 
     ask: what the form says, sent back with `grid_make`. `act(payload, request)` answers `grid_make` (`ask`, `axes`,
-    `hidden`), `grid`, `grid_stop` and `grid_reveal` (`grid_id`) with `{"ok": True, "grid"}` as `grids.shown_grid`
-    tells it, and the acts of feedback as the board's do.
+    `hidden`), `grid`, `grid_stop`, `grid_go_on` and `grid_reveal` (`grid_id`) with `{"ok": True, "grid"}` as
+    `grids.shown_grid` tells it, and the acts of feedback as the board's do.
     """
     return gr.HTML(
         html_template="<div></div>",

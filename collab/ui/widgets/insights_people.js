@@ -24,6 +24,7 @@ const PEOPLE_COLUMNS = [
     value: (p) => (p.last_at ? moment(p.last_at).getTime() : null),
     say: (p) => (p.last_at ? dateTime(p.last_at) : NOTHING),
   },
+  { key: "consent", value: (p) => p.consent, say: (p) => T.in_consent[p.consent] || p.consent, quiet: true },
 ];
 
 function outOf(part, total) {
@@ -115,7 +116,7 @@ function peopleTable({ ask, busy }) {
     return [...people].sort((a, b) => {
       const [x, y] = [column.value(a), column.value(b)];
       if (missing(x) || missing(y)) return missing(x) - missing(y);
-      return (column.text ? x.localeCompare(y) : x - y) * (sort.down ? -1 : 1);
+      return (typeof x === "string" ? x.localeCompare(y) : x - y) * (sort.down ? -1 : 1);
     });
   }
 
@@ -214,7 +215,7 @@ function peopleTable({ ask, busy }) {
               {
                 role: "cell",
                 "data-label": T["in_person_" + column.key],
-                class: column.key === "left_share" ? "in-side" : null,
+                class: column.key === "left_share" ? "in-side" : column.quiet ? "cb-muted" : null,
               },
               sideStrip(column, person),
               column.say ? column.say(person) : number(column.value(person)),
