@@ -58,17 +58,16 @@ def figures(evidence: Mapping[str, Any]) -> str:
     """
     level = _level(evidence)
     if not evidence["n_votes"]:
-        return f"no vote counts yet{f' ({level.strip()})' if level else ''}"
+        return f"no vote counts yet ({level})" if level else "no vote counts yet"
     people = evidence["n_annotators"]
     whose = "1 person" if people == 1 else f"{people:,} people"
     if evidence["scope"] == "panel":
         whose = f"the panel of {whose}"
     low, high = round(100 * evidence["lower"]), round(100 * evidence["upper"])
-    counted = ""
+    bounds = f"{low}–{high} % {level}" if level else f"{low}–{high} %"
     if left_out := int(evidence.get("left_out", 0)):
-        counted = f"; everybody counts, the {left_out:,} left out of its study's results too"
-    rate = f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose}"
-    return f"{rate} ({low}–{high} %{level}{counted})"
+        bounds += f"; everybody counts, the {left_out:,} left out of its study's results too"
+    return f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose} ({bounds})"
 
 
 def standing(trial: Trial, study: Study | None, evidence: Mapping[str, Any] | None, numbers: Numbers) -> str:
@@ -125,7 +124,7 @@ def _level(evidence: Mapping[str, Any]) -> str:
     if not number:
         return ""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f" at level {100 * evidence['alpha']:.2g} %: the {number:,}{ending} test of this prompt"
+    return f"at level {100 * evidence['alpha']:.2g} %: the {number:,}{ending} test of this prompt"
 
 
 def _votes(number: int) -> str:

@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -18,7 +19,10 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LONGEST = 4000  # characters of a sentence that is looked up
 _PREFIX = 6  # characters by which the templates are sorted into drawers
-_DEPTH = 3  # sentences within sentences
+_DEPTH = 6  # sentences within sentences
+_TELLS = 9  # characters besides what fills its holes
+_PARTS = 40  # sentences of one text
+JOINTS = " ,;"  # what may stand around a part of a sentence
 _HERE = Path(__file__).parent
 
 
@@ -27,12 +31,24 @@ def said_in(language: Language, sentence: str) -> str:
     return sentence if language == "en" else _catalogue(language).translate(sentence, _DEPTH)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Template:
     """literals: what stands before, between and after the holes, so one more than there are holes."""
 
     literals: tuple[str, ...]
     translation: str
+
+    @cached_property
+    def quoted(self) -> frozenset[int]:
+        """The holes that people's own words fill: in quotation marks, or written `{1!}`."""
+        marked = {int(number) for number in re.findall(r"\{(\d{1,2})!\}", self.translation)}
+        around = enumerate(pairwise(self.literals), 1)
+        return frozenset(marked | {n for n, (a, b) in around if a.endswith("“") and b.startswith("”")})
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is enough of it that a whole sentence is surely made from it."""
+        return sum(map(len, self.literals)) >= _TELLS
 
     def holes_of(self, sentence: str) -> list[str] | None:
         """What fills the holes if the sentence was made from this; each hole ends where its next literal first comes.
@@ -70,24 +86,81 @@ class _Catalogue:
             same_start.sort(key=lambda t: -sum(map(len, t.literals)))
 
     def translate(self, sentence: str, depth: int) -> str:
+        core = sentence.strip(JOINTS)
+        if not core or depth < 0 or len(sentence) > LONGEST:
+            return sentence
+        said = self._said(core, depth)
+        if said is None:
+            return sentence
+        before, _, after = sentence.partition(core)
+        return _chinese(before) + said + _chinese(after)
+
+    def _said(self, core: str, depth: int) -> str | None:
+        """A whole sentence or half of one, then its parts; None where nothing of it is known."""
+        for wording in (core, core[:1].swapcase() + core[1:]):
+            if (found := self._found(wording, depth)) is not None:
+                return found
+        if core.endswith(".") and (found := self._found(core[:-1], depth)) is not None:
+            return f"{found}。"
+        if counted := re.fullmatch(r"(\d[\d,.]*)(st|nd|rd|th)", core):
+            return counted[1]
+        if ranging := re.fullmatch(r"([−\d.,]+) to ([−\d.,]+)", core):
+            return f"{ranging[1]} 到 {ranging[2]}"
+        if depth == 0:
+            return None
+        for joint in (r"(?<=[.!?]) ", "; ", ": "):
+            if (parts := _parts(core, joint, 2 if joint == ": " else _PARTS)) and len(parts) > 1:
+                said = [self.translate(part, depth - 1) for part in parts]
+                if said != parts:
+                    return {"; ": "；", ": ": "："}.get(joint, "").join(said)
+        return self._listed(core, depth)
+
+    def _found(self, sentence: str, depth: int) -> str | None:
         if word := self.words.get(sentence):
             return word
-        if depth == 0 or len(sentence) > LONGEST:
-            return sentence
-        for template in (*self.drawers.get(sentence[:_PREFIX], ()), *self.drawers.get("", ())):
-            holes = template.holes_of(sentence)
-            if holes is not None:
-                return _filled(template.translation, [self.translate(hole, depth - 1) for hole in holes])
-        return self._listed(sentence, depth)
+        if depth > 0:
+            for template in (*self.drawers.get(sentence[:_PREFIX], ()), *self.drawers.get("", ())):
+                holes = template.holes_of(sentence)
+                if holes is not None and (depth < _DEPTH or template.tells):
+                    quoted = template.quoted
+                    said = [
+                        self.words.get(hole, hole) if n in quoted else self.translate(hole, depth - 1)
+                        for n, hole in enumerate(holes, 1)
+                    ]
+                    return _filled(template.translation, said)
+        return None
 
-    def _listed(self, value: str, depth: int) -> str:
-        """A hole that lists known words: “choose a, b or c”."""
-        parts = re.split(r"(, | or | and )", value)
-        if depth == _DEPTH or len(parts) == 1 or len(parts) > 100:
-            return value
-        said = [self.words.get(part, part) for part in parts[::2]]
-        joints = [{", ": "、", " or ": "或", " and ": "和"}[joint] for joint in parts[1::2]]
-        return "".join(a + b for a, b in zip(said, [*joints, ""], strict=True))
+    def _listed(self, value: str, depth: int) -> str | None:
+        """A hole that lists what is known: “choose a, b or c”."""
+        joints = {", ": "、", " or ": "或", " and ": "和"}
+        parts = _parts(value, ", | or | and ", 100) if depth < _DEPTH else []
+        if len(parts) < 2:
+            return None
+        said = [self.translate(part, depth - 1) for part in parts]
+        if said == parts:
+            return None
+        between = [joints[joint] for joint in re.findall(", | or | and ", _masked(value))]
+        return "".join(a + b for a, b in zip(said, [*between, ""], strict=True))
+
+
+def _masked(value: str) -> str:
+    """The value with what stands in quotation marks or brackets blotted out."""
+    return re.sub(r"“[^”]*”|\([^()]*\)", lambda found: "·" * len(found[0]), value)
+
+
+def _parts(value: str, joint: str, most: int) -> list[str]:
+    """The value cut at each joint that does not stand within quotation marks or brackets."""
+    cut, at = [], 0
+    for found in re.finditer(joint, _masked(value)):
+        if len(cut) + 1 == most:
+            break
+        cut.append(value[at : found.start()])
+        at = found.end()
+    return [*cut, value[at:]]
+
+
+def _chinese(joint: str) -> str:
+    return joint.replace(", ", "，").replace("; ", "；").replace(" ", "")
 
 
 def _filled(translation: str, holes: Sequence[str]) -> str:
@@ -95,7 +168,7 @@ def _filled(translation: str, holes: Sequence[str]) -> str:
         number = int(match[1])
         return holes[number - 1] if 0 < number <= len(holes) else match[0]
 
-    return re.sub(r"\{(\d{1,2})\}", fill, translation)
+    return re.sub(r"\{(\d{1,2})!?\}", fill, translation)
 
 
 @cache
