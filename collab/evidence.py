@@ -111,7 +111,8 @@ class Evidence:
             said = f"population: each person's first {size} votes"
         else:
             said = "population: each person's first vote"
-        return said if self.alpha == USUAL_ALPHA else f"{said}; level {100 * self.alpha:.2g} %"
+        level = f"level {100 * self.alpha:.2g} %"
+        return said if self.alpha == USUAL_ALPHA else f"{said}; {level}"
 
     def _outlook(self) -> str:
         size = self.votes_per_block

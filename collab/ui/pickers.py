@@ -30,8 +30,8 @@ def model_words(ws: Workspace, say: Callable[[str], str] = str) -> tuple[str, bo
     loading = [s for s in states if s.state == "loading"]
     if loading:
         percent = f" {loading[0].fraction:.0%}" if loading[0].fraction is not None else ""
-        words = f"{loading[0].message or loading[0].name}{percent}; you can write already"
-        return f'<p class="loading" role="status">{html.escape(say(words))}</p>', True
+        words = f"{say(loading[0].message or loading[0].name)}{percent}{say('; you can write already')}"
+        return f'<p class="loading" role="status">{html.escape(words)}</p>', True
     if not states:
         words = f"{'Starting the engine' if 'torch' in sys.modules else 'Loading torch'}; you can write already"
         return f'<p class="loading" role="status">{html.escape(say(words))}</p>', True

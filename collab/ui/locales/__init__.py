@@ -19,10 +19,26 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LONGEST = 4000  # characters of a sentence that is looked up
 _PREFIX = 6  # characters by which the templates are sorted into drawers
-_DEPTH = 6  # sentences within sentences
+_DEPTH = 8  # sentences within sentences
 _TELLS = 9  # characters besides what fills its holes
 _PARTS = 40  # sentences of one text
 JOINTS = " ,;"  # what may stand around a part of a sentence
+# what joins parts, how in Chinese, and whether it counts only where each part is known
+_BETWEEN = (
+    (r"(?<=[.!?]) ", "", False),
+    (" · ", " · ", False),
+    ("; ", "；", True),
+    (": ", "：", False),
+    ("; ", "；", False),
+)
+_PLAIN = ("{}", "{} 到 {}")  # shapes that need no known word
+_SHAPES = (
+    (r"(\d[\d,.]*)(?:st|nd|rd|th)", "{}"),
+    (r"([−\d.,]+) to ([−\d.,]+)", "{} 到 {}"),
+    (r"(.+) (“[^”]*”)", "{} {}"),
+    (r"(.+) \(([^()]*)\)", "{}（{}）"),
+    (r"(\d+(?:[.,]\d+)*) (.+)", "{} 次{}"),
+)
 _HERE = Path(__file__).parent
 
 
@@ -48,7 +64,7 @@ class _Template:
     @property
     def tells(self) -> bool:
         """Whether there is enough of it that a whole sentence is surely made from it."""
-        return sum(map(len, self.literals)) >= _TELLS
+        return len(self.literals) == 1 or sum(map(len, self.literals)) >= _TELLS
 
     def holes_of(self, sentence: str) -> list[str] | None:
         """What fills the holes if the sentence was made from this; each hole ends where its next literal first comes.
@@ -67,11 +83,27 @@ class _Template:
         at, holes = len(first), []
         for literal in between:
             found = sentence.find(literal, at, end) if literal else at
+            while found >= 0 and not _closed(sentence[at:found]):
+                found = sentence.find(literal, found + 1, end)
             if found < 0:
                 return None
             holes.append(sentence[at:found])
             at = found + len(literal)
-        return [*holes, sentence[at:end]] if at <= end else None
+        return [*holes, sentence[at:end]] if at <= end and self._fits([*holes, sentence[at:end]]) else None
+
+    def _fits(self, holes: Sequence[str]) -> bool:
+        """Whether each hole is a piece that may stand there: a sentence only where one begins, a number alone."""
+        before = ""
+        for literal, hole in zip(self.literals, holes, strict=False):
+            before = literal.rstrip() or before
+            within = _masked(hole.strip(JOINTS))
+            if not _closed(hole):
+                return False
+            if not before.endswith((":", ".", "(", "“", ";", ",", " It")) and re.search(r"[:;] |\.( |$)", within):
+                return False
+            if not (before or self.tells or re.fullmatch(r"[\d.,%–−+]*|“.*”", hole.strip())):
+                return False
+        return True
 
 
 class _Catalogue:
@@ -97,22 +129,31 @@ class _Catalogue:
 
     def _said(self, core: str, depth: int) -> str | None:
         """A whole sentence or half of one, then its parts; None where nothing of it is known."""
+        if depth < _DEPTH and (listed := self._listed(core, depth, all_known=True)) is not None:
+            return listed
         for wording in (core, core[:1].swapcase() + core[1:]):
             if (found := self._found(wording, depth)) is not None:
                 return found
         if core.endswith(".") and (found := self._found(core[:-1], depth)) is not None:
             return f"{found}。"
-        if counted := re.fullmatch(r"(\d[\d,.]*)(st|nd|rd|th)", core):
-            return counted[1]
-        if ranging := re.fullmatch(r"([−\d.,]+) to ([−\d.,]+)", core):
-            return f"{ranging[1]} 到 {ranging[2]}"
-        if depth == 0:
-            return None
-        for joint in (r"(?<=[.!?]) ", "; ", ": "):
-            if (parts := _parts(core, joint, 2 if joint == ": " else _PARTS)) and len(parts) > 1:
-                said = [self.translate(part, depth - 1) for part in parts]
-                if said != parts:
-                    return {"; ": "；", ": ": "："}.get(joint, "").join(said)
+        if depth < _DEPTH and (found := self._found(f"{core}.", depth)) is not None:
+            return found.removesuffix("。")
+        return self._of_parts(core, depth) if depth > 0 else None
+
+    def _of_parts(self, core: str, depth: int) -> str | None:
+        """What is put together of sentences, halves of them, remarks in brackets, numbers and quotations."""
+        if counted := re.fullmatch(r"([\d.,]+) × ([^;]+)", core):
+            return f"{counted[1]} × {self.translate(counted[2], depth - 1)}"
+        for joint, between, whole in _BETWEEN:
+            parts = _parts(core, joint, 2 if joint == ": " else _PARTS)
+            said = [self.translate(part, depth - 1) for part in parts] if len(parts) > 1 else parts
+            if said != parts and not (whole and any(a == b for a, b in zip(said, parts, strict=True))):
+                return between.join(said)
+        for shape, joined in _SHAPES:
+            if found := re.fullmatch(shape, core):
+                said = [self.translate(piece, depth - 1) for piece in found.groups()]
+                if joined in _PLAIN or said != list(found.groups()):
+                    return joined.format(*said)
         return self._listed(core, depth)
 
     def _found(self, sentence: str, depth: int) -> str | None:
@@ -130,17 +171,24 @@ class _Catalogue:
                     return _filled(template.translation, said)
         return None
 
-    def _listed(self, value: str, depth: int) -> str | None:
+    def _listed(self, value: str, depth: int, all_known: bool = False) -> str | None:
         """A hole that lists what is known: “choose a, b or c”."""
         joints = {", ": "、", " or ": "或", " and ": "和"}
         parts = _parts(value, ", | or | and ", 100) if depth < _DEPTH else []
         if len(parts) < 2:
             return None
         said = [self.translate(part, depth - 1) for part in parts]
-        if said == parts:
+        if said == parts or (all_known and any(a == b for a, b in zip(said, parts, strict=True))):
             return None
         between = [joints[joint] for joint in re.findall(", | or | and ", _masked(value))]
-        return "".join(a + b for a, b in zip(said, [*between, ""], strict=True))
+        spaced = [f" {joint}" if joint in "和或" and part[-1:].isdigit() else joint
+                  for part, joint in zip(said, between, strict=False)]  # fmt: skip
+        return "".join(a + b for a, b in zip(said, [*spaced, ""], strict=True))
+
+
+def _closed(piece: str) -> bool:
+    """Whether no quotation mark or bracket is left open in it."""
+    return not re.search("[“”]", _masked(piece)) and piece.count("(") == piece.count(")")
 
 
 def _masked(value: str) -> str:
@@ -150,7 +198,8 @@ def _masked(value: str) -> str:
 
 def _parts(value: str, joint: str, most: int) -> list[str]:
     """The value cut at each joint that does not stand within quotation marks or brackets."""
-    cut, at = [], 0
+    cut: list[str] = []
+    at = 0
     for found in re.finditer(joint, _masked(value)):
         if len(cut) + 1 == most:
             break

@@ -160,7 +160,7 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
         for other in node.args[1:]:
             yield from _expressions(other)
         return
-    if isinstance(node, ast.arg) or isinstance(node, ast.keyword) and node.arg in _UNSAID:
+    if isinstance(node, ast.arg) or (isinstance(node, ast.keyword) and node.arg in _UNSAID):
         return
     if isinstance(node, ast.Tuple) and len(node.elts) == 2 and _is_rule(node.elts[0]):
         yield from _expressions(node.elts[1])  # what people did; the rule itself is a prompt's text
@@ -181,7 +181,9 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
     if isinstance(node, ast.Call) and _name(node.func) == "_count" and len(node.args) > 1:
         yield from _counted(*node.args[1:])
         return
-    if isinstance(node, (ast.JoinedStr, ast.Constant)) or isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+    if isinstance(node, (ast.JoinedStr, ast.Constant)) or (
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
+    ):
         yield node
         if isinstance(node, ast.JoinedStr):
             for part in node.values:
@@ -199,8 +201,8 @@ def _is_rule(node: ast.expr) -> bool:
 
 def _counted(one: ast.expr, many: ast.expr | None = None) -> Iterator[ast.expr]:
     """What `_count(number, "person", "people")` says."""
-    said = one.value if isinstance(one, ast.Constant) else ""
-    plural = many.value if isinstance(many, ast.Constant) else f"{said}s"
+    said = str(one.value) if isinstance(one, ast.Constant) else ""
+    plural = str(many.value) if isinstance(many, ast.Constant) else f"{said}s"
     for noun in (said, plural):
         yield ast.copy_location(ast.Constant(f"{{}} {noun}"), one)
 
