@@ -129,7 +129,7 @@ class _Catalogue:
 
     def _said(self, core: str, depth: int) -> str | None:
         """A whole sentence or half of one, then its parts; None where nothing of it is known."""
-        if depth < _DEPTH and (listed := self._listed(core, depth, all_known=True)) is not None:
+        if "; " not in core and depth < _DEPTH and (listed := self._listed(core, depth, all_known=True)) is not None:
             return listed
         for wording in (core, core[:1].swapcase() + core[1:]):
             if (found := self._found(wording, depth)) is not None:
