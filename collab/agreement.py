@@ -125,7 +125,7 @@ def _resample(times: Array, units: int, rng: np.random.Generator) -> Array:
 
 def _sentence(value: float, lower: float, upper: float, units: int) -> str:
     threshold, verdict = next((each for each in _VERDICTS if value >= each[0]), (-np.inf, _TOO_LOW))
-    verdict += " if more items bear it out" if lower < threshold else ""
+    verdict = f"{verdict} if more items bear it out" if lower < threshold else verdict
     low, high, point = (f"{edge:.2f}".replace("-", "−") for edge in (lower, upper, value))
     between = f"{low}–{high}" if lower >= 0 else f"{low} to {high}"
     return f"α {point} ({between}) over {units:,} items judged by two or more: {verdict} (Krippendorff 2004)."

@@ -95,22 +95,24 @@ class Evidence:
         between = f"between {self.lower:.2f} and {self.upper:.2f}"
         if not self.lower <= self.win_rate <= self.upper:
             between = f"though earlier votes place it {between}"
-        spoken = f"{said} after {_count(self.n_votes, 'vote')} from {whose} ({self._claim()}): "
-        spoken += f"win rate {self.win_rate:.2f}, {between}"
         if self.verdict == "undecided":
-            return f"{spoken}; {self._outlook()}."
+            between += f"; {self._outlook()}"
         if self.verdict == "futile" and self.futility is not None:
-            return f"{spoken}; a preference of {100 * (0.5 + self.futility):g} % or more is ruled out."
-        return f"{spoken}."
+            between += f"; a preference of {100 * (0.5 + self.futility):g} % or more is ruled out"
+        votes = _count(self.n_votes, "vote")
+        return f"{said} after {votes} from {whose} ({self._claim()}): win rate {self.win_rate:.2f}, {between}."
 
     def _claim(self) -> str:
-        size, level = self.votes_per_block, ""
-        if self.alpha != USUAL_ALPHA:
-            level = f"; level {100 * self.alpha:.2g} %"
-        if self.scope == "population":
-            return f"population: each person's first {f'{size} votes' if size > 1 else 'vote'}{level}"
+        size = self.votes_per_block
         named = _count(size, "named person", "named people")
-        return f"panel: {named}{' on ' + _count(self.n_blocks, 'item') if self.n_blocks else ''}{level}"
+        if self.scope == "panel":
+            said = f"panel: {named} on {_count(self.n_blocks, 'item')}" if self.n_blocks else f"panel: {named}"
+        elif size > 1:
+            said = f"population: each person's first {size} votes"
+        else:
+            said = "population: each person's first vote"
+        level = f"level {100 * self.alpha:.2g} %"
+        return said if self.alpha == USUAL_ALPHA else f"{said}; {level}"
 
     def _outlook(self) -> str:
         size = self.votes_per_block

@@ -122,7 +122,9 @@ def said(inputs: Mapping[str, Any]) -> str:
     if not inputs.get("steer"):
         return ""
     rules, shown = len(inputs.get("rules", ())), len(inputs.get("demonstrations", ()))
-    parts = [f"{len(inputs[key])} {key}" for key in ("liked", "disliked") if inputs.get(key)]
+    liked, disliked = len(inputs.get("liked", ())), len(inputs.get("disliked", ()))
+    parts = [f"{liked} liked"] if liked else []
+    parts += [f"{disliked} disliked"] if disliked else []
     parts += [f"{rules} rule{'s' * (rules != 1)}"] if rules else []
     parts += [f"{shown} example{'s' * (shown != 1)} of yours"] if shown else []
     return f"Steered by {', '.join(parts)}" if parts else NOTHING

@@ -122,8 +122,9 @@ class _Records:
             file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
         if record["what"] == "step":
             done = record["step"] / max(1, record["steps"])
-            left = f", about {_duration(record['eta_s'])} left" if record["eta_s"] else ""
-            words = f"Step {record['step']} of {record['steps']}, loss {record['loss']:.3g}{left}"
+            words = f"Step {record['step']} of {record['steps']}, loss {record['loss']:.3g}"
+            if record["eta_s"]:
+                words = f"{words}, about {_duration(record['eta_s'])} left"
             self.say(_MODEL_SHARE + (0.98 - _MODEL_SHARE) * done, words)
 
 

@@ -114,8 +114,8 @@ def propose(
             proposer.picture = ws.blobs.get  # type: ignore[attr-defined]
     sieve = Sieve(ws, version, [text for output in digest.own for text in _texts_of(output)])
     if digest.steered:
-        outputs = "output" if digest.steered == 1 else "outputs"
-        sieve.note("", f"{digest.steered} judged {outputs} made with steering left out: not what this prompt makes.")
+        outputs = f"{digest.steered} judged output{'' if digest.steered == 1 else 's'}"
+        sieve.note("", f"{outputs} made with steering left out: not what this prompt makes.")
     accepted = _gather_candidates(chosen, digest, tools, count, sieve)
     if not accepted:
         raise NothingToLearn(_nothing(sieve.notes))

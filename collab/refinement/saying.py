@@ -51,7 +51,7 @@ def _rating(act: Rating) -> str:
     for label in ("good", "bad"):
         marked = sum(1 for span in act.spans if span.get("label") == label)
         if marked:
-            said.append(f"{marked} {'place' if marked == 1 else 'places'} marked {label}")
+            said.append(f"{marked} place{'' if marked == 1 else 's'} marked {label}")
     stars = " ".join(said[:1])
     rest = ", ".join(said[1:])
     return f"{stars} {rest}".strip() + _quoted(act.comment)

@@ -216,20 +216,22 @@ def _filter_json(chosen: Filter) -> Json:
 def filter_effect(before: Json, after: Json, excluded: int) -> str:
     """What leaving people out changes: answers left, who leads with which strength, and what the evidence says now."""
     people = before["counts"]["annotators"]
-    said = f"Leaves out {excluded} of {people} people"
+    said = f"Leaves out {excluded} of {people} people."
     first, then = (board["leaderboard"] for board in (before, after))
     if first and first["rows"] and then and then["rows"]:
         was, now_is = first["rows"][0], then["rows"][0]
         votes = before["counts"]["votes"] - after["counts"]["votes"]
-        moved = f"{was['name']} led with {was['strength']:.0f}"
-        leads = f"{now_is['name']} leads with {now_is['strength']:.0f} ({now_is['lower']:.0f}–{now_is['upper']:.0f})"
-        said = f"{said} and {votes} of {before['counts']['votes']} votes: {moved}, now {leads}"
+        said = (
+            f"Leaves out {excluded} of {people} people and {votes} of {before['counts']['votes']} votes: {was['name']} "
+            f"led with {was['strength']:.0f}, now {now_is['name']} leads with {now_is['strength']:.0f} "
+            f"({now_is['lower']:.0f}–{now_is['upper']:.0f})."
+        )
     evidence = after["evidence"]
     if evidence and evidence["everybody"]:
         with_all = evidence["everybody"]
         said += (
-            f". Of {evidence['challenger']} against {evidence['champion']} the verdict is “{evidence['verdict']}” with "
+            f" Of {evidence['challenger']} against {evidence['champion']} the verdict is “{evidence['verdict']}” with "
             f"a win rate of {evidence['win_rate']:.2f}; with everybody it is “{with_all['verdict']}” with "
-            f"{with_all['win_rate']:.2f}, and only for that does the error bound hold"
+            f"{with_all['win_rate']:.2f}, and only for that does the error bound hold."
         )
-    return f"{said}."
+    return said

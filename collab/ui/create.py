@@ -24,7 +24,9 @@ from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
 from collab.ui.endpoints import PRIVATE, spoken
 from collab.ui.grid import build_grid
+from collab.ui.language import language_of, said_here
 from collab.ui.library import build_library, join_library
+from collab.ui.locales.answers import answer_in
 from collab.ui.pickers import model_words
 from collab.ui.prompt_form import PromptForm, build_form
 from collab.ui.stream import board_states
@@ -83,7 +85,8 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
                     # Gradio repeats a stream's last values at its end: let that change nothing
                     yield (gr.skip(),) * len(shown)
                     return
-                yield state, generation_id, gr.update(interactive=state["status"] in UNFINISHED)
+                spoken_state = answer_in(language_of(request.headers), state)
+                yield spoken_state, generation_id, gr.update(interactive=state["status"] in UNFINISHED)
         finally:
             boards.release(session, claim)
 
@@ -91,7 +94,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         ask = form.ask(values)
         made = await asyncio.to_thread(generation.generate, ws, identity.whoami(request), ask)
         if said(ws.store.get(Generation, made).inputs) == NOTHING:
-            gr.Info(NOTHING)
+            gr.Info(said_here(NOTHING))
         async for update in show(made, request):
             yield update
 
@@ -141,7 +144,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     async def on_load_status() -> AsyncIterator[str]:
         """Tell how far the default models are until they are there."""
         for _ in range(600):
-            words, waiting = model_words(ws)
+            words, waiting = model_words(ws, said_here)
             yield words
             if not waiting:
                 return
@@ -158,9 +161,9 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
             raise InvalidPrompt("The picture did not arrive whole: drop it again.") from error
         restored = restore(ws, data)
         updates, left_out = form.restore(ws, restored)
-        gr.Info("Prompt, settings and seed are as the picture says.")
+        gr.Info(said_here("Prompt, settings and seed are as the picture says."))
         if left_out:
-            gr.Warning(html.escape("Not restored: " + " ".join(left_out)))
+            gr.Warning(html.escape(said_here("Not restored: " + " ".join(left_out))))
         return updates
 
     def on_lock(event: gr.EventData) -> str:

@@ -15,6 +15,7 @@ from collab.restoring import Restored
 from collab.store.history_queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
+from collab.ui.language import said_here
 from collab.ui.pickers import entry_of, model_choices
 from collab.ui.settings_panel import SettingsPanel, build_settings
 from collab.ui.steering_switch import SteeringSwitch, build_steering
@@ -221,7 +222,8 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
         written = written_of(chosen, many, text, system_text, negative_text, before, *values)
         wanted = list(dict.fromkeys(n for t in (text, negative_text, system_text) for n in placeholders(t or "")))
         if len(wanted) > MAX_VARIABLES >= len(before):
-            gr.Warning(f"The prompt has {len(wanted)} variables: this form has boxes for {MAX_VARIABLES}.")
+            words = f"The prompt has {len(wanted)} variables: this form has boxes for {MAX_VARIABLES}."
+            gr.Warning(said_here(words))
         if wanted == before:
             return written, *((gr.skip(),) * (2 + MAX_VARIABLES))
         return written, *_boxes(wanted, dict(zip(before, values, strict=False)))
@@ -301,7 +303,8 @@ def _boxes(wanted: list[str], values: Any) -> tuple[Any, ...]:
 def _rows(pairs: list[tuple[str, str]]) -> tuple[Any, ...]:
     """Updates for the examples' rows, boxes and the button that adds one."""
     if len(pairs) > MAX_EXAMPLES:
-        gr.Warning(f"That prompt has {len(pairs)} examples: this form shows the first {MAX_EXAMPLES}.")
+        words = f"That prompt has {len(pairs)} examples: this form shows the first {MAX_EXAMPLES}."
+        gr.Warning(said_here(words))
     shown = max(1, len(pairs))
     said = [words for pair in pairs[:MAX_EXAMPLES] for words in pair]
     return (

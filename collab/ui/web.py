@@ -5,6 +5,7 @@ Knows headers, cookies and bytes; no components and no features.
 
 from __future__ import annotations
 
+import html
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,8 @@ from collab.restoring import downloaded
 from collab.studies.access import shown_output
 from collab.studies.presenting import TaskLink
 from collab.types import Edit, Output, new_id
+from collab.ui.language import TAGS, language_of
+from collab.ui.locales import Language, said_in
 from collab.workspace import Workspace
 
 LINK_HOURS = 12
@@ -123,7 +126,7 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
                 found = await run_in_threadpool(ws.store.find, Output, id=output_id)
             case _:
                 found = []
-        return await send(found[0] if found else None)
+        return await send(request, found[0] if found else None)
 
     def edited_as(purpose: str) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
@@ -136,25 +139,25 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
             case [str() as feedback_id, int() as expires_s] if expires_s > time.time():
                 for edit in await run_in_threadpool(ws.store.find, Edit, id=feedback_id):
                     if sha256 := edit.blob_sha256 if purpose == "edited" else edit.mask_sha256:
-                        return await send_blob(sha256, "image/png")
-        return await send(None)
+                        return await send_blob(request, sha256, "image/png")
+        return await send(request, None)
 
     async def task_picture(request: Request) -> Response:
         match identity.unsign("task", request.path_params["token"]):
             case [str() as token, int() as place, int() as expires_s] if expires_s > time.time():
-                return await send(await run_in_threadpool(shown_output, ws, token, place))
-        return await send(None)
+                return await send(request, await run_in_threadpool(shown_output, ws, token, place))
+        return await send(request, None)
 
-    async def send(output: Output | None) -> Response:
+    async def send(request: Request, output: Output | None) -> Response:
         if output is None or not output.blob_sha256 or output.media_type not in _MEDIA_TYPES:
-            return PlainTextResponse("This picture's link is wrong or has run out: open the page again.", 404)
-        return await send_blob(output.blob_sha256, output.media_type)
+            return _refusal(request, "This picture's link is wrong or has run out: open the page again.")
+        return await send_blob(request, output.blob_sha256, output.media_type)
 
-    async def send_blob(sha256: str, media_type: str) -> Response:
+    async def send_blob(request: Request, sha256: str, media_type: str) -> Response:
         try:
             data = await run_in_threadpool(ws.blobs.get, sha256)
         except CollabError as error:
-            return PlainTextResponse(str(error), 404)
+            return _refusal(request, str(error))
         headers = {"Cache-Control": "private, max-age=43200, immutable", **_SEALED}
         return Response(data, media_type=media_type, headers=headers)
 
@@ -164,10 +167,10 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
                 try:
                     data = await run_in_threadpool(downloaded, ws, output_id)
                 except CollabError as error:
-                    return PlainTextResponse(str(error), 404)
+                    return _refusal(request, str(error))
                 headers = {"Content-Disposition": f'attachment; filename="{output_id}.png"', **_SEALED}
                 return Response(data, media_type="image/png", headers=headers)
-        return PlainTextResponse("This picture's link is wrong or has run out: open the page again.", 404)
+        return _refusal(request, "This picture's link is wrong or has run out: open the page again.")
 
     async def archive(request: Request) -> Response:
         match identity.unsign("export", request.path_params["token"]):
@@ -175,22 +178,22 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
                 path = ws.settings.home / "exports" / f"{token}.zip"
                 if path.is_file():
                     return FileResponse(path, media_type="application/zip", filename="collab-export.zip")
-        return PlainTextResponse("This export's link is wrong or has run out: export again.", 404)
+        return _refusal(request, "This export's link is wrong or has run out: export again.")
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse(f"collab {os.getpid()}")  # by which the command line knows this server again
 
     async def owner_form(request: Request) -> Response:
-        return HTMLResponse(_FORM.replace("{said}", ""))
+        return _form(language_of(request.headers))
 
     async def owner_enter(request: Request) -> Response:
         if int(request.headers.get("content-length") or FORM_LIMIT + 1) > FORM_LIMIT:
-            return PlainTextResponse("The form is too large.", 413)
+            return _refusal(request, "The form is too large.", 413)
         form = await request.form(max_files=0, max_fields=4)
         try:
             value = identity.owner_cookie(str(form.get("token", "")))
         except NotAllowed as error:
-            return HTMLResponse(_FORM.replace("{said}", f"<p role=alert>{error}</p>"), 403)
+            return _form(language_of(request.headers), str(error), 403)
         answer = RedirectResponse("/", 303)
         answer.headers.append("set-cookie", identity.cookie_header(OWNER_COOKIE, value))
         return answer
@@ -207,11 +210,22 @@ def routes(ws: Workspace, identity: Identity) -> list[Route]:
     ]
 
 
-_FORM = """<!doctype html><meta charset=utf-8><meta name=viewport content="width=device-width">
-<title>Collab · owner</title><style>body{font:16px/1.5 system-ui;max-width:24rem;margin:15vh auto;padding:0 1rem;
-color-scheme:light dark}input,button{font:inherit;padding:.5rem;width:100%;box-sizing:border-box;margin:.25rem 0}
-</style><h1>Owner</h1>{said}<form method=post><label>Owner token
-<input type=password name=token autocomplete=current-password required></label><button>Enter</button></form>"""
+def _refusal(request: Request, sentence: str, status: int = 404) -> PlainTextResponse:
+    return PlainTextResponse(said_in(language_of(request.headers), sentence), status)
+
+
+def _form(language: Language, sentence: str = "", status: int = 200) -> HTMLResponse:
+    words = {name: said_in(language, word) for name, word in _FORM_WORDS.items()}
+    said = f"<p role=alert>{html.escape(said_in(language, sentence))}</p>" if sentence else ""
+    return HTMLResponse(_FORM.format(language=TAGS[language], said=said, **words), status)
+
+
+_FORM_WORDS = {"owner": "Owner", "token": "Owner token", "enter": "Enter as owner"}
+_FORM = """<!doctype html><html lang={language}><meta charset=utf-8><meta name=viewport content="width=device-width">
+<title>Collab · {owner}</title><style>body{{font:16px/1.5 system-ui;max-width:24rem;margin:15vh auto;padding:0 1rem;
+color-scheme:light dark}}input,button{{font:inherit;padding:.5rem;width:100%;box-sizing:border-box;margin:.25rem 0}}
+</style><h1>{owner}</h1>{said}<form method=post><label>{token}
+<input type=password name=token autocomplete=current-password required></label><button>{enter}</button></form>"""
 
 
 def client_base_url(request: Any) -> str:

@@ -203,7 +203,10 @@ def _words(example: Example) -> int:
 
 def _candidate(parent: Wording, shots: Sequence[Shot], name: str, other: str = "", more: str = "") -> Candidate:
     events = tuple(dict.fromkeys(event for shot in shots for event in shot.event_ids))
-    number = f"{other}{len(shots)} examples" if len(shots) > 1 else f"{other or 'one '}example"
+    if len(shots) == 1:
+        number = "another example" if other else "one example"
+    else:
+        number = f"another {len(shots)} examples" if other else f"{len(shots)} examples"
     return Candidate(
         wording=replace(parent, examples=(*parent.examples, *(shot.example for shot in shots))),
         proposer=name,

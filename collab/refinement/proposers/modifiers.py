@@ -200,8 +200,10 @@ def _deviations(tested: int) -> float:
 
 
 def _basis(effects: Effects) -> str:
-    parts = [(effects.votes, "comparison"), (effects.ratings, "rated picture")]
-    return " and ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in parts if n)
+    votes, ratings = effects.votes, effects.ratings
+    parts = [f"{votes} comparison{'' if votes == 1 else 's'}"] if votes else []
+    parts += [f"{ratings} rated picture{'' if ratings == 1 else 's'}"] if ratings else []
+    return " and ".join(parts)
 
 
 def _odds(each: _Weighed, z: float, tested: int) -> str:

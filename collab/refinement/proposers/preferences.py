@@ -162,7 +162,7 @@ def _fitting(parent: Wording, place: str, rules: Sequence[Rule]) -> list[Rule]:
 def _support(rule: Rule) -> str:
     acts = len(rule.event_ids)
     against = f", {rule.against:.3g} against" if rule.against else ""
-    return f"{acts} {'act' if acts == 1 else 'acts'} of feedback{against}: {rule.said}"
+    return f"{acts} act{'' if acts == 1 else 's'} of feedback{against}: {rule.said}"
 
 
 def _why_nothing(mined: Mined, rules: Sequence[Rule]) -> str:

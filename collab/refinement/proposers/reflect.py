@@ -199,10 +199,13 @@ def reflection_template(modality: Modality, old: str) -> str:
 
 
 def _told(chosen: Sequence[Lesson]) -> str:
-    counts = (
-        (sum(lesson.disliked for lesson in chosen), "disliked"),
-        (sum(lesson.corrected for lesson in chosen), "corrected"),
-        (sum(lesson.lost for lesson in chosen), "beaten in a comparison"),
+    disliked, corrected, lost = (
+        sum(lesson.disliked for lesson in chosen),
+        sum(lesson.corrected for lesson in chosen),
+        sum(lesson.lost for lesson in chosen),
     )
-    said = ", ".join(f"{n} {what}" for n, what in counts if n)
-    return f"{len(chosen)} output{'s' if len(chosen) > 1 else ''}" + (f" ({said})" if said else "")
+    parts = [f"{disliked} disliked"] if disliked else []
+    parts += [f"{corrected} corrected"] if corrected else []
+    parts += [f"{lost} beaten in a comparison"] if lost else []
+    outputs = f"{len(chosen)} output{'s' if len(chosen) > 1 else ''}"
+    return f"{outputs} ({', '.join(parts)})" if parts else outputs

@@ -179,8 +179,8 @@ def _open_watch(ws: Workspace, trial: Trial) -> None:
     """Go on asking about the promoted version and the one it replaced. The promotion stands even if that fails."""
     numbers = trials.numbers_of(ws, trial.prompt_id)
     leader, champion = words.version(numbers, trial.leader_id), words.version(numbers, trial.champion_id)
-    said = f"{words.capital(leader)} goes on being compared with {champion} on fresh votes: if it loses, {champion} "
-    said += "serves again."
+    said = f"{words.capital(leader)} goes on being compared with {champion} on fresh votes: if it loses, "
+    said += f"{champion} serves again."
     study_id = None
     try:
         study_id = trials.make_study(ws, trial, "watch", [trial.champion_id, str(trial.leader_id)]).id

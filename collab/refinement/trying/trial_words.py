@@ -56,19 +56,18 @@ def figures(evidence: Mapping[str, Any]) -> str:
 
     Of one of several tests also which it is and its level: “(51–76 % at level 0.42 %: the 3rd test of this prompt)”.
     """
-    level = _level(evidence)
     if not evidence["n_votes"]:
-        return f"no vote counts yet{f' ({level.strip()})' if level else ''}"
+        level = _level(evidence)
+        return f"no vote counts yet ({level})" if level else "no vote counts yet"
     people = evidence["n_annotators"]
     whose = "1 person" if people == 1 else f"{people:,} people"
     if evidence["scope"] == "panel":
         whose = f"the panel of {whose}"
     low, high = round(100 * evidence["lower"]), round(100 * evidence["upper"])
-    counted = ""
+    bounds = _level(evidence, f"{low}–{high} % ") or f"{low}–{high} %"
     if left_out := int(evidence.get("left_out", 0)):
-        counted = f"; everybody counts, the {left_out:,} left out of its study's results too"
-    rate = f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose}"
-    return f"{rate} ({low}–{high} %{level}{counted})"
+        bounds += f"; everybody counts, the {left_out:,} left out of its study's results too"
+    return f"{100 * evidence['win_rate']:.0f} % of {_votes(evidence['n_votes'])} from {whose} ({bounds})"
 
 
 def standing(trial: Trial, study: Study | None, evidence: Mapping[str, Any] | None, numbers: Numbers) -> str:
@@ -111,8 +110,9 @@ def turned(trial: Trial, evidence: Mapping[str, Any], numbers: Numbers) -> str:
 def watched(trial: Trial, evidence: Mapping[str, Any] | None, numbers: Numbers) -> str:
     """That a promotion was watched to the end and stands."""
     leader, champion = version(numbers, trial.leader_id), version(numbers, trial.champion_id)
-    said = f": {figures(evidence)}" if evidence else ""
-    return f"The watch has ended and {leader} still serves in place of {champion}{said}."
+    if evidence:
+        return f"The watch has ended and {leader} still serves in place of {champion}: {figures(evidence)}."
+    return f"The watch has ended and {leader} still serves in place of {champion}."
 
 
 def capital(text: str) -> str:
@@ -120,12 +120,12 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _level(evidence: Mapping[str, Any]) -> str:
+def _level(evidence: Mapping[str, Any], before: str = "") -> str:
     number = int(evidence.get("test", 0))
     if not number:
         return ""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f" at level {100 * evidence['alpha']:.2g} %: the {number:,}{ending} test of this prompt"
+    return f"{before}at level {100 * evidence['alpha']:.2g} %: the {number:,}{ending} test of this prompt"
 
 
 def _votes(number: int) -> str:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from collab.errors import CollabError
 from collab.ui.language import language_of
-from collab.ui.locales import said_in
+from collab.ui.locales.answers import answer_in
 
 HERE = Path(__file__).parent
 # what a widget needs whose pictures can be changed; with dom.js and lightbox.js before it
@@ -29,15 +29,16 @@ def script(*names: str, styles: tuple[str, ...]) -> str:
 
 
 def server_act(act: Callable[..., dict]) -> Callable[..., dict]:
-    """`act(payload, request)` as the server function `act` of a widget; a CollabError becomes its
-    sentence, in the visitor's language."""
+    """`act(payload, request)` as the server function `act` of a widget; a CollabError becomes its sentence. What the
+    product says is in the visitor's language."""
     takes_request = len(inspect.signature(act).parameters) > 1
 
     def act_(payload: dict, request: gr.Request) -> dict:
         try:
-            return act(payload, request) if takes_request else act(payload)
+            answer = act(payload, request) if takes_request else act(payload)
         except CollabError as error:
-            return {"ok": False, "error": said_in(language_of(request.headers), str(error))}
+            answer = {"ok": False, "error": str(error)}
+        return answer_in(language_of(request.headers), answer)
 
     act_.__name__ = "act"  # the name under which the browser finds it: server.act(payload)
     return act_
