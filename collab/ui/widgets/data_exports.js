@@ -38,7 +38,7 @@ function exportCard({ ask, start, format }) {
     })),
   );
   const push = textButton(T.da_push, () => pushDialog({ title, run: sendTo }), {}, "upload");
-  const begin = textButton(T.da_start, start, { class: "cb-primary", hidden: true });
+  const begin = textButton(T.da_start, start, { hidden: true });
   const foot = h("div", { class: "cb-row da-foot" }, look, files, push, begin);
   const build = buildLine({ ask, finished });
   const node = h(
@@ -163,7 +163,9 @@ function pushDialog({ title, run }) {
   dialog.setAttribute("aria-label", fill(T.da_push_title, { title }));
   dialog.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Enter" && event.target !== go) send();
+    if (event.key !== "Enter" || event.target.matches("button")) return;
+    event.preventDefault(); // else it presses the button that gets the focus back
+    send();
   });
   name.focus();
 

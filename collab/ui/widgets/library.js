@@ -267,7 +267,9 @@ function nameDialog(title, name, tags, yes, done) {
   dialog.setAttribute("aria-label", title);
   dialog.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Enter" && event.target.matches("input")) go();
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    event.preventDefault(); // else it presses the button that gets the focus back
+    go();
   });
   nameBox.focus();
 
