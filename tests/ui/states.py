@@ -15,7 +15,7 @@ def walk_rate(page: Page, url: str) -> Iterator[str]:
     """The rating desk over `harness_desk`: the list, both empty states, a study of each task, its drawer and guide."""
     for query, shown in (("", ".cb-desk"), ("empty=annotator", ".cb-empty"), ("study=waiting", ".cb-desk")):
         page.goto(f"{url}?{query}")
-        page.wait_for_selector(f"{shown} button:visible, {shown} h2, {shown} h3")
+        page.wait_for_selector(f"{shown} :is(button, h2, h3):visible")
         yield f"rate {query or 'list'}"
     page.goto(f"{url}?study=guided")
     page.wait_for_selector(".dk-start")
@@ -65,7 +65,7 @@ def walk_insights(page: Page, url: str) -> Iterator[str]:
     page.goto(url)
     page.wait_for_selector(".in-item")
     yield "insights list"
-    for study in ("two", "eight", "rank", "rate", "marks", "edit", "fresh", "none"):
+    for study in ("two", "rate", "marks", "edit", "none"):
         page.goto(urljoin(url, f"/?open={study}"))
         page.wait_for_selector(".cb-empty" if study == "none" else "#insights .in-study:not([hidden])")
         page.wait_for_timeout(300)
