@@ -148,24 +148,6 @@ def test_no_study_keeps_anybody_out(
     assert not found, "\n".join(found)
 
 
-def test_nothing_that_opens_keeps_anybody_out(browser: Browser, studio: Studio):
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    open_create(page, studio)
-    page.wait_for_selector("#library .li-save button:visible")
-    found = []
-    for tab, walk in (
-        ("", states.walk_header), ("", states.walk_texts), ("", states.walk_pictures), ("", states.walk_library),
-        ("History", states.walk_history), ("Data", states.walk_data),
-    ):  # fmt: skip
-        if tab:
-            open_tab(page, tab)
-        found += look_over(page, walk(page))
-    context.close()
-    assert not found, "\n".join(found)
-
-
 def test_language_name_notice_and_keys(page: Page, studio: Studio):
     bar = page.locator("#collab-header")
     # the notice: read, agree, gone, and still gone after a reload
