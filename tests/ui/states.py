@@ -1,4 +1,4 @@
-"""Walks through what the widgets of a harness can show, one state after another, whatever its language: to look at each.
+"""Walks through what the widgets of a harness can show, state after state, whatever its language: to look at each.
 
 Each walk is a generator that has the page in the state whose name it yields; nobody reads words here, only places.
 """
