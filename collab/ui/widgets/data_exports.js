@@ -38,7 +38,7 @@ function exportCard({ ask, start, format }) {
     })),
   );
   const push = textButton(T.da_push, () => pushDialog({ title, run: sendTo }), {}, "upload");
-  const begin = textButton(T.da_start, start, { class: "cb-primary", hidden: true });
+  const begin = textButton(T.da_start, start, { hidden: true });
   const foot = h("div", { class: "cb-row da-foot" }, look, files, push, begin);
   const build = buildLine({ ask, finished });
   const node = h(

@@ -37,6 +37,14 @@ function setAttr(node, name, value) {
   else node.setAttribute(name, wanted);
 }
 
+// A place that scrolls only while its content is long: a tab stop only then, so that the keyboard can read all of it.
+function scrolls(node) {
+  const look = () =>
+    setAttr(node, "tabindex", node.scrollHeight > node.clientHeight + 1 || node.scrollWidth > node.clientWidth + 1 ? "0" : null);
+  new ResizeObserver(look).observe(node);
+  return node;
+}
+
 function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }

@@ -4,7 +4,7 @@ function gridCell(cell, { act, best, isBest }) {
   const rating = cell.feedback.rating || {};
   const content = cell.image_url
     ? h("img", { src: cell.image_url, alt: fill(T.gr_cell, { number: number_ }), class: "gr-picture", loading: "lazy" })
-    : h("div", { class: "gr-words", dir: "auto", text: cell.text ?? (cell.status === "failed" ? cell.error || T.gr_failed : T.gr_waiting) });
+    : scrolls(h("div", { class: "gr-words", dir: "auto", text: cell.text ?? (cell.status === "failed" ? cell.error || T.gr_failed : T.gr_waiting) }));
   const done = cell.image_url || (cell.text !== null && cell.status === "done");
   const rate = (field, value) =>
     act(

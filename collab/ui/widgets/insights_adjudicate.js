@@ -99,7 +99,7 @@ function contextOf(context) {
     "dl",
     { class: "in-context" },
     pairs.map(([name, text]) =>
-      h("div", {}, name && h("dt", { dir: "auto", text: name }), h("dd", { dir: "auto", text })),
+      h("div", {}, name && h("dt", { dir: "auto", text: name }), scrolls(h("dd", { dir: "auto", text }))),
     ),
   );
 }
@@ -123,7 +123,7 @@ function disputedOutput(option, options) {
         },
         h("img", { class: "in-img", src: option.image_url, alt: caption, loading: "lazy" }),
       )
-    : h("div", { class: "cb-text", dir: "auto", text: option.text || T.no_text });
+    : scrolls(h("div", { class: "cb-text", dir: "auto", text: option.text || T.no_text }));
   return h(
     "article",
     { class: "in-output", "aria-label": caption },

@@ -258,7 +258,7 @@ function sideStrip(column, person) {
 
 // What is left out and what that changes, above everything it changes.
 function filterBanner({ ask, busy }) {
-  const text = h("div", { class: "in-banner-text" });
+  const text = scrolls(h("div", { class: "in-banner-text" }));
   const undo = textButton(T.in_count_everybody, () =>
     busy(undo, () => ask({ act: "filter", annotator_ids: [], reason: "" })),
   );

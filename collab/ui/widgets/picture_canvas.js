@@ -22,6 +22,11 @@ function pictureCanvas(picture, { changed }) {
     sheet,
   );
   proportions(sheet);
+  // measured, not in container units: Chromium stops drawing the sheet when the page crosses the width of a phone
+  new ResizeObserver(([{ contentRect: room }]) => {
+    const side = Math.min(room.width, (room.height * picture.width) / picture.height);
+    sheet.style.setProperty("--pe-side", side + "px");
+  }).observe(node);
   const tool = { layer: "mask", erase: false, size: 0.14, colour: "#d62828" }; // size: share of the shorter side
   let done = []; // strokes and whole-layer acts, oldest first
   let undone = [];

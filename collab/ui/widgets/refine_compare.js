@@ -115,7 +115,7 @@ function drawFields(version, base, current, modality) {
           "section",
           { class: "rf-field-block", "data-field": field },
           h("h4", { class: "cb-caption", text: T["rf_field_" + field] }),
-          h("div", { class: "cb-text rf-words", dir: "auto", text: wordsOf(version, field) || T.rf_nothing }),
+          scrolls(h("div", { class: "cb-text rf-words", dir: "auto", text: wordsOf(version, field) || T.rf_nothing })),
         ),
       ),
     ];
@@ -143,11 +143,11 @@ function comparedField(field, base, version, named) {
   if (before === after)
     return block(
       h("div", { class: "rf-field-head" }, head, h("span", { class: "rf-same cb-muted", text: T.rf_unchanged })),
-      h("div", { class: "cb-text rf-words rf-quiet", dir: "auto", text: after || T.rf_nothing }),
+      scrolls(h("div", { class: "cb-text rf-words rf-quiet", dir: "auto", text: after || T.rf_nothing })),
     );
   const runs = diffWords(before, after);
   const side = (kept, words_, name) => {
-    const box = h("div", { class: "cb-text rf-words", dir: "auto", role: "group", "aria-label": name });
+    const box = scrolls(h("div", { class: "cb-text rf-words", dir: "auto", role: "group", "aria-label": name }));
     if (words_)
       renderDiff(
         box,
@@ -156,7 +156,7 @@ function comparedField(field, base, version, named) {
     else box.append(h("span", { class: "cb-muted", text: T.rf_nothing }));
     return box;
   };
-  const both = h("div", { class: "cb-text rf-words rf-merged", dir: "auto" });
+  const both = scrolls(h("div", { class: "cb-text rf-words rf-merged", dir: "auto" }));
   renderDiff(both, runs);
   const { added, removed } = countChanges(runs);
   return block(

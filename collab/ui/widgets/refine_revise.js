@@ -12,7 +12,7 @@ function reviseForm({ ask, close, revised }) {
   let timer = 0;
   const why = h("input", { class: "in-field", type: "text", dir: "auto", oninput: keep });
   const body = h("div", { class: "rf-revise-fields" });
-  const difference = h("div", { class: "cb-text rf-words rf-revise-diff", dir: "auto", "aria-live": "off" });
+  const difference = scrolls(h("div", { class: "cb-text rf-words rf-revise-diff", dir: "auto", "aria-live": "off" }));
   const counts = h("span", { class: "cb-muted in-tabular" });
   const kept = h("span", { class: "cb-muted" });
   const note = failure();

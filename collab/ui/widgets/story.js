@@ -45,7 +45,7 @@ function historyStory(detail, { back, open, remove, again, narrow, say }) {
     h(
       "div",
       { class: "cb-story-prompt" },
-      h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt }),
+      scrolls(h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt })),
       h(
         "div",
         { class: "cb-item-foot" },
@@ -159,7 +159,7 @@ function storyTree(told, open, again) {
 }
 
 function storyText(output, edit, number, prefix) {
-  const plain = h("div", { class: "cb-text", dir: "auto" });
+  const plain = scrolls(h("div", { class: "cb-text", dir: "auto" }));
   const spans = (output.feedback && output.feedback.rating && output.feedback.rating.spans) || [];
   const text = output.text || "";
   const show_ = (view) => {

@@ -54,7 +54,7 @@ function threadView(messages, asked) {
   const turns = [...(messages || []), ...(asked ? [{ role: "user", content: asked }] : [])];
   if (!messages || !messages.length) return null;
   const items = turns.map((turn, i) => {
-    const words = h("div", { class: "cb-text cb-turn-text", dir: "auto", text: turn.content });
+    const words = scrolls(h("div", { class: "cb-text cb-turn-text", dir: "auto", text: turn.content }));
     return h(
       "li",
       { class: "cb-turn", "data-role": turn.role, "data-last": i === turns.length - 1 || null },
