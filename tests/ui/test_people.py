@@ -33,9 +33,10 @@ def look(page: Page, where: str) -> list[str]:
     """What is wrong with the page as it stands: what axe-core calls serious or critical, and sideways scrolling."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE)
-    # moving things have no colour of their own yet
-    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.effect.getTiming().iterations === Infinity"
-                  " ? 0 : a.finished))")  # fmt: skip
+    # moving things have no colour of their own yet; what waits without end, or is not drawn, is not waited for
+    page.evaluate("Promise.race([new Promise(done => setTimeout(done, 2000)), Promise.allSettled("
+                  "document.getAnimations().map(a => a.effect.getTiming().iterations === Infinity ? 0 : a.finished))])"
+                  )  # fmt: skip
     found = [f"{where}: {said}" for said in page.evaluate(FIND)]
     beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     return [*found, *([f"{where}: {beyond} px wider than the window"] if beyond > 0 else [])]
