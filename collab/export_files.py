@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,21 +26,27 @@ def write_zip(folder: Path, path: Path, part: Part = "all", step: Callable[[str]
     if not any(p.suffix in (".parquet", ".jsonl") for p in kept):
         kept = files  # a format that has its own form
     names = [str(p.relative_to(folder)) for p in kept]
+    with whole_or_none(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file, name in zip(kept, names, strict=True):
+            step("packing")
+            if part == "jsonl" and kept is not files and file.name == "README.md":
+                archive.writestr(name, file.read_text(encoding="utf-8").replace('.parquet"', '.jsonl"'))
+            else:
+                archive.write(file, name)
+    return names
+
+
+@contextmanager
+def whole_or_none(path: Path) -> Iterator[None]:
+    """Within it an archive is written: if that fails no file is left. Raises Unavailable where the disk refuses."""
     try:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for file, name in zip(kept, names, strict=True):
-                step("packing")
-                if part == "jsonl" and kept is not files and file.name == "README.md":
-                    archive.writestr(name, file.read_text(encoding="utf-8").replace('.parquet"', '.jsonl"'))
-                else:
-                    archive.write(file, name)
+        yield
     except BaseException as error:
         with suppress(OSError):
             path.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise Unavailable("The export could not be written: see that the disk has room, then try again.") from error
         raise
-    return names
 
 
 def as_shown(folder: Path, limit: int) -> dict[str, Any]:

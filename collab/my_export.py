@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from collab.errors import CollabError, NotFound, Unavailable
+from collab.export_files import whole_or_none
 from collab.identity import Visitor
 from collab.keys import installation_key
 from collab.restoring import downloaded
@@ -81,20 +82,14 @@ def export_my_data(
     """
     if shutil.disk_usage(path.parent).free < LEAST_FREE:
         raise Unavailable("The disk is almost full: make room before exporting.")
-    try:
-        with (
-            ws.store.reading() as connection,
-            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as file,
-        ):
-            written = _Writer(ws, visitor, connection, file, path).write(outputs)
+    with (
+        whole_or_none(path),
+        ws.store.reading() as connection,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as file,
+    ):
+        written = _Writer(ws, visitor, connection, file, path).write(outputs)
         if not sum(written.values()):
             raise NotFound("There is nothing of yours here yet: there is nothing to export.")
-    except BaseException as error:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise Unavailable("The export could not be written: see that the disk has room, then try again.") from error
-        raise
     return written
 
 

@@ -113,18 +113,19 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         async for update in on_again(request, event, new_seeds=True):
             yield update
 
-    async def on_branch(request: gr.Request, event: gr.EventData) -> Updates:
+    async def go_on(request: gr.Request, event: gr.EventData, grow: Callable[..., str], said_as: str) -> Updates:
         asked, who = event._data or {}, identity.whoami(request)
-        parent, words, count = str(asked.get("output_id", "")), asked.get("prefix"), asked.get("count", 1)
-        made = await asyncio.to_thread(branches.continue_text, ws, who, parent, words, count=count)
+        parent, words, count = str(asked.get("output_id", "")), asked.get(said_as), asked.get("count", 1)
+        made = await asyncio.to_thread(grow, ws, who, parent, words, count=count)
         async for update in show(made, request):
             yield update
 
+    async def on_branch(request: gr.Request, event: gr.EventData) -> Updates:
+        async for update in go_on(request, event, branches.continue_text, "prefix"):
+            yield update
+
     async def on_reply(request: gr.Request, event: gr.EventData) -> Updates:
-        asked, who = event._data or {}, identity.whoami(request)
-        parent, words, count = str(asked.get("output_id", "")), asked.get("text"), asked.get("count", 1)
-        made = await asyncio.to_thread(branches.reply, ws, who, parent, words, count=count)
-        async for update in show(made, request):
+        async for update in go_on(request, event, branches.reply, "text"):
             yield update
 
     async def on_show(request: gr.Request, event: gr.EventData) -> Updates:
