@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.record import Figure, keep
-from collab.confidence import ELond, count_grades, log_capital
-from collab.evidence import Vote, win_rate_test
+from collab.statistics.confidence import ELond, count_grades, log_capital
+from collab.statistics.evidence import Vote, win_rate_test
 
 STREAMS = 10_000
 BATCH = 250  # streams at once, for the memory's sake

@@ -18,9 +18,9 @@ from typing import Any
 
 from bench.record import Figure, keep
 from collab import api
-from collab.erasing import delete_my_data
 from collab.identity import LOCAL, Visitor
-from collab.my_export import export_my_data
+from collab.people.erasing import delete_my_data
+from collab.people.my_export import export_my_data
 from collab.prompts import Wording
 from collab.settings import read_settings
 from collab.store import schema

@@ -23,7 +23,7 @@ import pandas as pd
 import platformdirs
 
 from bench.record import Figure, keep
-from collab.ranking import Strengths, bradley_terry, from_votes
+from collab.statistics.ranking import Strengths, bradley_terry, from_votes
 
 VOTES, MODELS, TIES, ROUNDS = 1_500_000, 100, 0.2, 5
 PEER = "arena-rank==0.1.1"

@@ -26,7 +26,8 @@ from typing import Any
 from bench.record import Figure, keep
 from bench.refine.editors import TASTES, Edit, Taste, cost
 from bench.refine.text import EDITED, HELD_OUT, VOTED
-from collab import feedback, train_api
+from collab import feedback
+from collab.api import train as train_api
 from collab.generation import Ask, generate
 from collab.identity import LOCAL, Visitor
 from collab.settings import read_settings

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from collab.checks import clean_request_id, is_id
-from collab.consent import check_consent
 from collab.errors import InvalidFeedback, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
+from collab.people.consent import check_consent
 from collab.store import Conflict
 from collab.store.history_words import keep_words_of_act
 from collab.store.queries import tip

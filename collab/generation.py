@@ -10,12 +10,12 @@ from typing import Any
 from collab import steering
 from collab.aliases import serving_id
 from collab.checks import clean_request_id, clean_text, is_id
-from collab.consent import check_consent
 from collab.errors import InvalidPrompt, InvalidSetting, NotFound, Unavailable
 from collab.identity import Visitor
 from collab.inputs import check_inputs, own_generation, size_to_draw
 from collab.inputs import own_outputs as own_outputs
 from collab.model_versions import model_version, resolve_model
+from collab.people.consent import check_consent
 from collab.prompts import Wording, check_wording, fill, typed_version
 from collab.runs import LEASE
 from collab.store import Conflict, Store

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collab import conversation, steering
+from collab import steering
 from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt, NotAllowed, NotFound
 from collab.identity import Visitor
-from collab.picture_sizes import check_mask, fitting_size, picture_size
+from collab.pictures.sizes import check_mask, fitting_size, picture_size
 from collab.store.queries import masked_among
+from collab.texts import conversation
 from collab.types import STEERED_BY, Generation, GenerationOrigin, Modality, Output
 from collab.workspace import Workspace
 from models.base import ModelInfo

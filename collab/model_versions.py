@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from collab.adapters import adapter_folder
 from collab.aliases import current, history, of_model
 from collab.checks import clean_text, is_id
 from collab.errors import CollabError, InvalidPrompt, NotAllowed, NotFound, Unavailable
 from collab.identity import Visitor
 from collab.store import Conflict, Store
+from collab.training.adapters import adapter_folder
 from collab.types import Modality, ModelVersion
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelError, ModelInfo, ModelNotFound

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from collab import steering
-from collab.branches import kind_of
-from collab.conversation import asked_of
 from collab.feedback import TAGS
 from collab.generation import own_generation
 from collab.identity import Visitor
 from collab.runs import Progress, Run
 from collab.store.queries import live_acts, outputs_of
+from collab.texts.branches import kind_of
+from collab.texts.conversation import asked_of
 from collab.types import (
     Act,
     Edit,

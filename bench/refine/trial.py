@@ -31,9 +31,9 @@ def hold(
 
     alone: one person gives all votes, and the claim is about them (scope “panel”, block 1).
     """
-    from collab.confidence import ELond, shares_of_few
-    from collab.evidence import Vote as Counted
-    from collab.evidence import win_rate_test
+    from collab.statistics.confidence import ELond, shares_of_few
+    from collab.statistics.evidence import Vote as Counted
+    from collab.statistics.evidence import win_rate_test
 
     level = ELond(0.05, shares_of_few).level()  # of a prompt's first trial
 
@@ -56,8 +56,8 @@ def hold(
 
 def _screened(arms: int, vote: Vote, votes: int, rng: Random, seed: int) -> int:
     """The candidate that stands highest after so many votes."""
-    from collab.double_thompson import best_arm_probabilities
-    from collab.pair_counts import from_votes
+    from collab.statistics.double_thompson import best_arm_probabilities
+    from collab.statistics.pair_counts import from_votes
 
     pairs = list(itertools.combinations(range(arms), 2))
     names = [str(arm) for arm in range(arms)]

@@ -16,7 +16,7 @@ ROWS = 50_000
 
 def figures(home: Path) -> list[Figure]:
     """Import and export of judgements in Chatbot Arena's form."""
-    from collab import study_api
+    from collab.api import study as study_api
     from collab.identity import LOCAL
 
     home.mkdir()

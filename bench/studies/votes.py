@@ -17,7 +17,7 @@ VOTES, ARMS, VOTERS = 1_000_000, 8, 200
 
 def figures(home: Path) -> list[Figure]:
     """Seconds to everything that Insights draws, cold and again."""
-    from collab import study_api
+    from collab.api import study as study_api
     from collab.identity import LOCAL
     from collab.store.study_queries import listed_studies
 

@@ -11,13 +11,13 @@ from sqlalchemy.engine import Connection
 
 from collab.checks import is_id
 from collab.errors import CollabError, InvalidStudy
-from collab.gates import check_testable
 from collab.generation import Ask, check_settings, version_asked_for
 from collab.identity import Visitor
 from collab.model_versions import model_version, resolve_model
 from collab.prompts import Wording, fill, placeholders, typed_version
 from collab.studies.cases import Case
 from collab.studies.spec import Asked, StudySpec
+from collab.training.gates import check_testable
 from collab.types import ModelVersion, PromptVersion, Study, StudyArm, StudyItem, StudyTask
 from collab.workspace import Workspace
 from models.base import ModelInfo

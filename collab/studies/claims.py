@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 def interval_width(ws: Workspace, study: Study, spec: StudySpec, connection: Connection) -> float:
     """How wide the interval of the second arm's win rate over the first is; of the widest, with more arms."""
-    from collab.evidence import win_rate_test
+    from collab.statistics.evidence import win_rate_test
 
     arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
     widths = []
@@ -41,7 +41,7 @@ def claim(
     the sentence says so, and `everybody` holds the verdict and the numbers with them; it is None where nobody is left
     out. A panel was named beforehand: nobody is left out of it.
     """
-    from collab.evidence import evidence_curve
+    from collab.statistics.evidence import evidence_curve
 
     votes, options = _claimed(study, spec, challenger, champion, without, connection)
     left_out = 0
@@ -73,7 +73,7 @@ def chosen_afterwards(left_out: int) -> str:
 
 
 def _told(votes: Sequence[Any], options: Mapping[str, Any]) -> Json:
-    from collab.evidence import win_rate_test
+    from collab.statistics.evidence import win_rate_test
 
     found = win_rate_test(votes, **options)
     return {
@@ -87,7 +87,7 @@ def _claimed(
     study: Study, spec: StudySpec, challenger: int, champion: int, without: Collection[str], connection: Connection
 ) -> tuple[list[Any], Json]:
     """The votes that the claim is about, and how it is to be tested."""
-    from collab.evidence import Vote
+    from collab.statistics.evidence import Vote
 
     pair = (min(challenger, champion), max(challenger, champion))
     scope, block = str(spec.evidence["scope"]), int(spec.evidence["block"])

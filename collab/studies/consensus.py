@@ -50,7 +50,7 @@ def consensus_values(questions: Sequence[Question], answers: Sequence[Mapping[st
 
 
 def _majority(values: Iterable[Any]) -> Any | None:
-    from collab.agreement import majority  # which loads numpy, and pages import this module
+    from collab.statistics.agreement import majority  # which loads numpy, and pages import this module
 
     return majority(Counter(values))
 

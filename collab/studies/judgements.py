@@ -76,7 +76,7 @@ def edit_agreement(judgements: Iterable[Judgement]) -> Any:
     It is the agreement on the very figure that `edit_rows` gives. On a nominal scale of whole texts, what two people
     write the same by chance would be estimated from the texts of other items, where it is next to nothing.
     """
-    from collab.agreement import alpha, count_patterns
+    from collab.statistics.agreement import alpha, count_patterns
 
     units: dict[str, list[int]] = {}
     for judgement in judgements:
@@ -111,7 +111,7 @@ def question_agreement(question: Question, judgements: Iterable[Judgement]) -> A
 
     Several choices are one nominal judgement for each option: chosen or not.
     """
-    from collab.agreement import alpha, count_patterns
+    from collab.statistics.agreement import alpha, count_patterns
 
     if question.kind in ("text", "span"):
         return None

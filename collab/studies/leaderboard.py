@@ -15,7 +15,7 @@ from collab.types import ModelVersion, PromptVersion, Study, StudyArm
 from collab.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collab.pair_counts import PairCounts
+    from collab.statistics.pair_counts import PairCounts
 
 Json = dict[str, Any]
 BY = ("arm", "model", "prompt", "tag")
@@ -93,7 +93,7 @@ def tag_boards(
 
 
 def _board(counts: PairCounts, by: str, tag: str) -> Json:
-    from collab.pair_counts import components
+    from collab.statistics.pair_counts import components
 
     board: Json = {"by": by, "tag": tag, "rows": [], "sentence": "", "flips": None, "flips_missing": ""}
     if counts.arms < 2 or not len(counts.count):
@@ -127,7 +127,7 @@ def _board(counts: PairCounts, by: str, tag: str) -> Json:
 
 
 def _rows(counts: PairCounts) -> tuple[list[Json], Sequence[str], bool]:
-    from collab.ranking import bradley_terry, rank_ranges
+    from collab.statistics.ranking import bradley_terry, rank_ranges
 
     fit = bradley_terry(counts)
     low, high = rank_ranges(fit)
@@ -144,14 +144,14 @@ def _rows(counts: PairCounts) -> tuple[list[Json], Sequence[str], bool]:
 
 
 def _flips(counts: PairCounts) -> Json | None:
-    from collab.ranking import votes_to_flip
+    from collab.statistics.ranking import votes_to_flip
 
     flip = votes_to_flip(counts)
     return {"votes": flip.votes, "leader": flip.leader, "runner_up": flip.runner_up} if flip else None
 
 
 def _matrix(counts: PairCounts) -> Json:
-    from collab.pair_counts import win_matrix
+    from collab.statistics.pair_counts import win_matrix
 
     share, votes = win_matrix(counts)
     return {

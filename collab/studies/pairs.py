@@ -13,7 +13,7 @@ from collab.types import Study, StudyArm
 from collab.workspace import Workspace
 
 if TYPE_CHECKING:  # numpy and scipy are loaded when something is counted, not with the page
-    from collab.pair_counts import PairCounts
+    from collab.statistics.pair_counts import PairCounts
 
 OUTCOMES = {1: 1.0, 2: 0.0, 3: 0.5, 4: 0.5}  # of arm_a, by schema.votes' winner
 
@@ -27,7 +27,7 @@ def counted(
     names: of what is told apart; group_of: which of them each arm belongs to (default: the arms themselves); rows: all
     votes of the study, where they have been counted before.
     """
-    from collab.pair_counts import from_votes
+    from collab.statistics.pair_counts import from_votes
 
     if rows is None or tag:
         rows = counted_votes(ws.store, study.id, tag=tag, without=without, connection=connection)
@@ -48,8 +48,8 @@ def counted(
 
 def chances_of_pairs(ws: Workspace, study: Study, connection: Connection) -> dict[str, float]:
     """The probability of each pair of the study's arms, summing to 1, none of them 0, by the study's allocation."""
-    from collab.double_thompson import best_arm_probabilities
-    from collab.pair_counts import pair_probabilities
+    from collab.statistics.double_thompson import best_arm_probabilities
+    from collab.statistics.pair_counts import pair_probabilities
 
     arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
     pairs = [(a, b) for a in range(len(arms)) for b in range(a + 1, len(arms))]

@@ -127,7 +127,7 @@ def median_s(dwell: Mapping[int, int], share: float = 0.5) -> float | None:
 
 def vote_agreement(study: Study, without: Collection[str], question: str, connection: Connection) -> Json:
     """Krippendorff's alpha of the votes: over items to compare, over pairs of an item to rank."""
-    from collab.agreement import alpha
+    from collab.statistics.agreement import alpha
 
     patterns = vote_patterns(connection, study.id, without, one_pair=study.task == "compare")
     counts = [pattern[:4] for pattern in patterns] or [(0, 0, 0, 0)]

@@ -82,7 +82,8 @@ def study_results(
 
 def load_libraries() -> None:
     """Import what results are worked out with: a third of a second that need not be part of the first look at them."""
-    for name in ("collab.ranking", "collab.agreement", "collab.evidence", "scipy.special", "scipy.sparse.csgraph"):
+    for name in (*(f"collab.statistics.{of}" for of in ("ranking", "agreement", "evidence")), "scipy.special",
+                 "scipy.sparse.csgraph"):  # fmt: skip
         import_module(name)
 
 

@@ -86,7 +86,7 @@ class ModelVersion(Row):
 
 
 STEERED_BY = ("rules", "demonstrations", "liked", "disliked")  # what inputs hold where one's own feedback shaped it
-BRANCHED_BY = ("parent_output_id",)  # and where it goes on from another output: see collab/branches.py
+BRANCHED_BY = ("parent_output_id",)  # and where it goes on from another output: see collab/texts/branches.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from collab.checks import is_id
 from collab.errors import CollabError, InvalidFeedback
 from collab.generation import own_outputs
 from collab.identity import Identity, Visitor
-from collab.picture_editing import edit_image
+from collab.pictures.editing import edit_image
 from collab.store.queries import live_acts
 from collab.types import Act, Edit, Ranking, Rating, now
 from collab.ui.endpoints import UNEXPECTED

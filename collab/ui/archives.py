@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.identity import Visitor
-from collab.my_export import EXPORTS, export_my_data, own_prefix
+from collab.people.my_export import EXPORTS, export_my_data, own_prefix
 from collab.types import Output
 from collab.workspace import Workspace
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import gradio as gr
 
-from collab import branches, generation
+from collab import generation
 from collab.errors import InvalidPrompt
 from collab.generation import SEED_LIMIT
 from collab.identity import Identity
-from collab.restoring import PICTURE_LIMIT, restore
+from collab.pictures.restoring import PICTURE_LIMIT, restore
 from collab.steering import NOTHING, said
 from collab.store.history_queries import history_page
+from collab.texts import branches
 from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards

@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from collab import data_api, hub
+from collab.api import data as data_api
 from collab.errors import CollabError, InvalidImport, NotAllowed
-from collab.export_files import Part
+from collab.exchange import hub
+from collab.exchange.export_files import Part
 from collab.identity import Identity, Visitor
-from collab.my_export import own_prefix
+from collab.people.my_export import own_prefix
 from collab.ui.archives import new_archive
 from collab.ui.data_builds import Builds, Step
 from collab.ui.endpoints import UNEXPECTED

@@ -15,11 +15,13 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from collab import api, erasing, people
-from collab.consent import notice
+from collab import api
 from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
+from collab.people import erasing
+from collab.people import saying as people
+from collab.people.consent import notice
 from collab.ui.archives import write_own_archive
 from collab.ui.language import said_here
 from collab.ui.web import archive_link, client_base_url, picture_link

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from collab import grids
 from collab.errors import CollabError
 from collab.generation import Ask
 from collab.identity import Identity
+from collab.library import grids
 from collab.types import new_id
 from collab.ui.acts import board_acts
 from collab.ui.endpoints import PRIVATE, UNEXPECTED, spoken

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from collab import people
-from collab.consent import notice
 from collab.errors import InvalidSetting
 from collab.identity import Identity
+from collab.people import saying as people
+from collab.people.consent import notice
 from collab.ui.endpoints import spoken
 from collab.ui.language import language_of
 from collab.ui.widgets.header import page_header

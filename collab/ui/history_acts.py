@@ -13,9 +13,9 @@ import gradio as gr
 
 from collab import api
 from collab.bulk import tag_outputs
-from collab.erasing import chosen_outputs, delete_my_data, delete_outputs, would_delete, would_delete_all
 from collab.errors import CollabError
 from collab.identity import Identity, Visitor
+from collab.people.erasing import chosen_outputs, delete_my_data, delete_outputs, would_delete, would_delete_all
 from collab.store.history_queries import history_choices
 from collab.ui.acts import PAGE, board_acts
 from collab.ui.archives import write_own_archive

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import NotAllowed
 from collab.identity import Identity, Visitor
 from collab.store.history_queries import history_page

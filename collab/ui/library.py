@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from collab import library, presets
 from collab.errors import CollabError, InvalidPrompt
 from collab.generation import wording_of
 from collab.identity import Identity
+from collab.library import presets
+from collab.library import saved as library
 from collab.prompts import check_wording
 from collab.types import new_id
 from collab.ui.endpoints import PRIVATE, UNEXPECTED, spoken

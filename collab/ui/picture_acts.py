@@ -13,8 +13,8 @@ from collab import generation, views
 from collab.errors import InvalidSetting
 from collab.generation import own_generation
 from collab.identity import Visitor
-from collab.own_pictures import bring_picture, given_bytes
-from collab.picture_editing import change, described
+from collab.pictures.editing import change, described
+from collab.pictures.own import bring_picture, given_bytes
 from collab.views import Link
 from collab.workspace import Workspace
 

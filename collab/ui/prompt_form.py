@@ -10,8 +10,8 @@ import gradio as gr
 
 from collab.generation import Ask, wording_of
 from collab.identity import Identity
+from collab.pictures.restoring import Restored
 from collab.prompts import Wording, placeholders
-from collab.restoring import Restored
 from collab.store.history_queries import history_page
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE

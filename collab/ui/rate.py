@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.identity import Identity
 from collab.ui.endpoints import spoken
 from collab.ui.study_acts import desk_acts

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import refine_api
+from collab.api import refine as refine_api
 from collab.identity import Identity
 from collab.ui.endpoints import spoken
 from collab.ui.refine_acts import refine_acts

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import refine_api
+from collab.api import refine as refine_api
 from collab.errors import CollabError, InvalidPrompt
 from collab.identity import Identity, Visitor
 from collab.ui.endpoints import UNEXPECTED

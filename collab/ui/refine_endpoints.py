@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import refine_api
+from collab.api import refine as refine_api
 from collab.identity import Identity, Visitor
 from collab.ui.endpoints import spoken
 from collab.ui.web import client_base_url, picture_link

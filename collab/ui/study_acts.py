@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import CollabError, InvalidStudy
 from collab.identity import Identity, Visitor
 from collab.ui.archives import write_archive

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.identity import Identity, Visitor
 from collab.studies.presenting import TaskLink
 from collab.ui.archives import write_archive

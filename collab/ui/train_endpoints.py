@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from collab import train_api
+from collab.api import train as train_api
 from collab.identity import Identity
 from collab.ui.endpoints import spoken
 from collab.workspace import Workspace

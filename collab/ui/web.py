@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collab.errors import CollabError, NotAllowed
 from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor
-from collab.restoring import downloaded
+from collab.pictures.restoring import downloaded
 from collab.studies.access import shown_output
 from collab.studies.presenting import TaskLink
 from collab.types import Edit, Output, new_id

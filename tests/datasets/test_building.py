@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
-from collab import datasets, study_api
+from collab import datasets
+from collab.api import study as study_api
 from collab.errors import CollabError, InvalidImport, NotAllowed, NotFound
 from collab.feedback import compare, edit_text, rank, rate, undo
 from collab.generation import Ask, generate

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from collab import feedback, refine_api
+from collab import feedback
+from collab.api import refine as refine_api
 from collab.errors import NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.refinement.board import board, prompts

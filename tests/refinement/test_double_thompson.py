@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collab.double_thompson import best_arm_probabilities
 from collab.errors import InvalidStudy
 from collab.identity import Visitor
-from collab.pair_counts import from_votes
+from collab.statistics.double_thompson import best_arm_probabilities
+from collab.statistics.pair_counts import from_votes
 from collab.studies import assignment
 from collab.studies.pairs import chances_of_pairs
 from collab.studies.spec import check_spec, read_spec

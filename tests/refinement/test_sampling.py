@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from collab import refine_api
+from collab.api import refine as refine_api
 from collab.errors import Unavailable
 from collab.identity import Visitor
 from collab.refinement import sampling

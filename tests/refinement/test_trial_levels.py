@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from collab import aliases, refine_api
-from collab.confidence import ELond, blocks_needed, count_grades, log_capital, shares_of_few
+from collab import aliases
+from collab.api import refine as refine_api
 from collab.errors import InvalidStudy, NotAllowed
-from collab.evidence import Vote, win_rate_test
 from collab.identity import Visitor
 from collab.refinement.trying import promotion, trials
 from collab.refinement.trying import trial_words as words
+from collab.statistics.confidence import ELond, blocks_needed, count_grades, log_capital, shares_of_few
+from collab.statistics.evidence import Vote, win_rate_test
 from collab.studies.claims import claim, interval_width
 from collab.studies.spec import check_spec, read_spec
 from collab.types import PromptVersion, Study, StudyArm, Trial

@@ -234,7 +234,7 @@ def test_a_trial_whose_outputs_cannot_be_made_says_so(ws: Workspace, owner: Visi
 
 
 def test_annotators_learn_nothing_about_who_is_champion(ws: Workspace, owner: Visitor, ann: Visitor):
-    from collab import study_api
+    from collab.api import study as study_api
 
     root, one = prompt_with(ws, owner, "say hello one")
     trial = trials.start(ws, owner, root.prompt_id, [one.id], **FEW)
@@ -303,7 +303,8 @@ def test_a_screenings_rows_tell_each_arms_share(ws: Workspace, owner: Visitor):
 
 
 def test_leaving_out_those_who_vote_against_it_lets_no_candidate_win(ws: Workspace, owner: Visitor):
-    from collab import aliases, study_api
+    from collab import aliases
+    from collab.api import study as study_api
     from collab.refinement.trying import promotion
 
     root, one = prompt_with(ws, owner, "say hello one")
@@ -359,7 +360,7 @@ def test_what_cannot_be_tried_is_told_in_a_sentence_and_stores_nothing(ws: Works
 
 
 def test_a_study_of_a_trial_is_a_study_like_any_other(ws: Workspace, owner: Visitor):
-    from collab import study_api
+    from collab.api import study as study_api
 
     root, one = prompt_with(ws, owner, "say hello one")
     trial = won(ws, owner, root, one)

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.identity import Visitor
 from collab.studies.answering import answer_task
 from collab.studies.assignment import Nothing, next_task

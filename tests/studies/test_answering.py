@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from collab import api, study_api
+from collab import api
+from collab.api import study as study_api
 from collab.errors import CollabError, InvalidFeedback, InvalidStudy, NotFound
 from collab.identity import Visitor
 from collab.store import Blobs, schema

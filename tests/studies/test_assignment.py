@@ -233,7 +233,7 @@ def test_gold_and_repeats_are_mixed_in_by_their_shares(ws: Workspace, owner: Vis
 
 
 def test_gold_looks_like_any_other_task(ws: Workspace, owner: Visitor, ann: Visitor):
-    from collab import study_api
+    from collab.api import study as study_api
 
     gold = [{"prompt": "p", "outputs": ["good", "bad"], "expected": {"winner": "a"}}]
     study = filled_study(ws, owner, gold=gold, gold_share=0.5)
@@ -294,7 +294,7 @@ def test_a_study_that_is_not_there_is_told_in_a_sentence(ws: Workspace, ann: Vis
 
 
 def test_a_closed_study_gives_nothing(ws: Workspace, owner: Visitor, ann: Visitor):
-    from collab import study_api
+    from collab.api import study as study_api
 
     study = filled_study(ws, owner)
     study_api.set_status(ws, owner, study.id, "closed")
@@ -310,7 +310,7 @@ def test_a_target_of_interval_width_ends_the_study_once_it_is_reached(ws: Worksp
         assignment._width_reached.forget()
         answered.append(answers_all(ws, person, study, prefers(1)))
     assert answered[0] == 8 and answered[-1] == 0 and 0 < sum(answered) < 8 * 40
-    from collab import study_api
+    from collab.api import study as study_api
 
     evidence = study_api.results(ws, owner, study.id, str)["evidence"]
     assert evidence["upper"] - evidence["lower"] <= 0.5

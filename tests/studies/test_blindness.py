@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import InvalidStudy
 from collab.exchange import JudgedItem, JudgedOutput, JudgedSet
 from collab.identity import Visitor

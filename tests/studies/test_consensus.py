@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import InvalidFeedback
 from collab.identity import Visitor
 from collab.studies.consensus import borda

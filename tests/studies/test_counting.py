@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.identity import Visitor
 from collab.studies.answering import answer_task, skip_task
 from collab.types import Task

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import CollabError, InvalidStudy, NotAllowed, NotFound
 from collab.identity import Visitor
 from collab.studies.access import shown_output

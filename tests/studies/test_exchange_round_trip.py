@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import CollabError, InvalidImport, NotAllowed, Unavailable
 from collab.exchange import FORMATS, JudgedSet, write_set
 from collab.identity import Visitor

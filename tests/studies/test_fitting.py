@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import CollabError, InvalidStudy
 from collab.exchange import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet
 from collab.identity import Visitor

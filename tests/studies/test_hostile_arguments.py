@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import CollabError
 from collab.identity import OWNER_COOKIE, VISITOR_COOKIE, Identity, Visitor
 from collab.types import Study, StudyItem, Task, new_id

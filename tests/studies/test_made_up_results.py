@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.identity import Visitor
 from collab.types import StudyItem, Task
 from collab.workspace import Workspace

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import InvalidFeedback, InvalidStudy
 from collab.identity import Visitor
 from collab.types import new_id

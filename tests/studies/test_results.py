@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from collab import study_api
-from collab.consent import version_of
+from collab.api import study as study_api
 from collab.errors import InvalidStudy
 from collab.generation import ensure_annotator
 from collab.identity import LOCAL, Visitor
-from collab.people import agree
+from collab.people.consent import version_of
+from collab.people.saying import agree
 from collab.studies.answering import answer_task, undo_answer
 from collab.studies.names import consents_of
 from collab.studies.tables import TABLES, csv_table

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from collab import study_api
+from collab.api import study as study_api
 from collab.errors import InvalidStudy
 from collab.identity import Visitor
 from collab.store import schema

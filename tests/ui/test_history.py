@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from collab import api
 from collab.identity import Visitor
-from collab.restoring import downloaded
+from collab.pictures.restoring import downloaded
 from collab.types import Output
 from tests.ui.fake_studio import FakeStudio, fake_studio
 

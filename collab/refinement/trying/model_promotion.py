@@ -10,12 +10,12 @@ from typing import Any
 
 from collab import aliases
 from collab.errors import InvalidStudy, NotAllowed, NotFound
-from collab.gates import check_testable
 from collab.identity import Visitor
 from collab.model_versions import stored_version, translate
 from collab.refinement.trying.trial_votes import bounded, evidence_of
 from collab.store.trial_queries import studies_of_models
 from collab.studies.spec import read_spec
+from collab.training.gates import check_testable
 from collab.types import Alias, AliasMove, ModelVersion, Study, StudyArm
 from collab.workspace import Workspace
 from models.base import ModelError

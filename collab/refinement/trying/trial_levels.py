@@ -31,7 +31,7 @@ def claim_at_level(ws: Workspace, trial: Trial) -> dict[str, Any]:
     A test is a trial of which anybody was shown a comparison of leader and champion, whatever became of it: one that is
     stopped when it goes badly has had its chance. It was a discovery if it was decided “better”.
     """
-    from collab.confidence import ELond, shares_of_few
+    from collab.statistics.confidence import ELond, shares_of_few
 
     stream = ELond(ALPHA, shares_of_few)
     for other in ws.store.find(Trial, prompt_id=trial.prompt_id):  # all over: a prompt has one open trial at a time

@@ -22,7 +22,7 @@ from collab.types import Study, StudyArm, Trial
 from collab.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collab.pair_counts import PairCounts
+    from collab.statistics.pair_counts import PairCounts
 
 Json = dict[str, Any]
 LEAST_VOTES = 10  # of every arm before a lead can be clear
@@ -79,8 +79,8 @@ def find_leader(ws: Workspace, study_id: str) -> tuple[str | None, bool]:
     Strengths are Bradley–Terry's, corrected for the choice of pairs (ranking.py); of equal ones the more voted on is
     better, then the earlier. Clearly first: alone on rank 1 at 95 %, every arm having LEAST_VOTES. None without votes.
     """
-    from collab.pair_counts import components
-    from collab.ranking import bradley_terry, rank_ranges
+    from collab.statistics.pair_counts import components
+    from collab.statistics.ranking import bradley_terry, rank_ranges
 
     counts, versions = _counts(ws, study_id)
     if not len(counts.count):

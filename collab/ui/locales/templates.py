@@ -16,7 +16,7 @@ from collab.ui.locales import JOINTS
 _ROOT = Path(__file__).parent.parent.parent.parent
 _FAMILIES = {"CollabError", "ModelError"}
 # what speaks to an operator's terminal alone, in English
-_TERMINAL = ("cli.py", "terminal.py", "collab/settings.py", "doctor.py", "pretrain/", "/migrat", "keys.py")
+_TERMINAL = ("collab/cli/", "collab/settings.py", "pretrain/", "/migrat", "keys.py")
 _AT_MOST = 64  # sentences of one raise
 _HEADER = re.compile(r"^[A-Z]\w+(-[A-Z]\w+)+$|filename=|%Y|default-src|max-age")
 # calls whose strings are not for people
@@ -51,8 +51,8 @@ def error_templates(files: Iterable[Path] | None = None) -> dict[str, str]:
 
 # the modules, and in them the functions (none: all of it), that say something to the page besides errors
 SPOKEN: dict[str, tuple[str, ...]] = {
-    "collab/agreement.py": ("alpha", "_sentence", "_VERDICTS", "_TOO_LOW"),
-    "collab/evidence.py": ("sentence", "_claim", "_outlook"),
+    "collab/statistics/agreement.py": ("alpha", "_sentence", "_VERDICTS", "_TOO_LOW"),
+    "collab/statistics/evidence.py": ("sentence", "_claim", "_outlook"),
     "collab/studies/assignment.py": (),
     "collab/studies/claims.py": ("claim", "chosen_afterwards"),
     "collab/studies/counting.py": (),
@@ -91,12 +91,12 @@ SPOKEN: dict[str, tuple[str, ...]] = {
     "collab/datasets/snapshots.py": (),
     "collab/datasets/sources.py": (),
     "collab/datasets/splitting.py": (),
-    "collab/gates.py": (),
+    "collab/training/gates.py": (),
     "collab/jobs.py": ("interrupted", "_UNDER_WAY", "_AGAIN", "UNEXPECTED", "start"),
-    "collab/refine_api.py": (),
+    "collab/api/refine.py": (),
     "collab/steering.py": ("said", "told", "NOTHING", "_TOLD"),
-    "collab/trainer.py": (),
-    "collab/training.py": (),
+    "collab/training/trainer.py": (),
+    "collab/training/starting.py": (),
     "collab/views.py": ("provenance",),
     "collab/ui/create.py": ("on_picture",),
     "collab/ui/pickers.py": ("model_words",),

@@ -22,7 +22,7 @@ def data_board(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
 
     `act(payload, request)` answers `overview`, `offers`, `preview` (`format`, `source`), `build` (`format`, `source`,
     `part`), `push` (`format`, `source`, `name`, `public`, `token`), `build_state` and `build_stop` (`build_id`) as
-    `data_api` tells them, and what `my_data.js` asks. Event: `start` (Create is wanted).
+    `collab.api.data` tells them, and what `my_data.js` asks. Event: `start` (Create is wanted).
     """
     return gr.HTML(
         html_template="<div></div>",

@@ -1,0 +1,1 @@
+"""Pictures that people bring, edit and take away. Knows no page."""

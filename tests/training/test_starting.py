@@ -1,0 +1,285 @@
+"""Fine-tuning from feedback to a served version: real processes on a tiny model, killed, resumed, gated, promoted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from collab import aliases, cli, jobs
+from collab.api import refine as refine_api
+from collab.api import train as train_api
+from collab.errors import InvalidPrompt, InvalidSetting, InvalidStudy, NotAllowed, NotFound, Unavailable
+from collab.feedback import edit_text, rate
+from collab.identity import LOCAL, Visitor
+from collab.model_versions import model_version, resolve_model
+from collab.settings import Settings, read_settings
+from collab.store.verify import problems
+from collab.studies.creation import create_study
+from collab.training import starting as training
+from collab.training.adapters import adapter_problems
+from collab.training.gates import gates
+from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion
+from collab.workspace import Workspace, open_workspace
+from models.engine import Engine
+from tests.conftest import counts, make
+from tests.models.fake import FakeCatalog
+from tests.models.tiny_llama import save_tiny_llama
+from tests.studies.people import TWO_ARMS, answers_all, filled_study, people, prefers
+from tests.visitors import new_visitor, same_visitors
+
+FAST = {"max_steps": 8, "learning_rate": 3e-3, "evaluations": 2, "max_length": 256}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A studio whose text model is tiny and whose people have corrected and rated what a fake one wrote."""
+    folder = tmp_path_factory.mktemp("studio")
+    tiny = save_tiny_llama(folder / "tiny")
+    made = read_settings({"COLLAB_HOME": str(folder / "home"), "COLLAB_TEXT_MODEL": str(tiny)})
+    same_visitors("training")
+    ws = open_workspace(made, engine=Engine(FakeCatalog()))
+    for n in range(26):
+        person = new_visitor()
+        a, b = make(ws, person, f"kaban loder mifil rugor tenet {n}", count=2, seed=n)[1]
+        edit_text(ws, person, a.id, f"{a.text} sopim teban")
+        if n < 4:
+            rate(ws, person, b.id, thumb=1)
+    ws.close()
+    return made
+
+
+@pytest.fixture
+def ws(settings: Settings) -> Iterator[Workspace]:
+    """The studio, with the real engine."""
+    opened = open_workspace(settings)
+    yield opened
+    opened.close()
+
+
+def until(look: Callable[[], Any], *, timeout_s: float = 240) -> Any:
+    end_s = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+    return found
+
+
+def steps(ws: Workspace, job_id: str) -> list[int]:
+    return [record["step"] for record in train_api.look(ws, LOCAL, job_id)["steps"]]
+
+
+def pid_of(job: Job) -> int:
+    return int(job.worker.split(":")[1])
+
+
+@pytest.fixture(scope="module")
+def trained(settings: Settings) -> dict[str, Any]:
+    """What `train sft --json` ended with."""
+    before = dict(os.environ)
+    os.environ |= {"COLLAB_HOME": str(settings.home), "COLLAB_TEXT_MODEL": settings.text_model, "OMP_NUM_THREADS": "1"}
+    try:
+        result = CliRunner().invoke(cli.app, ["train", "sft", "--settings", json.dumps(FAST), "--json"])
+    finally:
+        os.environ.clear()
+        os.environ |= before
+    assert result.exit_code == 0, (result.output, [f.read_text() for f in settings.home.glob("training/*/log.txt")])
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+# ---- from feedback to a version ----
+
+
+def test_a_training_ends_in_a_version_with_its_whole_lineage(
+    ws: Workspace, settings: Settings, trained: dict[str, Any]
+):
+    version = ws.store.get(ModelVersion, trained["model_version_id"])
+    base = resolve_model(ws, LOCAL, "", "text")
+    parent = ws.store.get(ModelVersion, version.parent_id or "")
+    assert (parent.base, parent.revision, parent.adapter_sha256) == (base.base, base.revision, None)
+    assert (version.base, version.revision, version.precision) == (base.base, base.revision, base.precision)
+    snapshot = ws.store.get(DatasetSnapshot, version.snapshot_id or "")
+    assert snapshot.kind == "sft" and snapshot.train_count + snapshot.test_count == 30
+    assert version.recipe["max_steps"] == 8 and version.recipe["seed"] == 0 and "trl" in version.recipe["versions"]
+    assert version.metrics["checked_on"] == "other prompts and other people" and version.metrics["held_out"] >= 2
+    assert version.metrics["perplexity_after"] < version.metrics["perplexity_before"]
+    assert [gate["passed"] for gate in version.metrics["gates"]] == [True] * 4
+    assert all(s.keys() == {"prompt", "before", "after"} for s in version.metrics["samples"])
+    folder = settings.home / "adapters" / (version.adapter_sha256 or "")
+    assert sorted(p.name for p in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    told = refine_api.job(ws, LOCAL, trained["job_id"])
+    assert (told["status"], told["progress"], told["message"]) == ("done", 1.0, "Ready for a blind test")
+    assert [s["step"] for s in told["steps"]] == list(range(1, 9)) and len(told["evaluations"]) == 2
+    assert [s["step"] for s in told["samples"]] == [0, 4, 8] and told["model_version_id"] == version.id
+    left = {p.name for p in training.folder_of(settings, trained["job_id"]).iterdir()}
+    assert left == {"log.txt", "metrics.jsonl", "tensorboard"}
+    assert list(problems(ws.store, ws.blobs)) == list(adapter_problems(settings, ws.store)) == []
+
+
+def test_a_version_is_what_a_request_asks_for_by_its_id(ws: Workspace, ann: Visitor, trained: dict[str, Any]):
+    version = ws.store.get(ModelVersion, trained["model_version_id"])
+    info = resolve_model(ws, LOCAL, version.id, "text")
+    assert (
+        info.adapter == str(ws.settings.home / "adapters" / str(version.adapter_sha256)) and info.name == version.name
+    )
+    with ws.store.writing() as connection:
+        assert model_version(ws.store, info, connection=connection).id == version.id
+        with pytest.raises(NotFound):  # weights that were never registered get no row by being used
+            model_version(ws.store, replace(info, adapter="/elsewhere/" + "a" * 64), connection=connection)
+    with pytest.raises(NotAllowed, match="not open to all"):
+        resolve_model(ws, ann, version.id, "text")
+
+
+def test_the_engine_writes_with_the_adapter_what_the_training_showed(ws: Workspace, trained: dict[str, Any]):
+    """Both in one resident model, and what was promoted with the next request."""
+    version = ws.store.get(ModelVersion, trained["model_version_id"])
+    shown = version.metrics["samples"][0]
+    asked = shown["prompt"].splitlines()[1]
+    plain = {"temperature": 0, "repetition_penalty": 1.1, "max_new_tokens": 64}
+    written = [make(ws, LOCAL, asked, settings=plain, model=model) for model in ("", version.id)]
+    assert [made[1][0].text.strip() for made in written] == [shown["before"], shown["after"]]
+    assert written[1][0].model_version_id == version.id != written[0][0].model_version_id
+    aliases.move(ws, LOCAL, "text-current", version.id, "promote")
+    assert make(ws, LOCAL, asked, settings=plain)[1][0].text.strip() == shown["after"]
+    aliases.move(ws, LOCAL, "text-current", written[0][0].model_version_id, "rollback")
+    assert make(ws, LOCAL, asked, settings=plain)[1][0].text.strip() == shown["before"]
+    assert len(ws.engine.status()) == 1
+
+
+def test_a_version_is_promoted_on_a_blind_study_against_what_serves_and_can_be_taken_back(
+    ws: Workspace, ann: Visitor, trained: dict[str, Any]
+):
+    version_id = trained["model_version_id"]
+    with pytest.raises(NotAllowed, match="No blind study of yours shows"):
+        refine_api.promote_alias(ws, LOCAL, "text-current", version_id)
+    arms = [{"prompt": "say {thing}"}, {"prompt": "say {thing}", "model": version_id}]
+    settings = {"max_new_tokens": 4}
+    study = filled_study(ws, LOCAL, arms=[{**arm, "settings": settings} for arm in arms], overlap=20)
+    for person in people(8):
+        answers_all(ws, person, study, prefers(1))
+    moved = refine_api.promote_alias(ws, LOCAL, "text-current", version_id)
+    assert moved["evidence"]["verdict"] == "better" and resolve_model(ws, ann, "", "text").adapter
+    assert refine_api.rollback_alias(ws, LOCAL, "text-current")["move"] == "rollback"
+    assert resolve_model(ws, ann, "", "text").adapter is None
+    assert resolve_model(ws, ann, version_id, "text").adapter  # what once served may be asked for again
+    with pytest.raises(InvalidStudy):
+        refine_api.rollback_alias(ws, LOCAL, "text-current")
+
+
+def test_what_did_not_pass_its_checks_is_neither_tested_nor_promoted(ws: Workspace, trained: dict[str, Any]):
+    good = ws.store.get(ModelVersion, trained["model_version_id"])
+    found = {"accuracy": 0.4, "accuracy_lower": 0.1, "held_out": 5, "perplexity_before": 10.0, "perplexity_after": 16.0}
+    looping = [{"before": "all is well here", "after": "so it goes on " * 9}, {"before": "yes", "after": ""}]
+    failed = gates("dpo", found, looping)
+    assert [g["gate"] for g in failed] == ["accuracy", "perplexity", "empty", "repetition"]
+    assert not any(g["passed"] for g in failed)
+    bad = ModelVersion(name="bad", modality="text", base=good.base, revision=good.revision, precision=good.precision,
+                       adapter_sha256="b" * 64, parent_id=good.parent_id, metrics={"gates": failed})  # fmt: skip
+    ranker = ModelVersion(name="ranker", modality="text", base=good.base, revision=good.revision,
+                          precision=good.precision, adapter_sha256="c" * 64, recipe={"kind": "reward"})  # fmt: skip
+    ws.store.add(bad, ranker)
+    for version, why in ((bad, "did not pass its checks"), (ranker, "ranks texts and writes none")):
+        with pytest.raises(NotAllowed, match=why):
+            refine_api.promote_alias(ws, LOCAL, "text-current", version.id)
+        arms = [{"prompt": "say {thing}"}, {"prompt": "say {thing}", "model": version.id}]
+        with pytest.raises(NotAllowed, match=why):
+            create_study(ws, LOCAL, {**TWO_ARMS, "arms": arms})
+    with pytest.raises(Unavailable, match="no longer there"):
+        resolve_model(ws, LOCAL, bad.id, "text")
+    with pytest.raises(InvalidPrompt, match="ranks texts"):
+        resolve_model(ws, LOCAL, ranker.id, "text")
+    assert len(list(adapter_problems(ws.settings, ws.store))) == 2
+
+
+# ---- a process of its own ----
+
+
+def test_a_training_outlives_its_server_is_killed_and_resumed(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    first = open_workspace(settings)
+    before = _adapted(first)
+    asked = {**FAST, "max_steps": 60, "evaluations": 15, "patience": 0, "epochs": 100, "seed": 3}
+    job_id = train_api.start(first, LOCAL, "sft", asked)["job_id"]
+    with pytest.raises(Unavailable, match="being trained already"):
+        train_api.start(first, LOCAL, "sft", FAST)
+    until(lambda: len(steps(first, job_id)) > 5)
+    first.close()  # the server stops; another one starts
+    ws = open_workspace(settings)
+    job = ws.store.get(Job, job_id)
+    assert job.status == "running" and psutil.pid_exists(pid_of(job))
+    with pytest.raises(Unavailable, match="under way"):
+        train_api.resume(ws, LOCAL, job_id)
+    os.kill(pid_of(job), signal.SIGKILL)
+    until(lambda: jobs.get(ws, LOCAL, job_id).status not in UNFINISHED)
+    dead = train_api.look(ws, LOCAL, job_id)
+    assert dead["status"] == "failed" and dead["error"] == (
+        "The program stopped while a model was being trained: resume it, and it goes on from its last checkpoint."
+    )
+    assert _adapted(ws) == before  # nothing half registered
+    folder = training.folder_of(settings, job_id)
+    assert list(folder.glob("checkpoints/checkpoint-*")) and not (folder / "adapter").exists()
+
+    train_api.resume(ws, LOCAL, job_id)
+    until(lambda: jobs.get(ws, LOCAL, job_id).status not in UNFINISHED)
+    done = train_api.look(ws, LOCAL, job_id)
+    assert done["status"] == "done", done["error"]
+    told = (json.loads(line) for line in (folder / "metrics.jsonl").read_bytes().splitlines() if line.endswith(b"}"))
+    walked = [record["step"] for record in told if record["what"] == "step"]
+    assert walked.count(1) == 1  # it did not begin anew
+    assert [s["step"] for s in done["steps"]] == list(range(1, 61)) and done["metrics"]["steps"] == 60
+    with pytest.raises(Unavailable, match="has ended"):
+        train_api.resume(ws, LOCAL, job_id)
+    ws.close()
+
+
+def _adapted(ws: Workspace) -> list[str]:
+    return [version.id for version in ws.store.find(ModelVersion) if version.adapter_sha256]
+
+
+def test_a_process_that_cannot_start_is_told(settings: Settings):
+    ws = open_workspace(replace(settings, train_launcher="false"))
+    job_id = train_api.start(ws, LOCAL, "sft", FAST)["job_id"]
+    until(lambda: jobs.get(ws, LOCAL, job_id).status == "failed")
+    ws.close()
+    ws = open_workspace(replace(settings, train_launcher="no-such-program --x"))
+    with pytest.raises(Unavailable, match="COLLAB_TRAIN_LAUNCHER"):
+        train_api.start(ws, LOCAL, "sft", FAST)
+    assert not ws.store.find(Job, status=list(UNFINISHED))
+    ws.close()
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "error", "said"),
+    [
+        ("kto", None, InvalidSetting, "20 more rows of kto"),
+        ("sft", {"rank": 0}, InvalidSetting, "Training setting rank"),
+        ("sft", [1], InvalidSetting, "must be an object"),
+        ("video", None, InvalidSetting, "take one of"),
+        ("sft", {"snapshot_id": "x"}, NotFound, "There is no snapshot"),
+        ("sft", {"continue_from": "x"}, NotFound, "There is no trained text model"),
+        ("sft", {"model": "remote:m@http://127.0.0.1:9/v1"}, InvalidSetting, "runs at 127.0.0.1, out of reach"),
+        ("sft", {"model": "no such model"}, NotFound, "There is no model"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(
+    ws: Workspace, ann: Visitor, kind: str, asked: Any, error: type[Exception], said: str
+):
+    before = counts(ws.store)
+    with pytest.raises(error, match=said):
+        train_api.start(ws, LOCAL, kind, asked)
+    with pytest.raises(NotAllowed):
+        train_api.start(ws, ann, kind, asked)
+    assert counts(ws.store) == before
+    assert not list(Path(ws.settings.home / "training").glob("*/adapter"))
