@@ -27,7 +27,7 @@ function presetList({ ask, changed, modality }) {
 
   function chip(preset) {
     const said = Object.entries(preset.settings)
-      .map(([key, value]) => key.replaceAll("_", " ") + " " + value)
+      .map(([key, value]) => nameOf("setting_names", key) + " " + value)
       .join(", ");
     const label = preset.preset_id ? preset.name : T["li_preset_" + preset.name.toLowerCase().replace(" ", "_")];
     return h(
