@@ -40,11 +40,18 @@ function gridCell(cell, { act, best, isBest }) {
       h(
         "div",
         { class: "cb-row gr-rate" },
-        stars,
-        thumb(1, "up", T.gr_thumb_up),
-        thumb(-1, "down", T.gr_thumb_down),
-        iconButton("crown", fill(T.gr_best, { number: number_ }), () => best(cell), { "aria-pressed": String(isBest), disabled: cell.locked }),
-        cell.locked && h("span", { class: "cb-muted", text: T.gr_locked }),
+        h("span", { class: "gr-group" }, stars),
+        h(
+          "span",
+          { class: "gr-group" },
+          thumb(1, "up", T.gr_thumb_up),
+          thumb(-1, "down", T.gr_thumb_down),
+          iconButton("crown", fill(T.gr_best, { number: number_ }), () => best(cell), {
+            "aria-pressed": String(isBest),
+            disabled: cell.locked,
+          }),
+        ),
+        cell.locked && h("span", { class: "cb-muted gr-locked", text: T.gr_locked }),
       ),
   );
 }

@@ -1469,6 +1469,7 @@ const STRINGS = {
   li_undo: "Undo",
   li_presets: "Presets",
   li_presets_text: "Settings under a name: one click puts them into the form.",
+  li_preset_short: "Name",
   li_preset_name: "Name for the form's settings",
   li_preset_save: "Save",
   li_preset_saved: "The preset {name} is saved.",

@@ -1597,6 +1597,7 @@ const STRINGS_ZH = {
   li_undo: "撤销",
   li_presets: "预设",
   li_presets_text: "有名称的设置：点一下就放入表单。",
+  li_preset_short: "名称",
   li_preset_name: "为表单中的设置命名",
   li_preset_save: "保存",
   li_preset_saved: "预设 {name} 已保存。",
