@@ -23,6 +23,7 @@ function libraryPanel() {
     type: "button",
     class: "cb-link li-archived",
     "aria-pressed": "false",
+    hidden: true,
     onclick: () => {
       withArchived = !withArchived;
       draw();
