@@ -267,7 +267,7 @@ def test_a_process_that_cannot_start_is_told(settings: Settings):
         ("sft", {"rank": 0}, InvalidSetting, "Training setting rank"),
         ("sft", [1], InvalidSetting, "must be an object"),
         ("sft", {"mix": [1]}, InvalidSetting, "by their ids"),
-        ("sft", {"mix": {"x": -1}}, InvalidSetting, "gives “x” the weight -1"),
+        ("sft", {"mix": {"x": -1}}, InvalidSetting, "gives “x” the weight '-1'"),
         ("sft", {"mix": {"x": 2}}, InvalidSetting, "No row belongs to prompt “x”"),
         ("video", None, InvalidSetting, "take one of"),
         ("sft", {"snapshot_id": "x"}, NotFound, "There is no snapshot"),
