@@ -58,7 +58,7 @@ class Recipe:
 
 
 DEFAULTS: Mapping[Kind, Recipe] = {
-    "sft": Recipe(kind="sft", learning_rate=2e-4),
+    "sft": Recipe(kind="sft", learning_rate=1e-4, epochs=2.0),
     "dpo": Recipe(kind="dpo", learning_rate=1e-4, epochs=2.0),
     "kto": Recipe(kind="kto", learning_rate=1e-4, epochs=2.0),
     "reward": Recipe(kind="reward", learning_rate=2e-4, epochs=2.0),
