@@ -118,6 +118,13 @@ class Engine:
             self._notify()
             return True
 
+    def make_room(self) -> None:
+        """Give the memory of local models to something else. What runs ends first; what is asked for later, or waits
+        already, has its model loaded again, as far as memory is left then."""
+        with self._wake:
+            self._models.leave()
+            self._notify()
+
     def ahead(self, request_id: str) -> int:
         """How many requests of the same model run or will be admitted before this waiting one; 0 once it runs."""
         with self._wake:
