@@ -208,9 +208,7 @@ class Residents:
 
 
 def _key(info: ModelInfo) -> tuple[str, ...]:
-    # the text backend takes an adapter with each request; a pipeline has its own loaded into it
-    adapter = info.adapter or "" if info.modality == "image" else ""
-    return (info.modality, info.base, info.revision, info.precision, adapter)
+    return (info.modality, info.base, info.revision, info.precision)  # an adapter is part of a request
 
 
 def _close(backend: Backend) -> None:
