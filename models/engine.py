@@ -62,11 +62,12 @@ class _Job:
 class Engine:
     """Requests in, events out. Thread-safe; sinks are called on the engine's thread and must be quick.
 
-    max_waiting, max_waiting_per_owner: how many requests may wait. max_models: how many local models stay in memory.
+    max_waiting, max_waiting_per_owner: how many requests may wait. max_models: how many local models stay in
+    memory, as far as there is room for them.
     """
 
     def __init__(
-        self, catalog: ModelSource, *, max_waiting: int = 256, max_waiting_per_owner: int = 64, max_models: int = 3
+        self, catalog: ModelSource, *, max_waiting: int = 256, max_waiting_per_owner: int = 64, max_models: int = 8
     ) -> None:
         self.catalog = catalog
         self.max_waiting = max_waiting
