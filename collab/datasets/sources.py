@@ -99,7 +99,7 @@ class _Reader:
     def source(self, made: Written) -> Source:
         asked = (made.prompt_version_id, made.variables, made.inputs)
         if asked not in self._sent:
-            self._sent[asked] = _messages(
+            self._sent[asked] = messages_sent(
                 self._versions[made.prompt_version_id], parsed(made.variables), parsed(made.inputs)
             )
         return Source(
@@ -114,7 +114,7 @@ class _Reader:
         )
 
 
-def _messages(version: PromptVersion, variables: Mapping[str, str], inputs: Mapping[str, Any]) -> Messages:
+def messages_sent(version: PromptVersion, variables: Mapping[str, str], inputs: Mapping[str, Any]) -> Messages:
     """What the model was sent: what steered, the examples, the earlier turns, what was asked."""
     try:
         (text, _, system), _ = fill([version.text, version.negative_text, version.system_text], variables)
