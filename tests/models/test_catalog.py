@@ -231,9 +231,7 @@ def test_what_the_process_may_take_limits_its_models_where_more_is_free(tmp_path
     info = wide.resolve(str(text_folder), "text")
     with pytest.raises(NotEnoughMemory, match=r"needs about 0\.5 GB, but 0\.[01] GB are free"):
         tight.load(info, silent)
-    with pytest.raises(
-        ModelUnavailable, match="could not be loaded"
-    ):  # tried: no real weights are there
+    with pytest.raises(ModelUnavailable, match="could not be loaded"):  # tried: no real weights are there
         wide.load(info, silent)
 
 
