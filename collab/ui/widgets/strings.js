@@ -1554,6 +1554,7 @@ const STRINGS = {
   explain_drawn:
     "This text was drawn at temperature {temperature}, top-p {top_p}, top-k {top_k}, repetition penalty " +
     "{repetition_penalty}: not quite from these probabilities.",
+  explain_read: "{model} did not write this text as it stands: it read it, and tells how likely it finds each word.",
   explain_pieces: "The text, piece by piece: arrows move, Down reaches the alternatives",
   explain_piece: "{text}, {percent}",
   explain_alternatives: "What could have stood instead of “{text}”",

@@ -1332,6 +1332,7 @@ const STRINGS_ZH = {
   explain_how: "这是模型自身的概率：温度为 1，未应用任何设置。选择另一个词，模型就从那里继续写。",
   explain_drawn:
     "这段文本是以温度 {temperature}、top-p {top_p}、top-k {top_k}、重复惩罚 {repetition_penalty} 抽取的，与这些概率并不完全相同。",
+  explain_read: "这段文本不是 {model} 这样写的：它读了一遍，给出它认为每个词的可能性。",
   explain_pieces: "逐段显示的文本：用方向键移动，按向下键查看其他选择",
   explain_piece: "{text}，{percent}",
   explain_alternatives: "“{text}”的位置上还可能是什么",

@@ -45,7 +45,8 @@ function explainPanel({ number, ask, branch, close }) {
   function draw() {
     setText(say, T.explain_how);
     const { temperature, top_p, top_k, repetition_penalty } = told.settings;
-    setText(drawn, fill(T.explain_drawn, { temperature, top_p, top_k, repetition_penalty }));
+    setText(drawn, told.read ? fill(T.explain_read, { model: told.model }) :
+      fill(T.explain_drawn, { temperature, top_p, top_k, repetition_penalty })); // prettier-ignore
     show(drawn, true);
     show(legend, true);
     spots = told.pieces.map((piece, i) =>
