@@ -124,7 +124,9 @@ def card(
         "kind": kind_of(generation) if modality == "text" else "root",
         "prefix": generation.inputs.get("prefix", ""),
         "messages": [dict(turn) for turn in generation.inputs.get("messages", ())],
-        "asked": asked_of(version, generation) if generation.root_id and modality == "text" else version.text,
+        "asked": asked_of(version, generation)
+        if generation.variables or (generation.root_id and modality == "text")
+        else version.text,
         "aspects": list(ws.settings.text_aspects if modality == "text" else ws.settings.image_aspects),
         "tags": list(TAGS[modality]),
     }

@@ -115,6 +115,20 @@ def test_a_sentence_keeps_all_that_it_quotes():
             "reflect: a proposal was refused: it lost the variable {topic}, which its parent has.",
             "反思：拒绝了一个提案：它丢了上一版本有的变量 {topic}。",
         ),
+        ("Left out: 1,200 records with no rating.", "略去了 1,200 条没有评分的记录。"),
+        (
+            "Left out, being columns of no known meaning: “a”, “b” and 3 other columns.",
+            "略去了含义未知的列：“a”, “b”及另外 3 列。",
+        ),
+        ("Left out, being no submitted responses: 2 draft, 1 discarded.", "略去了未提交的回答：2 次草稿、1 次已弃用。"),
+        (
+            "2 people were left out before this was exported, so their answers are missing. Reason: spam",
+            "导出之前排除了 2 人，因此缺少这些回答。理由：spam",
+        ),
+        (
+            "Prompt 2 leads: no other of the 3 arms can hold rank 1 at 95 %.",
+            "提示词 2 领先：在 95 % 水平上，3 个方案中没有其他的可能排第 1。",
+        ),
         ("There is no {} “$&{1}”: x", "There is no {} “$&{1}”: x"),
     ],
 )
@@ -160,3 +174,18 @@ def test_only_the_products_own_fields_of_an_answer_are_translated():
         "provenance": [["提示词", typed], ["状态", "已完成"]],
     }  # fmt: skip
     assert answer_in("zh", {"done": True, "reason": typed})["reason"] == chinese
+
+
+def test_an_arm_that_its_owner_gave_no_name_is_named_in_the_readers_language():
+    told = {"arms": [{"name": "Prompt 1", "prompt": "Prompt 1"}, {"name": "Prompt"}], "title": "Prompt 1",
+            "leaderboard": {"rows": [{"name": "Arm 2"}]}, "matrix": {"names": ["Arm 2", "Made"]}}  # fmt: skip
+    assert answer_in("zh", told) == {
+        "arms": [{"name": "提示词 1", "prompt": "Prompt 1"}, {"name": "Prompt"}], "title": "Prompt 1",
+        "leaderboard": {"rows": [{"name": "方案 2"}]}, "matrix": {"names": ["方案 2", "Made"]},
+    }  # fmt: skip
+    assert answer_in("zh", {"arms": {"A": "Arm 1", "B": "Ours"}}) == {"arms": {"A": "方案 1", "B": "Ours"}}
+
+
+def test_one_word_says_text_in_chinese():
+    for file in ("widgets/strings_zh.js", "locales/zh.json", "locales/page_zh.json"):
+        assert "文本" not in (UI / file).read_text(encoding="utf-8"), f"{file}: 文字 elsewhere"

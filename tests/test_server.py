@@ -552,7 +552,7 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
         "/edit_image", "/upload_picture", "/undo", "/history", "/branches", "/explain", "/export_my_data",
         "/delete_my_data", "/consent", "/call_me", "/models",
         "/save_prompt", "/saved_prompts", "/saved_prompt", "/change_prompt",
-        "/make_grid", "/grid", "/grids", "/change_grid",
+        "/presets", "/save_preset", "/delete_preset", "/make_grid", "/grid", "/grids", "/change_grid",
         "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",
@@ -604,6 +604,24 @@ def test_a_script_keeps_prompts_and_makes_grids_whose_hidden_values_it_cannot_le
     revealed = ann.predict(grid["grid_id"], "reveal", api_name="/change_grid")
     assert sorted(cell["place"] for cell in revealed["cells"]) == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert revealed["axes"][0]["values"] == ["vermilion", "cerulean"]
+
+
+def test_a_script_keeps_presets_of_its_own(ann: Client, bob: Client):
+    kept = ann.predict("Mine", {"temperature": 0.3}, api_name="/save_preset")
+    assert kept["settings"] == {"temperature": 0.3} and kept["modality"] == "text"
+    again = ann.predict("Mine", {"top_p": 0.5}, api_name="/save_preset")
+    assert again == {**kept, "settings": {"top_p": 0.5}}
+    listed = ann.predict(api_name="/presets")["presets"]
+    assert again in listed and {"Precise", "Draft"} <= {each["name"] for each in listed if not each["preset_id"]}
+    assert again not in bob.predict(api_name="/presets")["presets"]
+    with pytest.raises(AppError, match="of yours"):
+        bob.predict(kept["preset_id"], api_name="/delete_preset")
+    for args in (["Precise", {"top_p": 0.5}], ["x", {}], ["x", 7], ["x", {"heat": 1}], ["x", {"top_p": 1}, "sound"]):
+        with pytest.raises(AppError) as refused:
+            ann.predict(*args, api_name="/save_preset")
+        assert UNEXPECTED not in str(refused.value), args
+    assert ann.predict(kept["preset_id"], api_name="/delete_preset") == again
+    assert again not in ann.predict(api_name="/presets")["presets"]
 
 
 def test_a_picture_is_uploaded_changed_and_edited_by_a_script(ann: Client, bob: Client, studio: Studio, tmp_path: Path):

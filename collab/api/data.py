@@ -5,7 +5,6 @@ Owners see and export what everybody gave; everyone else what they gave themselv
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from collab.errors import InvalidImport, NotFound
 from collab.exchange.export_files import Part, as_shown, write_zip
 from collab.exchange.judged import TaskKind
 from collab.exchange.judged_here import count_here, judged_here
+from collab.exchange.new_folder import passing_folder
 from collab.identity import Visitor
 from collab.store import Store
 from collab.store.collected_queries import Said, collected, what_was_said
@@ -116,10 +116,10 @@ def _counts(ws: Workspace, only: str | None) -> _Counts:
 
 
 def preview(ws: Workspace, visitor: Visitor, format: object, source: object = "") -> Json:
-    """The columns and first rows of an export, long cells cut: `{"columns", "rows"}`. Raises NotFound for none."""
-    with tempfile.TemporaryDirectory(dir=ws.settings.home) as folder:
-        write(ws, visitor, format, source, Path(folder) / "look", limit=PREVIEW_ROWS)
-        return as_shown(Path(folder) / "look", PREVIEW_ROWS)
+    """The columns and first rows of an export, long cells cut: `{"columns", "rows"}`. Raises as `write`."""
+    with passing_folder(ws.settings.home) as folder:
+        write(ws, visitor, format, source, folder / "look", limit=PREVIEW_ROWS)
+        return as_shown(folder / "look", PREVIEW_ROWS)
 
 
 def write(
@@ -154,7 +154,7 @@ def write(
     elif ":" in part or not part:
         raise InvalidImport(f"There is no source {part[:40]!r} for {name}: take one of {', '.join(_HERE[name])}.")
     else:
-        judged = study_api.export(ws, visitor, part)
+        judged = study_api.export(ws, visitor, part, limit=limit)
     if not any(item.answers for item in judged.items):
         raise NotFound(f"Nothing was said yet that gives a row of {name}: rate or compare something first.")
     if limit is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from collab.errors import InvalidPrompt
 from collab.generation import Ask
 from collab.identity import Visitor
-from collab.library import grids, saved
+from collab.library import grids, presets, saved
 from collab.prompts import check_wording
 from collab.types import MODALITIES, Modality
 from collab.views import Link
@@ -56,6 +56,21 @@ def change_prompt(ws: Workspace, visitor: Visitor, prompt_id: object, changes: o
             raise InvalidPrompt("Make another version current by itself, then change the rest.")
         restored = saved.restore(ws, visitor, version.id)
     return restored or saved.change(ws, visitor, prompt_id, wanted)
+
+
+def presets_of(ws: Workspace, visitor: Visitor) -> Json:
+    """The presets of settings: those that come with the studio, then one's own."""
+    return {"presets": presets.listed(ws, visitor)}
+
+
+def save_preset(ws: Workspace, visitor: Visitor, name: object, settings: object, modality: object = "text") -> Json:
+    """Keep settings under a name, in the place of one's preset of that name."""
+    return presets.save(ws, visitor, name, modality, settings)
+
+
+def delete_preset(ws: Workspace, visitor: Visitor, preset_id: object) -> Json:
+    """Delete one's preset; what it held, so that it can be saved again."""
+    return presets.delete(ws, visitor, preset_id)
 
 
 def make_grid(ws: Workspace, visitor: Visitor, ask: Ask, axes: object, hidden: object, link: Link) -> Json:

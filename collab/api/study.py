@@ -204,9 +204,9 @@ def owned(ws: Workspace, visitor: Visitor, study_id: object) -> str:
     return owned_study(ws, visitor, study_id).id
 
 
-def export(ws: Workspace, visitor: Visitor, study_id: object) -> JudgedSet:
-    """Everything judged and answered in a study, for an exchange format to write."""
-    return export_study(ws, owned_study(ws, visitor, study_id))
+def export(ws: Workspace, visitor: Visitor, study_id: object, *, limit: int | None = None) -> JudgedSet:
+    """Everything judged and answered in a study, for an exchange format to write. limit: a look at so many items."""
+    return export_study(ws, owned_study(ws, visitor, study_id), limit=limit)
 
 
 def write_export(ws: Workspace, visitor: Visitor, format: object, study_id: object, folder: Path) -> list[Path]:

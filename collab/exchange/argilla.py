@@ -47,6 +47,7 @@ def read(path: Path, *, limits: Limits = LIMITS) -> JudgedSet:
     for number, row in each_row(path, limits, lambda name: not name.startswith("vector"), []):
         gathering.add(number, reader.item(_flat(row, number), number), own_id="answer_users" in row)
     left = ", ".join(f"{count:,} {status}" for status, count in reader.left.items() if count)
+    notes = (f"Left out, being no submitted responses: {left}.",) if left else ()
     return JudgedSet(
         title=study.title,
         task=plan.task,
@@ -55,7 +56,7 @@ def read(path: Path, *, limits: Limits = LIMITS) -> JudgedSet:
         guidelines=study.guidelines or clean(plan.guidelines, 1, "guidelines", limits),
         questions=questions,
         items=gathering.items(),
-        notes=(*study.notes, *((f"Left out, being no submitted responses: {left}.",) if left else ())),
+        notes=(*study.notes, *notes),
     )
 
 

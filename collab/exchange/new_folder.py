@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +48,18 @@ def new_folder(target: Path) -> Iterator[Path]:
             why = e.strerror or str(e)
             raise Unavailable(f"The export to {target.name} could not be written ({why}): make room there.") from e
         raise
+
+
+@contextmanager
+def passing_folder(parent: Path) -> Iterator[Path]:
+    """A folder within `parent` that is gone when the block ends. Raises Unavailable if the disk refuses to make it."""
+    try:
+        made = tempfile.TemporaryDirectory(dir=parent)
+    except OSError as e:
+        why = e.strerror or str(e)
+        raise Unavailable(f"No export can be made ({why}): make room on the studio's disk.") from e
+    with made as name:
+        yield Path(name)
 
 
 def _flush(path: Path) -> None:

@@ -78,7 +78,7 @@ def _notes(table: Table, study: StudyFile) -> tuple[str, ...]:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
+    more = f" and {len(names) - 20:,} other columns" if len(names) > 20 else ""
     return ", ".join(shown(name) for name in names[:20]) + more
 
 

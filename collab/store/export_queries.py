@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -66,12 +66,23 @@ class ReadyItem(NamedTuple):
     tag: str
 
 
-def ready_items(connection: Connection, study_id: str) -> list[ReadyItem]:
-    """The items of a study whose outputs are there, gold aside, in the order of their cases and samples."""
+def answered_items(connection: Connection, study_id: str, without: Collection[str], limit: int) -> list[str]:
+    """The ids of a few items of a study that somebody besides `without` (annotators) has answered, gold aside."""
+    t = schema.tasks
+    query = sa.select(t.c.item_id).distinct().where(
+        t.c.study_id == study_id, t.c.status == "answered", t.c.purpose == "item", t.c.annotator_id.not_in(without)
+    )  # fmt: skip
+    return list(connection.execute(query.order_by(t.c.item_id).limit(limit)).scalars())
+
+
+def ready_items(connection: Connection, study_id: str, only: Sequence[str] | None = None) -> list[ReadyItem]:
+    """The items of a study (of these, if any are named) whose outputs are there, gold aside, by case and sample."""
     i = schema.study_items
     query = sa.select(i.c.id, json_text(i.c.cells), json_text(i.c.outputs), json_text(i.c.context), i.c.tag).where(
         i.c.study_id == study_id, i.c.purpose == "item", i.c.status == "ready"
     )
+    if only is not None:
+        query = query.where(i.c.id.in_(only))
     read = orjson.loads
     found = [
         ReadyItem(item_id, read(cells), read(outputs), read(context), tag)
@@ -93,8 +104,11 @@ class GivenAnswer(NamedTuple):
     blind: bool | None
 
 
-def given_answers(connection: Connection, study_id: str) -> Iterator[GivenAnswer]:
-    """Every answer in force on the items of a study, gold and repeats aside, in the order they were given."""
+def given_answers(
+    connection: Connection, study_id: str, only: Sequence[str] | None = None
+) -> Iterator[GivenAnswer]:  # fmt: skip
+    """Every answer in force on the items of a study (on these items, if any are named), gold and repeats aside, in the
+    order they were given."""
     t, a, p = schema.tasks, schema.answers, schema.preferences
     query = (
         sa.select(
@@ -107,5 +121,7 @@ def given_answers(connection: Connection, study_id: str) -> Iterator[GivenAnswer
         .where(t.c.study_id == study_id, t.c.status == "answered", t.c.purpose == "item")
         .order_by(a.c.id)
     )
+    if only is not None:
+        query = query.where(t.c.item_id.in_(only))
     for item_id, who, answer_id, said, at, dwell_ms, propensity, blind in connection.execute(query).all():
         yield GivenAnswer(item_id, who, answer_id, parsed(said), at, dwell_ms, propensity, blind)

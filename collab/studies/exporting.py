@@ -9,7 +9,16 @@ from sqlalchemy.engine import Connection
 
 from collab.collector import paused_collector
 from collab.exchange.judged import JudgedAnswer, JudgedItem, JudgedOutput, JudgedSet, LeftOut
-from collab.store.export_queries import GivenAnswer, Origin, ReadyItem, given_answers, origins_of, parsed, ready_items
+from collab.store.export_queries import (
+    GivenAnswer,
+    Origin,
+    ReadyItem,
+    answered_items,
+    given_answers,
+    origins_of,
+    parsed,
+    ready_items,
+)
 from collab.studies.decisions import Filter, filter_in_force
 from collab.studies.names import pseudonym
 from collab.studies.presenting import questions_json
@@ -19,21 +28,25 @@ from collab.types import ModelVersion, PromptVersion, Study, StudyArm
 from collab.workspace import Workspace
 
 
-def export_study(ws: Workspace, study: Study) -> JudgedSet:
-    """Everything that was judged and answered, people the owner left out aside. Annotators are pseudonyms."""
+def export_study(ws: Workspace, study: Study, *, limit: int | None = None) -> JudgedSet:
+    """Everything that was judged and answered, people the owner left out aside. Annotators are pseudonyms.
+
+    limit: only so many items, each with an answer, and nothing read of the others.
+    """
     with paused_collector():
-        return _export(ws, study)
+        return _export(ws, study, limit)
 
 
-def _export(ws: Workspace, study: Study) -> JudgedSet:
+def _export(ws: Workspace, study: Study, limit: int | None) -> JudgedSet:
     spec = read_spec(study.spec)
     with ws.store.reading() as connection:
         chosen = filter_in_force(ws, study, connection=connection)
         answers: dict[str, list[GivenAnswer]] = {}
-        for answer in given_answers(connection, study.id):
+        only = None if limit is None else answered_items(connection, study.id, chosen.excluded, limit)
+        for answer in given_answers(connection, study.id, only):
             if answer.annotator_id not in chosen.excluded:
                 answers.setdefault(answer.item_id, []).append(answer)
-        items = ready_items(connection, study.id)
+        items = ready_items(connection, study.id, only)
         origins = origins_of(connection, list({output for item in items for output in item.outputs}))
         arms = ws.store.find(StudyArm, study_id=study.id, connection=connection)
         revisions = _revisions(ws, origins, connection)

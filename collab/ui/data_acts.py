@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,6 +12,7 @@ from collab.api import data as data_api
 from collab.errors import CollabError, InvalidImport, NotAllowed
 from collab.exchange import hub
 from collab.exchange.export_files import Part
+from collab.exchange.new_folder import passing_folder
 from collab.identity import Identity, Visitor
 from collab.people.my_export import own_prefix
 from collab.ui.archives import new_archive
@@ -93,10 +92,10 @@ def _push(ws: Workspace, visitor: Visitor, said: Mapping[str, Any], endpoint: st
     private = said.get("public") is not True
 
     def work(step: Step) -> Json:
-        with tempfile.TemporaryDirectory(dir=ws.settings.home) as folder:
-            data_api.write(ws, visitor, format, said.get("source"), Path(folder) / "data", step=step)
+        with passing_folder(ws.settings.home) as folder:
+            data_api.write(ws, visitor, format, said.get("source"), folder / "data", step=step)
             step("sending")
-            url = hub.push(Path(folder) / "data", name, private=private, token=token, endpoint=endpoint,
+            url = hub.push(folder / "data", name, private=private, token=token, endpoint=endpoint,
                            machine_login=visitor.is_owner)  # fmt: skip
         return {"url": url, "private": private}
 

@@ -1,4 +1,4 @@
-"""The public endpoints of the prompt library and of grids. All return JSON; errors are sentences."""
+"""The public endpoints of the prompt library, of presets and of grids. All return JSON; errors are sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from collab.workspace import Workspace
 
 
 def add_library_endpoints(ws: Workspace, identity: Identity) -> None:
-    """Register the endpoints of saved prompts and grids. Called inside a `gr.Blocks`."""
+    """Register the endpoints of saved prompts, presets and grids. Called inside a `gr.Blocks`."""
 
     def link(request: gr.Request | None) -> Link:
         return picture_link(identity, client_base_url(request) if request is not None else "")
@@ -52,6 +52,18 @@ def add_library_endpoints(ws: Workspace, identity: Identity) -> None:
         """Change a prompt of your library: its name, tags or archived; or current_id, by which an earlier version is
         current again. Answers with what was before."""
         return library_api.change_prompt(ws, identity.whoami(request), prompt_id, changes)
+
+    def presets(request: gr.Request = None) -> dict:
+        """The presets of settings: those that come with the studio (with no preset_id), then your own by name."""
+        return library_api.presets_of(ws, identity.whoami(request))
+
+    def save_preset(name: str, settings: dict, modality: str = "text", request: gr.Request = None) -> dict:
+        """Keep settings under a name; your preset of that name is replaced. /generate takes its settings."""
+        return library_api.save_preset(ws, identity.whoami(request), name, settings, modality)
+
+    def delete_preset(preset_id: str, request: gr.Request = None) -> dict:
+        """Delete a preset of yours. Answers with what it held, so that it can be saved again."""
+        return library_api.delete_preset(ws, identity.whoami(request), preset_id)
 
     def make_grid(
         prompt: str,
@@ -90,7 +102,8 @@ def add_library_endpoints(ws: Workspace, identity: Identity) -> None:
         return library_api.change_grid(ws, identity.whoami(request), grid_id, act, link(request))
 
     public: tuple[Callable[..., Any], ...] = (
-        save_prompt, saved_prompts, saved_prompt, change_prompt, make_grid, grid, grids, change_grid,
+        save_prompt, saved_prompts, saved_prompt, change_prompt, presets, save_preset, delete_preset,
+        make_grid, grid, grids, change_grid,
     )  # fmt: skip
     for endpoint in public:
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

@@ -15,13 +15,16 @@ import pytest
 from PIL import Image
 
 from collab.api import data as data_api
-from collab.errors import CollabError, Stopped
+from collab.api import study as study_api
+from collab.errors import CollabError, Stopped, Unavailable
 from collab.feedback import compare, edit_text, rank, rate, undo
 from collab.identity import Visitor
 from collab.people.erasing import delete_my_data, delete_outputs
 from collab.pictures.editing import edit_image
+from collab.ui.data_acts import _push
 from collab.workspace import Workspace
 from tests.conftest import make
+from tests.studies.people import answers_all, filled_study, people, prefers
 
 
 def rows(ws: Workspace, visitor: Visitor) -> dict[str, int]:
@@ -177,6 +180,31 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_done(ws: Workspace, ann: V
     assert done.returncode == 0 and len(said) == 6, done.stderr[-2000:]
     assert all(line.startswith("Unavailable ") and "room" in line for line in said[::2]), said
     assert said[1::2] == ["[]"] * 3, json.dumps(said)
+
+
+def test_where_no_folder_can_be_made_a_look_and_a_push_say_so(ws: Workspace, ann: Visitor, tmp_path: Path):
+    rate(ws, ann, make(ws, ann)[1][0].id, score=5)
+    full = replace(ws, settings=replace(ws.settings, home=tmp_path / "gone"))  # refused as a full disk refuses
+    with pytest.raises(Unavailable, match="make room on the studio's disk"):
+        data_api.preview(full, ann, "trl-kto")
+    with pytest.raises(Unavailable, match="make room on the studio's disk"):
+        _push(full, ann, {"format": "trl-kto", "name": "ann/x", "token": "hf_x"}, None)(lambda _: None)
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_look_at_a_study_reads_only_what_it_shows(ws: Workspace, ann: Visitor, bob: Visitor):
+    owner = replace(bob, is_owner=True)
+    study = filled_study(ws, owner)
+    first, second = people(2)
+    assert answers_all(ws, first, study, prefers(0), at_most=4) == 4
+    assert answers_all(ws, second, study, prefers(1), at_most=1) == 1
+    whole = {item.item_id: item for item in study_api.export(ws, owner, study.id).items}
+    few = study_api.export(ws, owner, study.id, limit=2).items
+    assert len(few) == 2 and len(whole) == 6 and all(item.answers and item == whole[item.item_id] for item in few)
+    look = data_api.preview(ws, owner, "arena", study.id)
+    assert 1 <= len(look["rows"]) <= data_api.PREVIEW_ROWS
+    study_api.leave_out(ws, owner, study.id, [first.annotator_id], "in a hurry")
+    assert [len(item.answers) for item in study_api.export(ws, owner, study.id, limit=2).items] == [1]
 
 
 def test_counts_are_right_after_what_is_said_taken_back_and_deleted(ws: Workspace, ann: Visitor, bob: Visitor):

@@ -91,7 +91,9 @@ def test_a_hidden_grid_tells_nothing_before_the_reveal_and_locks_what_was_judged
         with pytest.raises(CollabError, match="before its grid was revealed"):
             change()
     rate(ws, ann, second, score=5)
-    assert len(api.history(ws, ann, str)["items"]) == 6
+    items = api.history(ws, ann, str)["items"]  # each with the words that it was made with
+    assert sorted(item["asked"] for item in items) == ["a blue\u00a0sky fox"] * 3 + ["a red fox"] * 3
+    assert {item["prompt"] for item in items} == {"a {colour} fox"}
     delete_my_data(ws, ann, "delete")
     assert not counts(ws.store)["grids"] and not counts(ws.store)["grid_cells"]
 

@@ -113,6 +113,8 @@ def test_a_prompt_is_kept_spread_into_a_hidden_grid_and_taken_away_as_data(page:
     grid.get_by_label("Earlier grids").select_option(index=1)
     expect(grid.locator("thead th")).to_have_count(2)
 
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history .cb-row-open").first).to_have_text(re.compile("^a (red|blue) owl"))
     page.get_by_role("tab", name="Data").click()
     data = page.locator("#data")
     expect(data.locator("[data-plot=stars]")).to_contain_text("1 rating: 4.0 stars")
@@ -121,7 +123,14 @@ def test_a_prompt_is_kept_spread_into_a_hidden_grid_and_taken_away_as_data(page:
     expect(table.locator(".da-rows")).to_have_text("1 row")
     table.get_by_role("button", name="Look at rows").click()
     expect(table.locator("tbody tr")).to_have_count(1)
+    # the plot of days ends today, and the menu stays within its card
+    days = data.locator("[data-plot=days]")
+    expect(days.locator(".p-hit")).to_have_count(1)
+    plot, bar = days.locator("svg").first.bounding_box(), days.locator(".p-hit").bounding_box()
+    assert plot and bar and bar["x"] + bar["width"] > plot["x"] + plot["width"] - 20
     table.get_by_role("button", name="Download", exact=True).click()
+    menu, card = table.locator(".in-menu").bounding_box(), table.bounding_box()
+    assert menu and card and card["x"] <= menu["x"] and menu["x"] + menu["width"] <= card["x"] + card["width"]
     with page.expect_download() as taken:
         table.get_by_role("button", name="Parquet only").click()
     with zipfile.ZipFile(taken.value.path()) as archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from PIL import Image
@@ -38,6 +39,13 @@ def marked(page: Page) -> int:
             return drawn;
         }"""
     )
+
+
+def contrast(drawn: Locator) -> int:
+    """How far apart the lightest and the darkest grey of its middle are, of 255, as it is seen."""
+    seen = Image.open(io.BytesIO(drawn.screenshot())).convert("L")
+    low, high = seen.crop([int(seen.size[i % 2] * (0.2 if i < 2 else 0.8)) for i in range(4)]).getextrema()
+    return high - low
 
 
 def test_a_picture_is_masked_filled_compared_and_kept_as_an_edit(page: Page) -> None:
@@ -86,6 +94,9 @@ def test_a_picture_is_masked_filled_compared_and_kept_as_an_edit(page: Page) -> 
     expect(slider).to_have_attribute("aria-valuenow", "100")
     page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuenow", "98")
+    for width in (800, 1280):  # across the width at which the editor becomes one column, and back
+        page.set_viewport_size({"width": width, "height": 900})
+        assert contrast(desk.locator(".pc-compare")) > 40, f"nothing is drawn at {width} px"
     keep.click()
     expect(desk).to_have_count(0)
 

@@ -5,6 +5,7 @@ What people or models wrote stands in other fields, or in a hole that is kept as
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from collab.ui.locales import Language, said_in
@@ -16,6 +17,10 @@ SAID = frozenset({
 })  # fmt: skip
 # what is a title or name of the product's there, though elsewhere people write those
 SAID_WITHIN = {"proposers": "title", "models": "title", "reflectors": "title", "": "note"}  # "": of the whole answer
+# an arm that its owner gave no name has one of ours, which stands here; an owner's own name stays
+_ARMS_WITHIN = {"arms": "name", "rows": "name"}
+_ARM_FIELDS = frozenset({"arm", "names", "leader", "runner_up", "challenger", "champion"})
+_OURS = re.compile(r"(?:Arm|Prompt) [1-8]")
 KEYS_SAID = frozenset({"left_out"})  # whose keys are sentences, each with a number
 
 
@@ -26,8 +31,12 @@ def answer_in(language: Language, answer: Any) -> Any:
 
 def _walk(language: Language, value: Any, field: str, within: str = "") -> Any:
     if isinstance(value, str):
+        if field in _ARM_FIELDS or _ARMS_WITHIN.get(within) == field:
+            return said_in(language, value) if _OURS.fullmatch(value) else value
         return said_in(language, value) if field in SAID or SAID_WITHIN.get(within) == field else value
     if isinstance(value, dict):
+        if field == "arms" and "name" not in value:  # what is what, told to whoever has answered
+            return {key: _walk(language, each, "arm") for key, each in value.items()}
         if field in KEYS_SAID:
             return {said_in(language, why): number for why, number in value.items()}
         if field == "promote":  # of each version why it may not be

@@ -51,6 +51,10 @@ def error_templates(files: Iterable[Path] | None = None) -> dict[str, str]:
 
 # the modules, and in them the functions (none: all of it), that say something to the page besides errors
 SPOKEN: dict[str, tuple[str, ...]] = {
+    "collab/exchange/argilla.py": ("notes",),
+    "collab/exchange/open_webui.py": ("notes", "append()"),
+    "collab/exchange/study_file.py": ("_notes", "_left_out"),
+    "collab/exchange/table.py": ("_notes", "_listed"),
     "collab/statistics/agreement.py": ("alpha", "_sentence", "_VERDICTS", "_TOO_LOW"),
     "collab/statistics/evidence.py": ("sentence", "_claim", "_outlook"),
     "collab/statistics/ranking.py": ("bradley_terry",),

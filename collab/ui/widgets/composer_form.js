@@ -193,8 +193,9 @@ function modelTitle(name, value) {
   return (model && model.title) || name;
 }
 
-// Names for arms that were given none: what sets them apart.
-function armNames(form, value) {
+// Names for arms that were given none: what sets them apart. in_: the words to say it in; a study keeps the English
+// ones, which the server says to each reader in their language (collab/ui/locales/answers.py).
+function armNames(form, value, in_ = T) {
   const told = (arm) => arm.prompt + "\n" + arm.system_text + "\n" + arm.negative_prompt;
   const prompts = [...new Set(form.arms.map(told))];
   const models = new Set(form.arms.map((arm) => modelOf(arm, form, value)));
@@ -202,9 +203,9 @@ function armNames(form, value) {
   return form.arms.map((arm, i) => {
     if (arm.name.trim()) return arm.name.trim();
     const parts = [];
-    if (prompts.length > 1) parts.push(fill(T.compose_prompt_number, { number: prompts.indexOf(told(arm)) + 1 }));
+    if (prompts.length > 1) parts.push(fill(in_.compose_prompt_number, { number: prompts.indexOf(told(arm)) + 1 }));
     if (models.size > 1) parts.push(modelTitle(modelOf(arm, form, value), value));
-    let name = parts.join(" · ") || fill(T.compose_arm, { number: i + 1 });
+    let name = parts.join(" · ") || fill(in_.compose_arm, { number: i + 1 });
     if (taken.has(name)) name += " (" + (i + 1) + ")";
     taken.add(name);
     return name;

@@ -51,7 +51,7 @@ function specOf(form, value) {
 function sourceSpec(form, value) {
   if (form.source === "outputs") return { outputs: form.groups[form.modality] };
   if (form.source === "import") return { import: { upload_id: form.import ? form.import.upload_id : "" } };
-  const names = armNames(form, value);
+  const names = armNames(form, value, STRINGS);
   const spec = { arms: form.arms.map((arm, i) => armSpec(arm, names[i], form, value)) };
   const variables = variablesOf(form);
   if (variables.length && form.by_lists) {

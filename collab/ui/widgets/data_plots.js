@@ -80,8 +80,9 @@ function dayWords(at) {
 
 function drawDays(days, width) {
   const [x0, x1, y0, y1] = [38, width - 6, 150, 12];
-  const from = days[0].at;
-  const to = Math.max(days.at(-1).at + DAY_MS, from + 7 * DAY_MS);
+  const today = Math.floor(Date.now() / DAY_MS) * DAY_MS; // in UTC, as the days are counted
+  const to = Math.max(days.at(-1).at, today) + DAY_MS;
+  const from = Math.min(days[0].at, to - 7 * DAY_MS); // a first day is no wall, and nothing lies in the future
   const x = linear(from, to, x0, x1);
   const most = Math.max(...days.map((each) => each.n));
   const y = linear(0, most, y0, y1);

@@ -238,8 +238,9 @@ function choiceQuestion(question, box) {
   return oneOf(question.options, box, (label, i, onclick) => optionButton("radio", label, i, onclick));
 }
 
-function optionButton(role, label, i, onclick) {
-  const children = [i < 9 && keyHint(i + 1), h("span", { dir: "auto", text: label })];
+// own: the owner's word, which no browser is to translate
+function optionButton(role, label, i, onclick, own = true) {
+  const children = [i < 9 && keyHint(i + 1), h("span", { dir: "auto", translate: own ? "no" : null, text: label })];
   return choiceButton(role, label, "dk-option", onclick, ...children);
 }
 

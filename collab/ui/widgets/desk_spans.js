@@ -102,13 +102,13 @@ function spanMarks(pane, onselect) {
 }
 
 function spanQuestion(question, box, marks) {
-  const named =
-    question.options && question.options.length ? question.options.map((label) => [label, label]) : T.desk_spans;
+  const own = !!question.options && question.options.length > 0;
+  const named = own ? question.options.map((label) => [label, label]) : T.desk_spans;
   const options = named.map(([label]) => label);
   const words = Object.fromEntries(named);
   const owner = marks.owner(options, words);
   const buttons = options.map((label, i) => {
-    const button = optionButton(null, words[label], i, () => mark(label));
+    const button = optionButton(null, words[label], i, () => mark(label), own);
     button.dataset.tone = i % SPAN_TONES;
     button.classList.add("dk-span-label");
     button.addEventListener("pointerdown", (event) => event.preventDefault()); // or the selection is lost
@@ -141,8 +141,8 @@ function spanQuestion(question, box, marks) {
         return h(
           "li",
           { class: "dk-span-row", "data-tone": options.indexOf(span.label) % SPAN_TONES },
-          h("span", { class: "dk-span-name", dir: "auto", text: words[span.label] }),
-          h("q", { class: "dk-span-quote", dir: "auto", text: short }),
+          h("span", { class: "dk-span-name", dir: "auto", translate: own ? "no" : null, text: words[span.label] }),
+          h("q", { class: "dk-span-quote", dir: "auto", translate: "no", text: short }),
           iconButton("close", fill(T.desk_span_remove, { label: words[span.label], text: short }), () => remove(span)),
         );
       }),

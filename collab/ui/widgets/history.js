@@ -134,7 +134,7 @@ function historyList() {
       const chosen = bulk.isOn() ? bulk.has(kind, id) : null;
       let row = rows.get(id);
       if (!row || row.chosen !== chosen || !sameJson(row.item, output || item)) {
-        const label = fill(T.history_choose_one, { prompt: shorten(item.prompt || T.no_prompt) });
+        const label = fill(T.history_choose_one, { prompt: shorten(askedWords(item) || T.no_prompt) });
         const box = chosen === null ? null : choiceBox(label, chosen, (to) => bulk.choose(kind, id, to));
         const node = output ? galleryTile(item, output, open, box) : historyRow(item, open, box);
         const focused = row && row.node.contains(document.activeElement) && document.activeElement.tagName;

@@ -3,13 +3,14 @@ function historyRow(item, open, choice) {
   const id = item.generation_id;
   const outputs = item.outputs || [];
   const preview = item.modality === "image" ? thumbnails(outputs) : firstLines(outputs);
+  const asked = askedWords(item);
   const prompt = h("button", {
     type: "button",
     class: "cb-row-open",
     dir: "auto",
-    translate: item.prompt ? "no" : null,
+    translate: asked ? "no" : null,
     onclick: () => open(id),
-    text: item.prompt || T.no_prompt,
+    text: asked || T.no_prompt,
   });
   return h(
     "li",
@@ -25,6 +26,11 @@ function historyRow(item, open, choice) {
       ...summary(item),
     ),
   );
+}
+
+// The prompt as it was asked, its variables filled in.
+function askedWords(item) {
+  return item.asked || item.prompt || "";
 }
 
 function statusChip(item) {
@@ -140,7 +146,7 @@ function galleryTile(item, output, open, choice) {
     class: "cb-tile-img",
     src: output.image_url,
     loading: "lazy",
-    alt: fill(T.picture_alt, { number, prompt: item.prompt || "" }),
+    alt: fill(T.picture_alt, { number, prompt: askedWords(item) }),
   });
   img.addEventListener("load", () =>
     img.classList.toggle("cb-pixel", Math.max(img.naturalWidth, img.naturalHeight) <= PIXEL_ART_MAX),
@@ -150,9 +156,9 @@ function galleryTile(item, output, open, choice) {
     { class: "cb-tile", "data-id": output.output_id },
     h(
       "button",
-      { type: "button", class: "cb-tile-open", onclick: () => open(item.generation_id), title: item.prompt || "" },
+      { type: "button", class: "cb-tile-open", onclick: () => open(item.generation_id), title: askedWords(item) },
       img,
-      h("span", { class: "cb-tile-words", dir: "auto", translate: "no", text: item.prompt || T.no_prompt }),
+      h("span", { class: "cb-tile-words", dir: "auto", translate: "no", text: askedWords(item) || T.no_prompt }),
       rating.score &&
         h(
           "span",

@@ -89,7 +89,7 @@ function ratingForm(one, decide) {
     return h(
       "div",
       { class: "in-decide-question" },
-      h("span", { class: "cb-caption", dir: "auto", text: question.title || question.name }),
+      h("span", { class: "cb-caption", dir: "auto", translate: "no", text: question.title || question.name }),
       question.kind === "span" ? marksField(question, one, choose) : valueField(question, choose),
     );
   });
@@ -120,7 +120,7 @@ function valueField(question, choose) {
   if (question.kind === "choice")
     return segments(
       named,
-      options.map((value) => ({ value, label: value })),
+      options.map((value) => ({ value, label: value, own: true })),
       null,
       choose,
     ).node;
@@ -131,7 +131,7 @@ function valueField(question, choose) {
         type: "checkbox",
         onchange: () => (box.checked ? picked.add(option) : picked.delete(option), choose([...picked])),
       });
-      return h("label", { class: "in-check", dir: "auto" }, box, option);
+      return h("label", { class: "in-check", dir: "auto", translate: "no" }, box, option);
     };
     return h("div", { class: "cb-row in-checks", role: "group", "aria-label": named }, options.map(tick));
   }

@@ -115,6 +115,7 @@ function segments(label, options, chosen, choose, extra = {}) {
       role: "radio",
       text: option.label,
       dir: "auto",
+      translate: option.own ? "no" : null,
       onclick: () => select(i),
     }),
   );
@@ -163,7 +164,11 @@ function menuButton(button, entries) {
         ),
       ),
     );
+    list.style.removeProperty("inset-inline-end");
     show(list, true);
+    // as wide as it is, it stays within the row that its button stands in
+    const beyond = node.parentElement.getBoundingClientRect().left - list.getBoundingClientRect().left;
+    if (beyond > 0) list.style.setProperty("inset-inline-end", -beyond + "px");
     button.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", outside, true);
     list.querySelector("button").focus({ preventScroll: true });

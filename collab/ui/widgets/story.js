@@ -45,7 +45,7 @@ function historyStory(detail, { back, open, remove, again, narrow, say }) {
     h(
       "div",
       { class: "cb-story-prompt" },
-      scrolls(h("p", { class: "cb-text", dir: "auto", translate: "no", text: detail.prompt || T.no_prompt })),
+      scrolls(h("p", { class: "cb-text", dir: "auto", translate: "no", text: askedWords(detail) || T.no_prompt })),
       h(
         "div",
         { class: "cb-item-foot" },
@@ -214,7 +214,7 @@ function storyPlainPicture(output, detail, outputs) {
   const describe = (o) => ({
     src: o.image_url,
     caption: fill(T.card_label, { number: o.position + 1 }),
-    alt: fill(T.picture_alt, { number: o.position + 1, prompt: detail.prompt || "" }),
+    alt: fill(T.picture_alt, { number: o.position + 1, prompt: askedWords(detail) }),
   });
   const img = h("img", { class: "cb-img", src: output.image_url, alt: describe(output).alt, loading: "lazy" });
   img.addEventListener("load", () =>
