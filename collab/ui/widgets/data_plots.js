@@ -79,10 +79,13 @@ function dayWords(at) {
 }
 
 function drawDays(days, width) {
-  const [x0, x1, y0, y1] = [38, width - 6, 150, 12];
+  const [x0, y0, y1] = [38, 150, 12];
+  const format = (at) => dated(new Date(at), { ...DAY, timeZone: "UTC" });
   const today = Math.floor(Date.now() / DAY_MS) * DAY_MS; // in UTC, as the days are counted
   const to = Math.max(days.at(-1).at, today) + DAY_MS;
   const from = Math.min(days[0].at, to - 7 * DAY_MS); // a first day is no wall, and nothing lies in the future
+  const halfDay = ((width - 6 - x0) * DAY_MS) / (to - from) / 2;
+  const x1 = width - 6 - Math.max(0, textWidth(format(today), 12) / 2 - halfDay); // the last day's label has room
   const x = linear(from, to, x0, x1);
   const most = Math.max(...days.map((each) => each.n));
   const y = linear(0, most, y0, y1);
@@ -95,7 +98,7 @@ function drawDays(days, width) {
     bottomAxis({
       scale: (at) => x(at) + bar / 2,
       ticks,
-      format: (at) => dated(new Date(at), { ...DAY, timeZone: "UTC" }),
+      format,
       top: y0,
       bottom: y0 + 2,
       title: T.in_time_axis_day,

@@ -19,7 +19,7 @@ function gridPanel() {
   const root = h(
     "section",
     { class: "collab-widget cb-sheet gr-panel", "aria-label": T.gr_title, hidden: true },
-    h("div", { class: "cb-row cb-spread" }, h("h3", { text: T.gr_title }), h("div", { class: "cb-row" }, earlier, close)),
+    h("div", { class: "cb-row cb-spread" }, h("h3", { text: T.gr_title }), h("div", { class: "cb-row gr-earlier" }, earlier, close)),
     form.node,
     problem,
     bar,
