@@ -16,7 +16,7 @@ from collab.store.evidence_queries import acts_in_force
 from collab.store.export_queries import json_text
 from collab.store.pieces import chunks
 from collab.store.store import Store
-from collab.types import Act, FinishReason, Modality
+from collab.types import Act, FinishReason, Job, Modality
 
 
 class Written(NamedTuple):
@@ -85,4 +85,43 @@ def written_texts(connection: Connection, output_ids: Collection[str]) -> dict[s
     found: dict[str, Written] = {}
     for ids in chunks(sorted(output_ids)):
         found |= {row[0]: Written._make(row) for row in connection.execute(query.where(o.c.id.in_(ids))).all()}
+    return found
+
+
+def said_so_far(store: Store) -> tuple[object, ...]:
+    """Something that is another once anybody said, took back or deleted anything, or an owner left somebody out."""
+    f, d = schema.feedback, schema.study_decisions
+    with store.reading() as connection:
+        return tuple(
+            value
+            for table in (f, d)
+            for value in connection.execute(sa.select(sa.func.count(), sa.func.max(table.c.id))).one()
+        )
+
+
+def people_behind(store: Store, act_ids: Collection[str]) -> int:
+    """How many people's these acts are."""
+    f, people = schema.feedback, set[str]()
+    with store.reading() as connection:
+        for ids in chunks(sorted(act_ids)):
+            people.update(connection.scalars(sa.select(f.c.annotator_id.distinct()).where(f.c.id.in_(ids))))
+    return len(people)
+
+
+def newest_trainings(store: Store, *, limit: int) -> list[Job]:
+    """The studio's trainings, whoever began them, newest first."""
+    j = schema.jobs
+    return store.rows(Job, sa.select(j).where(j.c.kind == "train").order_by(j.c.id.desc()).limit(limit))
+
+
+def generations_of(store: Store, output_ids: Collection[str]) -> dict[str, tuple[str, str, str, str | None]]:
+    """Of each output: its id, its generation, who asked for it, and its text where it has one."""
+    o, g = schema.outputs, schema.generations
+    query = sa.select(o.c.id, o.c.generation_id, g.c.requested_by, o.c.text).join(g, g.c.id == o.c.generation_id)
+    found: dict[str, tuple[str, str, str, str | None]] = {}
+    with store.reading() as connection:
+        for ids in chunks(sorted(output_ids)):
+            found |= {
+                row[0]: (row[0], row[1], row[2], row[3]) for row in connection.execute(query.where(o.c.id.in_(ids)))
+            }
     return found

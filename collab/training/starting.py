@@ -15,13 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from collab import jobs
+from collab.checks import is_id
 from collab.datasets import snapshots
 from collab.datasets.splitting import to_check_on
 from collab.errors import InvalidSetting, NotFound, Unavailable
@@ -32,7 +33,7 @@ from collab.training.adapters import adapter_folder
 from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelInfo
-from models.recipe import Recipe, in_words, recipe_from
+from models.recipe import Kind, Recipe, in_words, recipe_from
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,34 @@ RUN = "COLLAB_TRAINING_RUN"  # by which the process knows which run of its job i
 _BUSY = "A model is being trained already: wait for it to end, or stop it first."
 _GOING_S = 20.0  # that a process which was told to stop is waited for
 _ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, checked as far as it can be without the rows. parent: whose adapter is trained further."""
+
+    kind: Kind
+    recipe: Recipe
+    base: ModelInfo
+    parent: ModelVersion | None
+    snapshot_id: str
+
+
+def check_asked(
+    ws: Workspace, visitor: Visitor, kind: object, settings: object = None, *, snapshot_id: str = "", model: str = ""
+) -> Asked:
+    """Arguments and errors as of `start`, but for those that the rows give."""
+    snapshots.only_owner(visitor)
+    wanted = snapshots.check_kind(kind)
+    asked = _mapping(settings)
+    snapshot_id, model = (str(asked.pop(name, "") or given) for name, given in
+                          (("snapshot_id", snapshot_id), ("model", model)))  # fmt: skip
+    try:
+        recipe = recipe_from(wanted, asked)
+    except InvalidRequest as error:
+        raise InvalidSetting(str(error)) from error
+    base, parent = _base(ws, visitor, recipe, model)
+    return Asked(wanted, recipe, base, parent, snapshot_id)
 
 
 def start(
@@ -52,18 +81,10 @@ def start(
     them. snapshot_id: "" freezes all that may be used now. model: what is trained, "" for the one that serves.
     Raises NotAllowed, NotFound, InvalidSetting (too few rows among them), Unavailable while another is under way.
     """
-    snapshots.only_owner(visitor)
-    wanted = snapshots.check_kind(kind)
-    asked = _mapping(settings)
-    snapshot_id, model = (str(asked.pop(name, "") or given) for name, given in
-                          (("snapshot_id", snapshot_id), ("model", model)))  # fmt: skip
-    try:
-        recipe = recipe_from(wanted, asked)
-    except InvalidRequest as error:
-        raise InvalidSetting(str(error)) from error
-    base, parent = _base(ws, visitor, recipe, model)
-    if snapshot_id:
-        snapshot = snapshots.find(ws, visitor, snapshot_id)
+    asked = check_asked(ws, visitor, kind, settings, snapshot_id=snapshot_id, model=model)
+    wanted, recipe, base, parent = asked.kind, asked.recipe, asked.base, asked.parent
+    if asked.snapshot_id:
+        snapshot = snapshots.find(ws, visitor, asked.snapshot_id)
         _check_snapshot(snapshot, wanted)
         data = snapshots.rebuild(ws, snapshot)
     else:
@@ -75,7 +96,7 @@ def start(
     snapshot = snapshots.keep(ws, visitor, snapshot)
     parent = parent or stored_version(ws, base)
     spec = {
-        "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "revision": base.revision,
+        "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "name": base.name, "revision": base.revision,
         "precision": base.precision, "parent_id": parent.id, "recipe": recipe.as_json(), "said": said,
         "lane": "training",  # the same in all: one at a time
     }  # fmt: skip
@@ -88,11 +109,8 @@ def start(
 
 
 def resume(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
-    """Go on with one's own training that failed, was stopped or whose program is gone, from its last checkpoint."""
-    snapshots.only_owner(visitor)
-    job = jobs.get(ws, visitor, job_id)
-    if job.kind != KIND:
-        raise NotFound(f"Job {job.id} is no training: start it again where it was started.")
+    """Go on with a training that failed, was stopped or whose program is gone, from its last checkpoint."""
+    job = training_of(ws, visitor, job_id)
     if job.status in UNFINISHED:
         raise Unavailable("This training is under way: there is nothing to resume.")
     if job.status == "done":
@@ -101,6 +119,15 @@ def resume(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
     _wait_until_gone(job)
     _launch(ws, job)
     return ws.store.get(Job, job.id)
+
+
+def training_of(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
+    """A training of this studio, whichever of its owners began it. Raises NotAllowed, NotFound."""
+    snapshots.only_owner(visitor)
+    found = ws.store.find(Job, id=job_id, kind=KIND) if is_id(job_id) else []
+    if not found:
+        raise NotFound(f"There is no training “{str(job_id)[:60]}”: check the id.")
+    return ws.jobs.settled(found[0])
 
 
 def folder_of(settings: Settings, job_id: str) -> Path:

@@ -23,12 +23,12 @@ from collab.store import Conflict
 from collab.training.adapters import adapter_folder, keep_adapter
 from collab.training.gates import gates
 from collab.training.starting import RUN, folder_of
+from collab.training.telling import RECORDS
 from collab.types import DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace, catalog_of
 from models.base import ModelError
 from models.recipe import Recipe
 
-RECORDS = "metrics.jsonl"
 _MODEL_SHARE = 0.05  # of the progress shown, until the first step
 _NICE = 5  # generation goes first where both want the processor
 
