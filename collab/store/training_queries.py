@@ -104,7 +104,7 @@ def people_behind(store: Store, act_ids: Collection[str]) -> int:
     f, people = schema.feedback, set[str]()
     with store.reading() as connection:
         for ids in chunks(sorted(act_ids)):
-            people.update(connection.scalars(sa.select(f.c.annotator_id.distinct()).where(f.c.id.in_(ids))))
+            people.update(connection.scalars(sa.select(f.c.annotator_id).where(f.c.id.in_(ids)).distinct()))
     return len(people)
 
 

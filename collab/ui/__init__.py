@@ -57,7 +57,7 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         _join_studies(identity, page, tabs, (refine_tab, train_tab, insights_tab), raters, findings)
         for board in (refining.board, training.board):
             _join_loop(tabs, raters, board)
-        _join_training(ws, identity, tabs, desk, training)
+        _join_training(ws, tabs, desk, training)
         given.board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
         data_tab.select(given.refresh, outputs=given.board, **PRIVATE)
         page.load(top.refresh, outputs=top.bar, **PRIVATE)
@@ -160,17 +160,19 @@ def _join_loop(tabs: gr.Tabs, raters: rate.RateView, board: gr.HTML) -> None:
     board.rate(spoken(on_rate), outputs=[tabs, raters.desk], **PRIVATE)
 
 
-def _join_training(
-    ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateView, training: train.TrainView
-) -> None:
-    """From a model's lineage to the output that an act is about, on Create."""
+def _join_training(ws: Workspace, tabs: gr.Tabs, desk: create.CreateView, training: train.TrainView) -> None:
+    """From a model's lineage to the output that an act is about, on Create, which offers what serves."""
 
     async def on_show(request: gr.Request, event: gr.EventData) -> AsyncIterator[tuple[Any, ...]]:
         asked = str((event._data or {}).get("generation_id", ""))
         async for update in _there(desk.show(asked, request)):
             yield update
 
+    def on_served(modality: str) -> gr.Dropdown:
+        return desk.form.picker(ws, modality)
+
     training.board.show(spoken(on_show), outputs=[tabs, *desk.shown], **create.STREAM)
+    training.board.served(on_served, inputs=desk.form.modality, outputs=desk.form.model, **PRIVATE)
 
 
 async def _there(updates: AsyncIterator[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:
