@@ -6,7 +6,7 @@ Imports no torch: a page checks a recipe before anything is started.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from models.base import InvalidRequest, ModelError, Setting
@@ -29,7 +29,8 @@ class Recipe:
     counted from the input, get no adapter. patience: after how many evaluations without a lower held-out loss to stop,
     0 for never. evaluations: how many are made in a full run. max_length: tokens of prompt and answer; longer rows are
     left out. save_memory: compute activations twice instead of keeping them. continue_from: the model version whose
-    adapter is trained further, "" for a new one; a continued one keeps its rank, dropout and layers.
+    adapter is trained further, "" for a new one; a continued one keeps its rank, dropout and layers. mix: how much more
+    often than others the rows of a prompt are shown, by its id (the trainer is given them so).
     """
 
     kind: Kind
@@ -49,6 +50,7 @@ class Recipe:
     max_length: int = 512
     save_memory: bool = False
     continue_from: str = ""
+    mix: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The recipe as it is kept."""
@@ -56,7 +58,7 @@ class Recipe:
 
 
 DEFAULTS: Mapping[Kind, Recipe] = {
-    "sft": Recipe(kind="sft", learning_rate=2e-4),
+    "sft": Recipe(kind="sft", learning_rate=1e-4, epochs=2.0),
     "dpo": Recipe(kind="dpo", learning_rate=1e-4, epochs=2.0),
     "kto": Recipe(kind="kto", learning_rate=1e-4, epochs=2.0),
     "reward": Recipe(kind="reward", learning_rate=2e-4, epochs=2.0),
@@ -77,6 +79,7 @@ RANGES: Mapping[str, Setting] = {
     "evaluations": Setting("int", 1, 100),
     "max_length": Setting("int", 32, 131_072),
 }
+MIX_MOST, WEIGHT_MOST = 64, 100
 KTO_BATCH = 4  # its loss compares each row with the others of its batch
 _DOES: Mapping[Kind, str] = {
     "sft": "imitates the {rows} texts that people wrote or liked",
@@ -91,7 +94,7 @@ def recipe_from(kind: Kind, given: Mapping[str, Any] | None) -> Recipe:
     """The recipe of this kind with what was given in place of its defaults. Raises InvalidRequest naming the first
     unknown name or value out of range."""
     changes: dict[str, Any] = {}
-    known = [field.name for field in fields(Recipe) if field.name != "kind"]
+    known = [each.name for each in fields(Recipe) if each.name != "kind"]
     for name, value in (given or {}).items():
         if name not in known:
             raise InvalidRequest(f"Unknown training setting “{str(name)[:40]}”: use one of {', '.join(known)}.")
@@ -107,6 +110,8 @@ def _checked(name: str, value: Any) -> Any:
         if not isinstance(value, str) or len(value) > 100:
             raise InvalidRequest("Training setting continue_from must be a model version's id.")
         return value.strip()
+    if name == "mix":
+        return _mix(value)
     if name == "save_memory":
         if not isinstance(value, bool):
             raise InvalidRequest(f"Training setting save_memory is {str(value)[:40]!r}: choose true or false.")
@@ -122,6 +127,19 @@ def _checked(name: str, value: Any) -> Any:
     return float(value) if spec.kind == "float" else int(value)
 
 
+def _mix(value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping) or len(value) > MIX_MOST:
+        raise InvalidRequest(f"Training setting mix must give at most {MIX_MOST} prompts a weight, by their ids.")
+    for name, weight in value.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not isinstance(name, str) or not number or not 0 <= weight <= WEIGHT_MOST:
+            raise InvalidRequest(
+                f"Training setting mix gives “{str(name)[:40]}” the weight {str(weight)[:40]!r}: choose a number from "
+                f"0 to {WEIGHT_MOST}."
+            )
+    return {name: float(weight) for name, weight in sorted(value.items())}
+
+
 def in_words(recipe: Recipe, base: str, train: int, held_out: int) -> str:
     """What the training will do, for people. train, held_out: numbers of rows."""
     passes = f"{recipe.epochs:g} pass{'' if recipe.epochs == 1 else 'es'} over them"
@@ -133,6 +151,8 @@ def in_words(recipe: Recipe, base: str, train: int, held_out: int) -> str:
     ]
     if recipe.kind == "dpo" and recipe.sft_weight:
         parts.append(f"the preferred texts are also imitated (weight {recipe.sft_weight:g}), so that they stay likely")
+    if recipe.mix:
+        parts.append(f"the rows of {len(recipe.mix)} prompts are shown more or less often than others")
     kept = "the adapter of an earlier version is trained further" if recipe.continue_from else (
         f"only an adapter of rank {recipe.rank} is trained"
     )  # fmt: skip

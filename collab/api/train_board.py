@@ -102,8 +102,11 @@ def training_board(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
         "command": planning.command(job.spec["kind"], _given(job)),
         "now": {name: last.get(name) for name in ("step", "steps", "eta_s", "seconds", "memory_gb", "cpu_s",
                                                   "energy_j")},
-        "version": version_board(ws, visitor, told["model_version_id"]) if job.status == "done" else None,
+        "version": None,
     }  # fmt: skip
+    if job.status == "done":
+        version = ws.store.get(ModelVersion, told["model_version_id"])
+        told["version"] = _version(ws, visitor, version) | {"samples": told["metrics"]["samples"]}
     return told
 
 
@@ -118,17 +121,15 @@ def _given(job: Job) -> Json:
 # ---- the model that came of it --------------------------------------------------------------------------------------
 
 
-def version_board(ws: Workspace, visitor: Visitor, version_id: object) -> Json:
-    """A trained model: its checks, samples, blind tests, and why what cannot be done cannot."""
-    version = model_tests.trained_version(ws, visitor, version_id)
+def _version(ws: Workspace, visitor: Visitor, version: ModelVersion) -> Json:
+    """A trained model: its checks, its blind tests, and why what cannot be done cannot."""
     alias = aliases.of_model(version.modality)
     serving = model_promotion.serving_model(ws, version.modality)
     metrics = version.metrics
     return {
         "version_id": version.id, "name": version.name, "modality": version.modality,
         "serves": serving.id == version.id, "serving": serving.name,
-        "gates": list(metrics.get("gates", ())), "samples": list(metrics.get("samples", ())),
-        "metrics": {name: value for name, value in metrics.items() if isinstance(value, _NUMBERS)},
+        "gates": list(metrics.get("gates", ())),
         "shares": str(metrics.get("checked_on", "")), "left_out": dict(metrics.get("left_out", {})),
         "tests": model_tests.tests_of(ws, visitor, version),
         "can": {
@@ -140,17 +141,15 @@ def version_board(ws: Workspace, visitor: Visitor, version_id: object) -> Json:
     }  # fmt: skip
 
 
-def test_blind(ws: Workspace, visitor: Visitor, version_id: object) -> Json:
-    """Put a trained model to people against what serves and against its base; its board."""
+def test_blind(ws: Workspace, visitor: Visitor, version_id: object) -> None:
+    """Put a trained model to people against what serves and against its base."""
     model_tests.start_tests(ws, visitor, version_id)
-    return version_board(ws, visitor, version_id)
 
 
-def promote(ws: Workspace, visitor: Visitor, version_id: object) -> Json:
-    """Let a trained model serve, on the evidence of a blind study; its board."""
+def promote(ws: Workspace, visitor: Visitor, version_id: object) -> None:
+    """Let a trained model serve, on the evidence of a blind study."""
     version = model_tests.trained_version(ws, visitor, version_id)
     refine_api.promote_alias(ws, visitor, aliases.of_model(version.modality), version.id)
-    return version_board(ws, visitor, version.id)
 
 
 def rollback(ws: Workspace, visitor: Visitor, modality: object, reason: object = "") -> Json:

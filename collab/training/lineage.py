@@ -42,7 +42,7 @@ def line_of(ws: Workspace, version: ModelVersion) -> list[Json]:
 
 def _snapshot(snapshot: DatasetSnapshot, version: ModelVersion) -> Json:
     return {
-        "snapshot_id": snapshot.id, "kind": snapshot.kind, "sha256": snapshot.sha256,
+        "snapshot_id": snapshot.id, "sha256": snapshot.sha256,
         "rows": snapshot.train_count + snapshot.test_count, "acts": len(snapshot.event_ids),
         "deleted": int(version.metrics.get("deleted_acts", 0)), "left_out": dict(snapshot.counts),
     }  # fmt: skip

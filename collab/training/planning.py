@@ -39,7 +39,8 @@ def choices(ws: Workspace, kind: str) -> Json:
     return {
         "settings": [
             {"name": f.name, "value": usual[f.name], **_range(f.name)}
-            for f in fields(Recipe) if f.name not in ("kind", "continue_from") and f.name in usual
+            for f in fields(Recipe)
+            if f.name in RANGES or isinstance(usual.get(f.name), bool)
         ],
         "models": [{"name": e.name, "title": e.title, "base": e.base} for e in trainable(ws, modality)],
         "earlier": [

@@ -30,6 +30,7 @@ from collab.identity import Visitor
 from collab.model_versions import resolve_model, stored_version
 from collab.settings import Settings
 from collab.training.adapters import adapter_folder
+from collab.training.mixing import weighed
 from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelInfo
@@ -92,6 +93,7 @@ def start(
         _check_snapshot(snapshot, wanted)
     _check_free(ws)
     learn, check, _ = to_check_on(data.train, data.test, snapshot.seed)
+    learn = weighed(ws, learn, recipe.mix, recipe.seed)
     said = in_words(recipe, base.name, len(learn), len(check))
     snapshot = snapshots.keep(ws, visitor, snapshot)
     parent = parent or stored_version(ws, base)

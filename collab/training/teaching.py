@@ -6,7 +6,7 @@ Counts by making the rows as a snapshot would, so that nothing is promised that 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,6 @@ from collab.datasets.splitting import to_check_on
 from collab.errors import NotFound
 from collab.identity import Visitor
 from collab.store.training_queries import people_behind, said_so_far
-from collab.types import DatasetSnapshot
 from collab.workspace import Workspace
 
 
@@ -84,7 +83,7 @@ def lesson(ws: Workspace, visitor: Visitor, kind: str) -> Lesson:
     return Lesson(
         kind=kind, rows=len(rows), prompts=len({orjson.dumps(_asked(row)) for row in rows}),
         people=people_behind(ws.store, acts), learn=len(learn), held_out=len(check), shares=shares,
-        left_out=dict(data.counts), **_labels(snapshot, len(rows)),
+        left_out=dict(data.counts), **_labels(rows),
     )  # fmt: skip
 
 
@@ -92,11 +91,11 @@ def _asked(row: Mapping[str, Any]) -> Any:
     return row["prompt"] if "prompt" in row else row.get("caption", "")
 
 
-def _labels(snapshot: DatasetSnapshot, rows: int) -> dict[str, Any]:
-    short = max(0, snapshots.LEAST_ROWS - rows)
-    if snapshots.GOOD not in snapshot.counts:
+def _labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    short = max(0, snapshots.LEAST_ROWS - len(rows))
+    if not all("label" in row for row in rows):
         return {"missing": short}
-    good, bad = snapshot.counts[snapshots.GOOD], snapshot.counts[snapshots.BAD]
-    of_good, of_bad = (max(0, snapshots.LEAST_OF_EACH - number) for number in (good, bad))
-    return {"good": good, "bad": bad, "missing_good": of_good, "missing_bad": of_bad,
+    good = sum(bool(row["label"]) for row in rows)
+    of_good, of_bad = (max(0, snapshots.LEAST_OF_EACH - number) for number in (good, len(rows) - good))
+    return {"good": good, "bad": len(rows) - good, "missing_good": of_good, "missing_bad": of_bad,
             "missing": max(short, of_good + of_bad)}  # fmt: skip

@@ -44,12 +44,10 @@ def train_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request]
                 train_api.cancel(ws, visitor, job_id)
             case "resume":
                 train_api.resume(ws, visitor, job_id)
-            case "version":
-                return {"version": train_board.version_board(ws, visitor, version_id)}
             case "test":
-                return {"version": train_board.test_blind(ws, visitor, version_id)}
+                train_board.test_blind(ws, visitor, version_id)
             case "promote":
-                return {"version": train_board.promote(ws, visitor, version_id)}
+                train_board.promote(ws, visitor, version_id)
             case "rollback":
                 return train_board.rollback(ws, visitor, get("modality"), get("reason"))
             case "acts":

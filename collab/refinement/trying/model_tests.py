@@ -16,7 +16,6 @@ import orjson
 
 from collab.checks import is_id
 from collab.datasets import snapshots
-from collab.datasets.building import build
 from collab.datasets.splitting import to_check_on
 from collab.errors import CollabError, InvalidStudy, NotFound, Unavailable
 from collab.identity import Visitor
@@ -52,7 +51,7 @@ def start_tests(ws: Workspace, visitor: Visitor, version_id: object, *, scope: s
     version = trained_version(ws, visitor, version_id)
     opponents = _testable(ws, visitor, version)
     scope = scope or usual_scope(ws)
-    asked = _asked(ws, version)
+    asked = _asked(ws, visitor, version)
     panel = panel_members(ws, visitor, ("me",)) if scope == "panel" else []
     made = [create_study(ws, visitor, _spec(version, other, asked, scope, panel)) for other in opponents]
     ws.pregeneration.wake()
@@ -125,10 +124,10 @@ def tests_of(ws: Workspace, visitor: Visitor, version: ModelVersion) -> list[Jso
     return told
 
 
-def _asked(ws: Workspace, version: ModelVersion) -> Json:
+def _asked(ws: Workspace, visitor: Visitor, version: ModelVersion) -> Json:
     """The system text, settings and requests of the conversations that the version learnt from, held-out ones first."""
     frames: dict[str, dict[str, Counter[str]]] = {}
-    for row in _rows(ws, version):
+    for row in _rows(ws, visitor, version):
         turns = row["prompt"] if not isinstance(row["prompt"], str) else [{"role": "user", "content": row["prompt"]}]
         if tuple(turn["role"] for turn in turns) not in _FRAMES:
             continue
@@ -148,12 +147,12 @@ def _asked(ws: Workspace, version: ModelVersion) -> Json:
             "settings": orjson.loads(settings.most_common(1)[0][0])}  # fmt: skip
 
 
-def _rows(ws: Workspace, version: ModelVersion) -> Iterator[Mapping[str, Any]]:
+def _rows(ws: Workspace, visitor: Visitor, version: ModelVersion) -> Iterator[Mapping[str, Any]]:
     snapshot = ws.store.get(DatasetSnapshot, str(version.snapshot_id))
     try:
         data = snapshots.rebuild(ws, snapshot)
     except Unavailable:  # some of it was deleted: what is there now asks as well
-        data = build(ws, f"trl-{snapshot.kind}", seed=snapshot.seed)
+        _, data = snapshots.taken(ws, visitor, version.recipe.get("kind"), seed=snapshot.seed)
     learn, check, _ = to_check_on(data.train, data.test, snapshot.seed)
     yield from check
     yield from learn

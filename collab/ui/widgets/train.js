@@ -98,7 +98,7 @@ function trainBoard() {
     show(loading, opened ? !training && problem.hidden : !overview && problem.hidden);
   }
 
-  // The answer, always with `ok`, and with `error` where it was refused; a training or version that it tells is shown.
+  // The answer, always with `ok`, and with `error` where it was refused; a training that it tells is shown.
   async function ask(payload) {
     let answer = null;
     const at = turn;
@@ -116,8 +116,6 @@ function trainBoard() {
     if (answer.trainings) takeOverview(answer);
     if (at !== turn) return answer;
     if (answer.training && answer.training.job_id === opened) take(answer.training);
-    if (answer.version && training?.version?.version_id === answer.version.version_id)
-      take({ ...training, version: answer.version });
     return answer;
   }
 
@@ -127,7 +125,7 @@ function trainBoard() {
     lookedAt = Date.now();
     draw(); // first on the page, so that plots know their width
     pane.update(told);
-    result.update(told.version);
+    result.update(told);
     lineage.update(told.version?.line);
     setLate(isUnderWay(told) ? "live" : "");
     if (ended) say(told.status === "done" ? told.message : told.error || words("tr_status", told.status));

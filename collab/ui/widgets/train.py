@@ -23,10 +23,11 @@ def train_widget(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
     """A page whose value is `{"opened"}` (None: not opened yet); a new `opened` has it ask anew.
 
     `act(payload, request)` answers as `collab.api.train_board` tells: `overview`, `lessons`, `plan` (`kind`,
-    `settings`), `start` (the same), `training`, `cancel`, `resume` (`job_id`), `version`, `test`, `promote`, `adapter`
-    (`version_id`), `rollback` (`modality`, `reason`), `acts` (`snapshot_id`, `start`); a refusal is `{"ok": False,
-    "error": sentence}`. Events: `start` (Create is wanted), `rate` (`study_id`: the owner wants to vote), `show`
-    (`generation_id`: one of the owner's own outputs), `served` (another model serves now).
+    `settings`), `acts` (`snapshot_id`, `start`), `adapter` (`version_id`), `rollback` (`modality`, `reason`); with a
+    training, `start` (`kind`, `settings`), `training`, `cancel`, `resume` (`job_id`), `test` and `promote` (`job_id`,
+    `version_id`). A refusal is `{"ok": False, "error": sentence}`. Events: `start` (Create is wanted), `rate`
+    (`study_id`: the owner wants to vote), `show` (`generation_id`: one of the owner's own outputs), `served` (another
+    model serves now).
     """
     return gr.HTML(
         html_template="<div></div>",

@@ -37,9 +37,11 @@ function resultPane({ ask, say }) {
   );
   const studies = new Map(); // study_id -> {node, figure, share}
   let version = null;
+  let jobId = "";
 
-  function update(told) {
-    version = told;
+  function update(training) {
+    const told = (version = training.version);
+    jobId = training.job_id;
     show(node, !!told);
     if (!told) return;
     if (gates.dataset.told !== JSON.stringify(told.gates)) {
@@ -105,7 +107,7 @@ function resultPane({ ask, say }) {
   }
 
   async function testNow() {
-    if (await press(test, note, () => ask({ act: "test", version_id: version.version_id }))) say(T.tr_test_began);
+    if (await press(test, note, () => ask({ act: "test", job_id: jobId, version_id: version.version_id }))) say(T.tr_test_began);
   }
 
   async function downloadNow() {
@@ -124,7 +126,7 @@ function resultPane({ ask, say }) {
       text: fill(T.tr_promote_text, { version: version.name, current: version.serving }),
       aside: evidence(),
       yes: T.rf_promote_yes,
-      send: () => ask({ act: "promote", version_id: version.version_id }),
+      send: () => ask({ act: "promote", job_id: jobId, version_id: version.version_id }),
       done: () => {
         say(fill(T.rf_done_promote, { version: version.name }));
         trigger("served", {});
@@ -133,7 +135,11 @@ function resultPane({ ask, say }) {
   }
 
   function askToRollBack() {
-    rollBackDialog({ ask, modality: version.modality, name: version.name, done: () => say(T.rf_done_rollback) });
+    const done = () => {
+      say(T.rf_done_rollback);
+      ask({ act: "training", job_id: jobId });
+    };
+    rollBackDialog({ ask, modality: version.modality, name: version.name, done });
   }
 
   return { node, update };
