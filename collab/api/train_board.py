@@ -5,6 +5,7 @@ All of it is for owners.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -17,11 +18,10 @@ from collab.exchange.export_files import write_zip
 from collab.identity import Visitor
 from collab.refinement.trying import model_promotion, model_tests
 from collab.store.training_queries import newest_trainings
-from collab.training import lineage, planning
+from collab.training import lineage, planning, publishing
 from collab.training import starting as training
-from collab.training.adapters import adapter_folder
 from collab.training.teaching import Lessons
-from collab.training.telling import thinned
+from collab.training.telling import spent, thinned
 from collab.types import UNFINISHED, Job, Modality, ModelVersion
 from collab.workspace import Workspace
 from models.recipe import DEFAULTS
@@ -100,8 +100,8 @@ def training_board(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
         "training": job.spec["kind"], "base": str(job.spec.get("name") or job.spec["base"]),
         "at": job.created_at.isoformat(timespec="seconds"),
         "command": planning.command(job.spec["kind"], _given(job)),
-        "now": {name: last.get(name) for name in ("step", "steps", "eta_s", "seconds", "memory_gb", "cpu_s",
-                                                  "energy_j")},
+        "now": {name: last.get(name) for name in ("step", "steps", "eta_s", "seconds", "memory_gb")}
+               | spent(ws.settings, job),
         "version": None,
     }  # fmt: skip
     if job.status == "done":
@@ -148,7 +148,7 @@ def test_blind(ws: Workspace, visitor: Visitor, version_id: object) -> None:
 
 def promote(ws: Workspace, visitor: Visitor, version_id: object) -> None:
     """Let a trained model serve, on the evidence of a blind study."""
-    version = model_tests.trained_version(ws, visitor, version_id)
+    version = publishing.trained_version(ws, visitor, version_id)
     refine_api.promote_alias(ws, visitor, aliases.of_model(version.modality), version.id)
 
 
@@ -164,6 +164,10 @@ def acts(ws: Workspace, visitor: Visitor, snapshot_id: object, start: object = 0
 
 
 def write_adapter(ws: Workspace, visitor: Visitor, version_id: object, path: Path) -> list[str]:
-    """Write a version's adapter, as any peft program loads it, into a ZIP; the names of its files."""
-    version = model_tests.trained_version(ws, visitor, version_id)
-    return write_zip(adapter_folder(ws.settings, version), path, "all", lambda _: None)
+    """Write a version's adapter with its card, as any peft program loads it, into a ZIP; the names of its files."""
+    folder = path.with_suffix("")
+    try:
+        publishing.write_adapter(ws, visitor, version_id, folder)
+        return write_zip(folder, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ from collab.types import Job
 
 Json = dict[str, Any]
 RECORDS = "metrics.jsonl"
+SPENT = ("cpu_s", "energy_j")
 _RECORDS_MOST = 2_000_000  # bytes that are read of a training's records, from the end
 _END = 20_000  # bytes that hold the last steps
 
@@ -41,6 +42,29 @@ def _lines(file: Path, most: int) -> list[bytes]:
             return read.read().splitlines()
     except OSError:  # nothing was told yet
         return []
+
+
+def spent(settings: Settings, job: Job) -> dict[str, float]:
+    """CPU seconds and joules of all runs of a training, as far as they were told: each counts from its own start."""
+    whole: dict[str, float] = {}
+    last: dict[str, float] = {}
+    for line in _lines(folder_of(settings, job.id) / RECORDS, _RECORDS_MOST):
+        for name in SPENT:
+            found = _number(line, name)
+            if found is not None:
+                whole[name] = (
+                    whole.get(name, 0.0) + found - (last.get(name, 0.0) if found >= last.get(name, 0.0) else 0)
+                )
+                last[name] = found
+    return {name: round(value, 1) for name, value in whole.items()}
+
+
+def _number(line: bytes, name: str) -> float | None:
+    try:
+        value = orjson.loads(line)[name]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def thinned(points: Sequence[Json], most: int) -> list[Json]:

@@ -17,8 +17,8 @@ from tests.ui.conftest import Studio, open_create, wait_done, write
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PROMPT = "Say hello."
 TABS = {
-    "en": ("Create", "Rate", "Refine", "Insights", "History"),
-    "zh": ("创作", "评价", "改进", "分析", "历史"),
+    "en": ("Create", "Rate", "Refine", "Train", "Insights", "History"),
+    "zh": ("创作", "评价", "改进", "训练", "分析", "历史"),
 }
 FIND = """async () => {
   const harness = {exclude: [["#seen"], ["#seen-history"]]}; // what a harness shows of its own is Gradio's

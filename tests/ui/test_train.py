@@ -26,7 +26,7 @@ from tests.visitors import new_visitor, same_visitors
 
 TASTE = "sopim teban"  # what people add to every text
 ROWS_BEFORE = 23  # one fewer than a training needs
-STEPS = 12
+STEPS = 10
 TOKENS = 12
 VOTES = 10  # two more than decide a panel of one where all agree: two texts may be alike
 READY = "document.querySelector('#desk :is(.dk-acts-compare, [data-kind=done], [data-kind=stopped])')"

@@ -14,10 +14,9 @@ from typing import Any
 
 import orjson
 
-from collab.checks import is_id
 from collab.datasets import snapshots
 from collab.datasets.splitting import to_check_on
-from collab.errors import CollabError, InvalidStudy, NotFound, Unavailable
+from collab.errors import CollabError, InvalidStudy, Unavailable
 from collab.identity import Visitor
 from collab.refinement.trying.model_promotion import comparisons, serving_model
 from collab.refinement.trying.trial_plan import (
@@ -31,6 +30,7 @@ from collab.refinement.trying.trial_plan import (
 from collab.refinement.trying.trial_votes import evidence_of
 from collab.studies.creation import create_study
 from collab.training.gates import check_testable
+from collab.training.publishing import trained_version
 from collab.types import DatasetSnapshot, ModelVersion, Study
 from collab.workspace import Workspace
 
@@ -85,15 +85,6 @@ def _testable(ws: Workspace, visitor: Visitor, version: ModelVersion) -> list[Mo
                 "Insights."
             )
     return opponents
-
-
-def trained_version(ws: Workspace, visitor: Visitor, version_id: object) -> ModelVersion:
-    """The version with an adapter. Raises NotAllowed for anyone but the owner, NotFound."""
-    snapshots.only_owner(visitor)
-    found = ws.store.find(ModelVersion, id=version_id) if is_id(version_id) else []
-    if not found or not found[0].adapter_sha256:
-        raise NotFound(f"There is no trained model “{str(version_id)[:60]}”: check the id.")
-    return found[0]
 
 
 def opponents_of(ws: Workspace, version: ModelVersion) -> list[ModelVersion]:

@@ -1805,7 +1805,7 @@ const STRINGS = {
   tr_memory: "Memory",
   tr_gb: "{n} GB",
   tr_cpu: "CPU time",
-  tr_energy: "Energy, whole machine",
+  tr_energy: "Energy, of all programs",
   tr_wh: "{n} Wh",
   tr_kwh: "{n} kWh",
   tr_stop: "Stop the training",

@@ -1772,7 +1772,7 @@ const STRINGS_ZH = {
   tr_memory: "内存",
   tr_gb: "{n} GB",
   tr_cpu: "CPU 时间",
-  tr_energy: "能耗（整机）",
+  tr_energy: "能耗（所有程序）",
   tr_wh: "{n} Wh",
   tr_kwh: "{n} kWh",
   tr_stop: "停止训练",
