@@ -56,8 +56,8 @@ def overview(ws: Workspace, visitor: Visitor) -> Json:
             for job in newest_trainings(ws.store, limit=TRAININGS_SHOWN)]  # fmt: skip
     ids = [job.result["model_version_id"] for job in jobs if "model_version_id" in job.result]
     versions = {v.id: v for v in ws.store.find(ModelVersion, id=ids)} if ids else {}
-    serving = {modality: _serving(ws, modality) for modality in get_args(Modality)}
-    served = {each["version_id"] for each in serving.values()}
+    serving = [{"modality": modality, **_serving(ws, modality)} for modality in get_args(Modality)]
+    served = {each["version_id"] for each in serving}
     return {"trainings": [_row(job, versions, served) for job in jobs], "serving": serving}
 
 
@@ -81,10 +81,10 @@ def _serving(ws: Workspace, modality: Modality) -> Json:
         configured = ws.settings.text_model if modality == "text" else ws.settings.image_model
         entries = ws.engine.entries(modality)
         entry = next((e for e in entries if configured in (e.name, e.base)), entries[0] if entries else None)
-        return {"version_id": "", "name": entry.title if entry else "", "rollback": "", "promoted": ""}
+        return {"version_id": "", "title": entry.title if entry else "", "promoted": "", "may_roll_back": False}
     return {
-        "version_id": tip.version_id, "name": ws.store.get(ModelVersion, tip.version_id).name,
-        "promoted": tip.created_at.isoformat(timespec="seconds"), "move": tip.move,
+        "version_id": tip.version_id, "title": ws.store.get(ModelVersion, tip.version_id).name,
+        "promoted": tip.created_at.isoformat(timespec="seconds"),
         "may_roll_back": not model_promotion.why_not_rolled_back(ws, name),
     }  # fmt: skip
 
@@ -99,6 +99,7 @@ def training_board(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
     told |= {
         "training": job.spec["kind"], "base": str(job.spec.get("name") or job.spec["base"]),
         "at": job.created_at.isoformat(timespec="seconds"),
+        "learn": job.spec.get("learn"), "held_out": job.spec.get("held_out"),
         "command": planning.command(job.spec["kind"], _given(job)),
         "now": {name: last.get(name) for name in ("step", "steps", "eta_s", "seconds", "memory_gb")}
                | spent(ws.settings, job),

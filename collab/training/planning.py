@@ -75,6 +75,10 @@ def plan(ws: Workspace, visitor: Visitor, lesson: Lesson, settings: object) -> J
     pace = _pace(ws, lesson.kind, asked.base.base)
     return {
         "said": in_words(recipe, asked.base.name, lesson.learn, lesson.held_out),
+        "recipe": recipe.as_json(),
+        "base": asked.base.name,
+        "learn": lesson.learn,
+        "held_out": lesson.held_out,
         "command": command(lesson.kind, given),
         "steps": steps,
         "seconds": round(pace * steps * recipe.batch_size, 1) if pace else None,

@@ -100,7 +100,7 @@ def start(
     spec = {
         "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "name": base.name, "revision": base.revision,
         "precision": base.precision, "parent_id": parent.id, "recipe": recipe.as_json(), "said": said,
-        "lane": "training",  # the same in all: one at a time
+        "learn": len(learn), "held_out": len(check), "lane": "training",  # the same in all: one at a time
     }  # fmt: skip
     try:
         job = jobs.store(ws, visitor, KIND, spec, "queued", alone=("lane",))

@@ -123,7 +123,8 @@ def test_the_acts_behind_a_snapshot_come_page_by_page_with_who_and_what(ws: Work
 
 def test_trainings_are_for_owners(ws: Workspace, owner: Visitor, ann: Visitor):
     told = train_board.overview(ws, owner)
-    assert told["trainings"] == [] and told["serving"]["text"]["name"] and not told["serving"]["text"]["version_id"]
+    assert told["trainings"] == [] and [each["modality"] for each in told["serving"]] == ["text", "image"]
+    assert all(each["title"] and not each["version_id"] for each in told["serving"])
     with pytest.raises(NotAllowed):
         train_board.overview(ws, ann)
     for ask in (train_board.training_board, train_api.cancel, train_board.acts, train_board.promote,

@@ -4,6 +4,7 @@ they prefer serves, and is taken back. The model is so small that it learns in s
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -213,14 +214,18 @@ def lineage(page: Page, studio: Studio) -> None:
 
 
 def generated_with(page: Page, studio: Studio) -> str:
+    """The model version that answers when nothing is changed on Create but the prompt."""
     to(page, "Create")
-    before = len(studio.ws.store.find(Generation))
+    before = {made.id for made in studio.ws.store.find(Generation, origin="person")}
     write(page, "kaban loder", outputs=1, tokens=TOKENS)
     page.click("#generate")
-    wait_done(page)
-    made = studio.ws.store.find(Generation)
-    assert len(made) == before + 1
-    return made[-1].model_version_id
+    end_s = time.monotonic() + 60
+    while True:
+        new = [made for made in studio.ws.store.find(Generation, origin="person") if made.id not in before]
+        if new and new[0].status == "done":
+            return new[0].model_version_id
+        assert time.monotonic() < end_s, new
+        page.wait_for_timeout(100)
 
 
 def button(page: Page, name: str) -> Locator:

@@ -15,7 +15,9 @@ SAID = frozenset({
     "notes", "problems", "trial", "promote", "rollback", "propose", "rationale", "warning", "too_few", "missing",
 })  # fmt: skip
 # what is a title or name of the product's there, though elsewhere people write those
-SAID_WITHIN = {"proposers": "title", "models": "title", "reflectors": "title", "": "note"}  # "": of the whole answer
+SAID_WITHIN = {
+    "proposers": "title", "models": "title", "reflectors": "title", "serving": "title", "": "note",  # "": of the answer
+}  # fmt: skip
 KEYS_SAID = frozenset({"left_out"})  # whose keys are sentences, each with a number
 
 

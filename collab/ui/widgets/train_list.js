@@ -37,17 +37,17 @@ function trainingList({ open, rollBack }) {
     if (serving.dataset.told === told) return;
     serving.dataset.told = told;
     serving.replaceChildren(
-      ...Object.entries(served).map(([modality, each]) =>
+      ...served.map((each) =>
         h(
           "div",
-          { "data-modality": modality },
-          h("dt", { text: fill(T.tr_serving, { modality: words("in_modality", modality) }) }),
+          { "data-modality": each.modality },
+          h("dt", { text: fill(T.tr_serving, { modality: words("in_modality", each.modality) }) }),
           h(
             "dd",
             {},
-            h("span", { dir: "auto", text: each.name }),
+            h("span", { dir: "auto", text: each.title }),
             each.promoted && h("span", { class: "cb-muted tr-small", text: dateTime(each.promoted) }),
-            each.may_roll_back && textButton(T.rf_rollback, () => rollBack(modality, each.name), {}),
+            each.may_roll_back && textButton(T.rf_rollback, () => rollBack(each.modality, each.title), {}),
           ),
         ),
       ),

@@ -98,7 +98,7 @@ function recipePanel({ ask, started, close }) {
     tell(note, answer.ok ? "" : answer.error || T.refused_unknown);
     for (const each of [said, time, commandBox]) show(each, answer.ok);
     if (!answer.ok) return;
-    setText(said, answer.plan.said);
+    setText(said, recipeWords(answer.plan));
     setText(
       time,
       [

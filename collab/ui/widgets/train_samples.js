@@ -82,7 +82,7 @@ function samplePair(pair, after) {
   return h(
     "article",
     { class: "tr-pair" },
-    h("p", { class: "tr-asked", dir: "auto", text: pair.prompt }),
+    h("p", { class: "tr-asked", dir: "auto", text: askedIn(pair.prompt) }),
     h(
       "div",
       { class: "tr-sides" },
@@ -91,4 +91,10 @@ function samplePair(pair, after) {
         h("div", {}, h("h4", { class: "cb-caption", text: after }), scrolls(h("div", { class: "tr-side" }, right))),
     ),
   );
+}
+
+// What a person asked, of a prompt as a chat model reads it; of any other the whole.
+function askedIn(prompt) {
+  const turns = /(?:^|\n)user\n([^]*?)\n?assistant\s*$/.exec(prompt);
+  return turns ? turns[1] : prompt;
 }

@@ -62,3 +62,35 @@ async function press(button, note, run) {
   if (!answer.ok) tell(note, answer.error || T.refused_unknown);
   return answer.ok ? answer : null;
 }
+
+// What a training does, sentence by sentence; `said`, the server's own words, where its numbers are not known.
+function recipeWords({ recipe, base, learn, held_out, said }) {
+  const does = kindWords("tr_said", recipe.kind);
+  if (!does || !known(learn)) return said;
+  const numbers = {
+    base,
+    rows: number(learn),
+    epochs: plainNumber(recipe.epochs),
+    batch: number(recipe.batch_size),
+    rate: plainNumber(recipe.learning_rate),
+    steps: number(recipe.max_steps),
+    weight: plainNumber(recipe.sft_weight),
+    rank: number(recipe.rank),
+    layers: number(recipe.freeze_layers),
+    held: number(held_out),
+    patience: number(recipe.patience),
+    prompts: number(Object.keys(recipe.mix || {}).length),
+  };
+  return [
+    does,
+    recipe.max_steps ? T.tr_said_passes_most : T.tr_said_passes,
+    recipe.kind === "dpo" && recipe.sft_weight && T.tr_said_imitates,
+    recipe.mix && Object.keys(recipe.mix).length && T.tr_said_mix,
+    recipe.continue_from ? T.tr_said_further : T.tr_said_adapter,
+    recipe.freeze_layers && T.tr_said_frozen,
+    !held_out ? T.tr_said_unchecked : recipe.patience ? T.tr_said_checked_stop : T.tr_said_checked,
+  ]
+    .filter(Boolean)
+    .map((sentence) => fill(sentence, numbers))
+    .reduce((before, next) => before + (/[\u3002\uff1b]$/.test(before) ? "" : " ") + next); // after “。” no space
+}
