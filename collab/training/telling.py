@@ -49,22 +49,16 @@ def spent(settings: Settings, job: Job) -> dict[str, float]:
     whole: dict[str, float] = {}
     last: dict[str, float] = {}
     for line in _lines(folder_of(settings, job.id) / RECORDS, _RECORDS_MOST):
-        for name in SPENT:
-            found = _number(line, name)
-            if found is not None:
-                whole[name] = (
-                    whole.get(name, 0.0) + found - (last.get(name, 0.0) if found >= last.get(name, 0.0) else 0)
-                )
-                last[name] = found
+        try:
+            record = orjson.loads(line)
+            found = {name: float(record[name]) for name in SPENT if name in record}
+        except (ValueError, TypeError):  # as above
+            continue
+        for name, value in found.items():
+            before = last.get(name, 0.0)
+            whole[name] = whole.get(name, 0.0) + (value - before if value >= before else value)
+            last[name] = value
     return {name: round(value, 1) for name, value in whole.items()}
-
-
-def _number(line: bytes, name: str) -> float | None:
-    try:
-        value = orjson.loads(line)[name]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return float(value) if isinstance(value, int | float) else None
 
 
 def thinned(points: Sequence[Json], most: int) -> list[Json]:

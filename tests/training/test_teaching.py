@@ -14,8 +14,10 @@ from collab.errors import InvalidSetting, NotAllowed, NotFound
 from collab.feedback import compare, edit_text, rate, undo
 from collab.identity import Visitor
 from collab.studies.names import pseudonym
+from collab.training.starting import folder_of
 from collab.training.teaching import Lesson, Lessons
-from collab.types import DatasetSnapshot
+from collab.training.telling import RECORDS, spent, thinned
+from collab.types import DatasetSnapshot, Job
 from collab.workspace import Workspace
 from tests.conftest import make
 from tests.visitors import new_visitor
@@ -133,3 +135,14 @@ def test_trainings_are_for_owners(ws: Workspace, owner: Visitor, ann: Visitor):
             ask(ws, ann, "x")
     with pytest.raises(NotFound, match="There is no training"):
         train_board.training_board(ws, owner, "x")
+
+
+def test_what_a_training_took_is_the_sum_of_its_runs_and_a_cut_line_takes_nothing_away(ws: Workspace, owner: Visitor):
+    job = Job(kind="train", spec={}, created_by=owner.annotator_id)
+    folder = folder_of(ws.settings, job.id)
+    folder.mkdir(parents=True)
+    told = [{"cpu_s": 1.0, "energy_j": 5.0}, {"cpu_s": 4.0, "energy_j": 8.0}, {"what": "samples"}, {"cpu_s": 0.5},
+            {"cpu_s": 2.0}]  # fmt: skip
+    (folder / RECORDS).write_text("\n".join([*map(json.dumps, told), '{"cpu_s": 3']))
+    assert spent(ws.settings, job) == {"cpu_s": 6.0, "energy_j": 8.0}
+    assert [p["step"] for p in thinned([{"step": n} for n in range(1000)], 4)] == [0, 250, 500, 999]

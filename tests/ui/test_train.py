@@ -79,6 +79,7 @@ def test_feedback_becomes_a_model_that_is_tried_blind_serves_and_is_rolled_back(
     lacks_one_row(page)
     give_the_row(page)
     set_up_and_start(page)
+    stop_and_resume(page)
     page.reload()  # the training goes on, and the page finds it again by its id
     page.wait_for_selector("#board .cb-board")
     to(page, "Train")
@@ -149,6 +150,15 @@ def set_up_and_start(page: Page) -> None:
     expect(command).to_contain_text(f'"max_steps": {STEPS}')
     expect(form).to_contain_text("not known before the first training")
     form.get_by_role("button", name="Start training").click()
+    expect(page.locator(".tr-head .tr-state")).to_have_text(re.compile("waits|running"))
+
+
+def stop_and_resume(page: Page) -> None:
+    live = page.get_by_role("region", name="The training", exact=True)
+    live.get_by_role("button", name="Stop the training").click()
+    expect(live.get_by_role("alert").locator("visible=true")).to_contain_text("can be resumed")
+    expect(page.locator(".tr-head .tr-state")).to_have_text("stopped")
+    live.get_by_role("button", name="Resume").click()
     expect(page.locator(".tr-head .tr-state")).to_have_text(re.compile("waits|running"))
 
 

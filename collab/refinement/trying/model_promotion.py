@@ -40,8 +40,10 @@ def why_not_promoted(ws: Workspace, visitor: Visitor, name: str, version_id: str
 
 def why_not_rolled_back(ws: Workspace, name: str) -> str:
     """Why `rollback` would refuse now; "" where it would not."""
-    if aliases.current(ws, name) is None or _before(ws, name) is None:
-        return f"Nothing was promoted as {name}: there is nothing to roll back to."
+    try:
+        _target(ws, name, aliases.current(ws, name))
+    except CollabError as error:
+        return str(error)
     return ""
 
 
@@ -77,14 +79,16 @@ def _promotable(
 def rollback(ws: Workspace, visitor: Visitor, name: str, reason: str = "") -> Alias:
     """Let the name mean again what served before. Raises InvalidStudy where nothing did."""
     tip = aliases.current(ws, name)
-    target = _before(ws, name) if tip else None
-    if target is None:
-        raise InvalidStudy(f"Nothing was promoted as {name}: there is nothing to roll back to.")
+    target = _target(ws, name, tip)
     return _move(ws, visitor, name, target, "rollback", tip, reason=reason)
 
 
-def _before(ws: Workspace, name: str) -> str | None:
-    return aliases.served_before(ws, name, _set_up_with(ws, name).id)
+def _target(ws: Workspace, name: str, tip: Alias | None) -> str:
+    """The version that a rollback leads to."""
+    target = aliases.served_before(ws, name, _set_up_with(ws, name).id) if tip else None
+    if target is None:
+        raise InvalidStudy(f"Nothing was promoted as {name}: there is nothing to roll back to.")
+    return target
 
 
 def _move(
