@@ -54,8 +54,6 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Pipel
     try:
         pipe = _from_pretrained(source, info)
         _tame(pipe)
-        if info.adapter:
-            pipe.load_lora_weights(info.adapter)
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise ModelNotFound(
             f"The hub has no model “{info.base}” (revision {info.revision}): check it, or log in if it is private."

@@ -34,6 +34,7 @@ from collab.training.mixing import weighed
 from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelInfo
+from models.device import pick_device
 from models.recipe import Kind, Recipe, in_words, recipe_from
 
 log = logging.getLogger(__name__)
@@ -192,6 +193,8 @@ def _check_snapshot(snapshot: DatasetSnapshot, kind: str) -> None:
 
 def _launch(ws: Workspace, job: Job) -> None:
     """Start a process that carries the job out. Raises Unavailable if it cannot be; the job has failed then."""
+    if pick_device() != "cpu":  # a GPU's memory is small, and models come back in seconds
+        ws.engine.make_room()
     folder, run = folder_of(ws.settings, job.id), new_id()
     launcher = ws.settings.train_launcher
     if not ws.jobs.await_process(job.id, run):
