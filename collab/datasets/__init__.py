@@ -6,5 +6,6 @@
 
 from collab.datasets.building import FORMATS, Dataset, build, count_rows, formats_from, how_to_get
 from collab.datasets.files import write
+from collab.datasets.sources import read_told
 
-__all__ = ["FORMATS", "Dataset", "build", "count_rows", "formats_from", "how_to_get", "write"]
+__all__ = ["FORMATS", "Dataset", "build", "count_rows", "formats_from", "how_to_get", "read_told", "write"]

@@ -178,7 +178,7 @@ function testBox(say) {
     setText(facts, votes + " · " + words("in_status", study.status));
     setText(verdict, study.evidence.sentence);
     share.update(study.status === "open" ? study.link : "");
-    figure.update(study.evidence.curve?.length > 1 ? { ...evidencePlot(study.evidence), study: study.title } : null);
+    figure.update(study.evidence.curve?.length > 1 ? { ...evidencePlot(study.evidence), lead: "", study: study.title } : null);
   }
 
   return { node, update };
