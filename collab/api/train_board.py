@@ -70,6 +70,7 @@ def _row(job: Job, versions: dict[str, ModelVersion], served: set[str]) -> Json:
         "version_id": version.id if version else "", "name": version.name if version else "",
         "passed": all(gate["passed"] for gate in version.metrics.get("gates", ())) if version else None,
         "accuracy": version.metrics.get("accuracy") if version else None,
+        "held_out": version.metrics.get("held_out") if version else None,
         "serves": version is not None and version.id in served,
     }  # fmt: skip
 

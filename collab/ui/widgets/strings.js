@@ -1846,7 +1846,7 @@ const STRINGS = {
   tr_status_failed: "failed",
   tr_status_cancelled: "stopped",
   tr_not_passed: "did not pass its checks",
-  tr_accuracy_is: "held-out accuracy {share}",
+  tr_accuracy_is: "held-out accuracy {share} of {n}",
   tr_step: "Step",
   tr_eta: "Left",
   tr_took: "Time",

@@ -1813,7 +1813,7 @@ const STRINGS_ZH = {
   tr_status_failed: "失败",
   tr_status_cancelled: "已停止",
   tr_not_passed: "未通过检查",
-  tr_accuracy_is: "留出准确率 {share}",
+  tr_accuracy_is: "留出准确率 {share}（{n} 行）",
   tr_step: "步",
   tr_eta: "剩余",
   tr_took: "用时",

@@ -80,7 +80,10 @@ function trainingRow(training, open) {
       h("span", { class: "cb-muted", text: kindName(training.kind) }),
       h("span", { class: "cb-muted in-tabular", text: dateTime(training.at) }),
       known(training.accuracy) &&
-        h("span", { class: "cb-muted in-tabular", text: fill(T.tr_accuracy_is, { share: percent(training.accuracy) }) }),
+        h("span", {
+          class: "cb-muted in-tabular",
+          text: fill(T.tr_accuracy_is, { share: percent(training.accuracy), n: number(training.held_out) }),
+        }),
       isUnderWay(training) && h("span", { class: "cb-muted", dir: "auto", text: training.message }),
       training.error && h("span", { class: "tr-error", dir: "auto", text: training.error }),
     ),
