@@ -19,10 +19,12 @@ from PIL import Image
 from models.base import IMAGE_DEFAULTS, InvalidRequest
 from models.diffusion_losses import dpo_loss, errors, kto_loss
 from models.picture_measures import spoilt
+from models.picture_rows import check_layout
 from models.pictures import encode_png
 from models.recipe import Kind, TrainingFailed, in_words, recipe_from
 from models.tune_image import tune
 from models.tune_shared import Tuned
+from tests.models.test_fabric import save_tiny_xl
 from tests.models.tiny_pipeline import save_tiny_pipeline
 
 FAST: dict[str, Any] = {"learning_rate": 1e-2, "max_steps": 8, "evaluations": 2, "rank": 4}
@@ -177,6 +179,22 @@ def test_an_adapter_loads_in_plain_diffusers_and_in_plain_peft_alike(
     assert torch.allclose(outs[1], outs[2], atol=1e-6) and not torch.allclose(outs[0], outs[1], atol=1e-3)
     more = trained(base, pictures, tmp_path / "more", "image-dpo", start=made.folder, max_steps=2)
     assert more.metrics["error_before"] == pytest.approx(made.metrics["error_after"], rel=1e-4)
+
+
+def test_an_xl_model_is_told_its_sizes_and_pooled_words_and_other_families_are_refused(
+    base: Path, pictures: Mapping[str, bytes], tmp_path: Path
+):
+    xl = save_tiny_xl(tmp_path / "xl", base)
+    made = trained(xl, pictures, tmp_path / "run", "image-dpo", max_steps=2, evaluations=1)
+    pipe = DiffusionPipeline.from_pretrained(xl)
+    pipe.load_lora_weights(str(made.folder))
+    assert made.metrics["error_after"] != made.metrics["error_before"] and pipe.get_active_adapters()
+
+    class FluxPipeline:
+        """A family with a transformer."""
+
+    with pytest.raises(TrainingFailed, match="Flux 2 is a FluxPipeline, which cannot be trained here"):
+        check_layout(FluxPipeline(), "Flux 2")
 
 
 class Enough(Exception):
