@@ -1,12 +1,17 @@
 """Measures fine-tuning on the embedded model: does what people correct, or prefer, fade from what it writes?
 
-    python -m bench.train [--taste "lower case"] [--kinds sft dpo] [--shuffled]
+    python -m bench.train [--taste brief] [--kinds sft dpo] [--shuffled]
 
 People of one taste, which nobody is told, correct and order what the model wrote about 48 things. Through the studio's
-own feedback, snapshots and trainer an adapter learns from that; then base and adapter write about 24 other things, for
-a person who took no part. What an edit costs, and who wins a vote, is told by that person's edits (refine/editors.py).
---shuffled: the control, in which corrections and orders belong to other texts of the same thing at random.
-One seed: it says that the parts work together, and how long it takes; not how sure the gain is over seeds.
+own feedback, snapshots and trainer an adapter learns from that; then base and adapter write four texts, with the
+settings people write with, about each of 24 other things, from the same seeds. What a text costs to make right, new
+people of that taste tell (refine/editors.py), and which of two costs less has their vote. Whether the votes would
+promote the adapter, the studio's own test says. --shuffled: the control, in which corrections and orders belong to
+other texts of the same thing at random. One seed: it says that the parts work together, and how long it takes; not how
+sure the gain is over seeds.
+
+The likeliest text (temperature 0) is a bad measure here: the base loses its subject in none of 24, but in 27 of 96
+texts that people would see, and an adapter that loses it less often there lost it in 1 to 4 of the 24.
 """
 
 from __future__ import annotations
@@ -15,12 +20,12 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from typing import Any
 
 from bench.record import Figure, keep
@@ -31,6 +36,7 @@ from collab.api import train as train_api
 from collab.generation import Ask, generate
 from collab.identity import LOCAL, Visitor
 from collab.settings import read_settings
+from collab.statistics.evidence import Vote, win_rate_test
 from collab.types import UNFINISHED, ModelVersion, Output, new_id
 from collab.workspace import Workspace, open_workspace
 
@@ -38,12 +44,13 @@ ASKED = "Write one short sentence about {thing}."
 EACH = 4  # texts of a thing
 TOKENS = 60
 THINGS_EACH = 3  # of a person
+VOTERS = 2  # of each held-out thing
 RESAMPLES = 2_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--taste", default="lower case", choices=[taste.name for taste in TASTES])
+    parser.add_argument("--taste", default="brief", choices=[taste.name for taste in TASTES])
     parser.add_argument("--kinds", nargs="+", default=["sft", "dpo"], choices=["sft", "dpo"])
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--settings", default="{}", help="of the recipe, as JSON")
@@ -125,12 +132,12 @@ def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any]
     print({k: v for k, v in metrics.items() if k != "samples"}, *metrics["samples"], sep="\n", flush=True)
     version = ws.store.get(ModelVersion, job["model_version_id"])
     before, after = _texts(ws, str(version.parent_id)), _texts(ws, version.id)
-    person = taste.person(Random(12345))
-    old, new = (_costs(texts, person) for texts in (before, after))
-    wins = [1.0 if b < a else 0.5 if a == b else 0.0 for a, b in zip(old, new, strict=True)]
-    print(*(f"{b:.2f} {a:.2f} {text!r}" for b, a, text in zip(old, new, after, strict=True)), sep="\n", flush=True)
-    about = f"taste: {taste.name}, {metrics['rows']} rows, {metrics['steps']} steps, one seed" + ", shuffled" * shuffled
-    label = f"{kind}{', shuffled' if shuffled else ''}"
+    people = [taste.person(Random(12345 + n)) for n in range(VOTERS * len(HELD_OUT))]
+    old, new = (_costs(texts, people) for texts in (before, after))  # of each voter's texts
+    print(*(f"{fmean(b):.2f} {fmean(a):.2f} {texts[0]!r}"
+            for b, a, texts in zip(old, new, after * VOTERS, strict=True)), sep="\n", flush=True)  # fmt: skip
+    about = f"{metrics['rows']} rows, {metrics['steps']} steps, one seed"
+    label = f"{kind}, {taste.name}{', shuffled' if shuffled else ''}"
     found = [
         Figure(f"training time ({label})", round(minutes, 2), "min", note=about),
         Figure(f"held-out accuracy ({label})", metrics["accuracy"], "",
@@ -138,36 +145,52 @@ def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any]
         Figure(f"gain of liked texts in log-probability ({label})", metrics["chosen_gain"], "nat", note=about),
     ]  # fmt: skip
     fall, low, high = _interval(old, new)
+    lost = [sum(c == 1 for costs in of[: len(HELD_OUT)] for c in costs) for of in (old, new)]
     found.append(Figure(f"held-out edit cost falls by ({label})", round(100 * fall, 1), "%",
-                        note=f"from {statistics.mean(old):.3f} to {statistics.mean(new):.3f}, 95 % {100 * low:.0f} to "
-                        f"{100 * high:.0f} % over {len(old)} things; {about}"))  # fmt: skip
-    found.append(Figure(f"held-out win rate over the base ({label})", round(statistics.mean(wins), 3), "",
-                        note=f"{len(wins)} things, ties half; {about}"))  # fmt: skip
+                        note=f"from {fmean(map(fmean, old)):.3f} to {fmean(map(fmean, new)):.3f}, 95 % {100 * low:.0f} "
+                        f"to {100 * high:.0f} % over {len(HELD_OUT)} things; to be written anew: {lost[0]}, then "
+                        f"{lost[1]} of {EACH * len(HELD_OUT)}; {about}"))  # fmt: skip
+    votes = [Vote(f"voter {who}", 1.0 if b < a else 0.5 if a == b else 0.0, f"{who % len(HELD_OUT)} {at}")
+             for who, pair in enumerate(zip(old, new, strict=True))
+             for at, (a, b) in enumerate(zip(*pair, strict=True))]  # fmt: skip
+    test = win_rate_test(votes, scope="population", block=EACH)
+    won = [fmean(v.outcome for v in votes if v.item_id.split()[0] == str(n)) for n in range(len(HELD_OUT))]
+    low = _percentiles([fmean(Random(n).choices(won, k=len(won))) for n in range(RESAMPLES)])[0]
+    found.append(Figure(f"held-out blind win rate over the base ({label})", round(fmean(won), 3), "",
+                        note=f"95 % lower {low:.3f} over {len(won)} things; {len(votes)} votes of {len(people)} "
+                        f"people: {test.verdict}; {about}"))  # fmt: skip
     return found
 
 
-def _costs(texts: Sequence[str], person: Edit) -> list[float]:
-    return [cost(text, person, thing) for text, thing in zip(texts, HELD_OUT, strict=True)]
+def _costs(texts: Sequence[Sequence[str]], people: Sequence[Edit]) -> list[list[float]]:
+    """For each voter what the texts about their thing cost to make right; everybody takes one thing, in turns."""
+    return [[cost(text, edit, HELD_OUT[n % len(HELD_OUT)]) for text in texts[n % len(HELD_OUT)]]
+            for n, edit in enumerate(people)]  # fmt: skip
 
 
-def _texts(ws: Workspace, model: str) -> list[str]:
-    """The likeliest text of a model version about each held-out thing."""
-    settings = {"max_new_tokens": TOKENS, "temperature": 0, "repetition_penalty": 1.1}
-    asked = [generate(ws, LOCAL, Ask(prompt=ASKED.format(thing=thing), model=model, settings=settings))
-             for thing in HELD_OUT]  # fmt: skip
-    return [_ended(ws, generation_id)[0].text or "" for generation_id in asked]
+def _texts(ws: Workspace, model: str) -> list[list[str]]:
+    """What people would see of a model version about each held-out thing."""
+    asked = [generate(ws, LOCAL, Ask(prompt=ASKED.format(thing=thing), model=model, count=EACH, seed=77 + 1000 * n,
+                                     settings={"max_new_tokens": TOKENS}))
+             for n, thing in enumerate(HELD_OUT)]  # fmt: skip
+    return [[output.text or "" for output in _ended(ws, generation_id)] for generation_id in asked]
 
 
-def _interval(old: Sequence[float], new: Sequence[float]) -> tuple[float, float, float]:
+def _interval(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, float, float]:
     """By which share the mean fell, and its 95 % percentile bootstrap interval (Efron 1979) over the things."""
+    things = range(len(HELD_OUT))
+    before, after = ([fmean(fmean(costs) for costs in of[n :: len(HELD_OUT)]) for n in things] for of in (old, new))
     rng, falls = Random(0), []
     for _ in range(RESAMPLES):
-        drawn = [rng.randrange(len(old)) for _ in old]
-        total = sum(old[n] for n in drawn)
-        falls.append(1 - sum(new[n] for n in drawn) / total if total else 0.0)
-    falls.sort()
-    whole = 1 - sum(new) / sum(old) if sum(old) else 0.0
-    return whole, falls[round(0.025 * RESAMPLES)], falls[round(0.975 * RESAMPLES)]
+        drawn = rng.choices(things, k=len(before))
+        falls.append(1 - sum(after[n] for n in drawn) / sum(before[n] for n in drawn))
+    return 1 - sum(after) / sum(before), *_percentiles(falls)
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """The middle 95 %."""
+    ordered = sorted(values)
+    return ordered[round(0.025 * len(ordered))], ordered[round(0.975 * len(ordered)) - 1]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ class Settings:
 
     train_launcher: the command that starts a training's process, such as "accelerate launch"; "" for this Python.
     notice: the operator's own words, or a URL, on what is kept; "" for the product's own notice.
+    memory_gb: what the server may take of the device's memory, in 10⁹ bytes; 0 for all that is free.
     text_aspects, image_aspects: what outputs can be rated on from 1 to 5, besides their stars.
     """
 
@@ -40,6 +41,7 @@ class Settings:
     image_aspects: tuple[str, ...] = IMAGE_ASPECTS
     train_launcher: str = ""
     notice: str = ""
+    memory_gb: float = 0.0
 
     @property
     def is_loopback(self) -> bool:
@@ -67,6 +69,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     secret = env.get("COLLAB_SECRET", "")
     if secret and len(secret) < 16:
         raise Misconfigured("COLLAB_SECRET is too short to sign anything: use at least 16 random characters.")
+    memory_text = env.get("COLLAB_MEMORY_GB", "").strip() or "0"
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", memory_text):
+        raise Misconfigured(f"COLLAB_MEMORY_GB is “{memory_text[:40]}”: set it to a number of gigabytes, such as 20.")
     owners = {name.strip().lower() for name in env.get("COLLAB_OWNERS", "").split(",") if name.strip()}
     space_id = env.get("SPACE_ID", "")
     if space_id and not owners:
@@ -86,6 +91,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         image_aspects=_names(env, "COLLAB_IMAGE_ASPECTS", IMAGE_ASPECTS),
         train_launcher=env.get("COLLAB_TRAIN_LAUNCHER", "").strip(),
         notice=env.get("COLLAB_NOTICE", "").strip()[:NOTICE_LIMIT],
+        memory_gb=float(memory_text),
     )
 
 

@@ -67,7 +67,8 @@ class Workspace:
 
 def catalog_of(settings: Settings) -> Catalog:
     """The models that can be had here."""
-    return Catalog(settings.home / "models", text_model=settings.text_model, image_model=settings.image_model)
+    budget = int(settings.memory_gb * 1e9) if settings.memory_gb else None
+    return Catalog(settings.home / "models", settings.text_model, settings.image_model, memory_bytes=budget)
 
 
 def open_workspace(settings: Settings, *, engine: Engine | None = None) -> Workspace:

@@ -36,13 +36,16 @@ class Adapters:
         for old in [known for known in self._known if known not in in_use and known != name]:
             if len(self._known) <= MAX_ADAPTERS:
                 break
-            self.model.delete_adapter(old)
+            self._forget(old)
             del self._known[old]
         return name
 
     def chosen(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The arguments of a pass whose rows use these; none as long as the model is a plain one."""
         return {"adapter_names": [name or BASE for name in names]} if self._known else {}
+
+    def _forget(self, name: str) -> None:
+        self.model.delete_adapter(name)
 
     def _load(self, name: str, folder: str) -> None:
         from peft import PeftModel

@@ -52,10 +52,13 @@ class CatalogEntry:
 
 class Catalog:
     """cache: a folder for converted models and remembered hashes. text_model, image_model: what the operator wants as
-    the default of each modality, in any form that `resolve` takes; "" is the embedded model."""
+    the default of each modality, in any form that `resolve` takes; "" is the embedded model. memory_bytes: what the
+    process may take of the device's memory, None for all that is free."""
 
-    def __init__(self, cache: Path, text_model: str = "", image_model: str = "") -> None:
-        self.cache = cache
+    def __init__(
+        self, cache: Path, text_model: str = "", image_model: str = "", memory_bytes: int | None = None
+    ) -> None:
+        self.cache, self._memory_bytes = cache, memory_bytes
         self.configured: dict[Modality, str] = {"text": text_model.strip(), "image": image_model.strip()}
         known = tomllib.loads(Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8"))["model"]
         self._embedded = [m["name"] for m in known if m.get("embedded")]
@@ -216,6 +219,8 @@ class Catalog:
     def _check_memory(self, info: ModelInfo, source: Path | None) -> None:
         count = weights.parameters(source) if source else hub.find(info.base).parameters
         needed, free = int(count * device.BYTES[info.precision] * NEEDS_FACTOR), device.free_bytes()
+        if self._memory_bytes is not None:
+            free = min(free, max(0, self._memory_bytes - device.taken_bytes()))
         if needed > free:
             raise NotEnoughMemory(
                 f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose another."

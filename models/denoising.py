@@ -18,6 +18,7 @@ from models.embedded_prompts import EmbeddedPrompts
 from models.fabric import References, steer
 from models.pipelines import Kind, Pipeline, copy_with_scheduler, input_channels
 from models.sharing import Pass, SharedUNet
+from models.unet_adapters import UNetAdapters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Plan:
     """A validated request: which of the family's pipelines does it, from which pictures.
 
     init, mask: of the size that is drawn. whole: the picture as it was given, with the mask in its size (inpainting).
+    adapter: its name in the UNet, "" for none.
     """
 
     request: ImageRequest
@@ -44,6 +46,7 @@ class Plan:
     mask: Image.Image | None = None  # "L", white where to repaint
     references: References | None = None
     whole: tuple[Image.Image, Image.Image] | None = None
+    adapter: str = ""
 
 
 @dataclass
@@ -58,6 +61,7 @@ def denoise(
     positions: Sequence[int],
     pipelines: dict[Kind, Pipeline],
     words: EmbeddedPrompts,
+    adapters: UNetAdapters,
     report: Callable[[Progress | Pass], None],
 ) -> list[Image.Image]:
     """The finished pictures of `positions`, in order. `report` may block: it is told every denoising step that is done,
@@ -67,9 +71,10 @@ def denoise(
     pipe = copy_with_scheduler(pipelines["image-to-image" if blends else plan.kind], settings["scheduler"])
     words.serve(pipe)
     if plan.references is not None:
+        adapters.stand_in(pipe, plan.adapter)
         steer(pipe, plan.references, len(positions))
     elif isinstance(getattr(pipe, "unet", None), UNet2DConditionModel):
-        SharedUNet(pipe.unet, report).stand_in(pipe)
+        SharedUNet(pipe.unet, report, plan.adapter).stand_in(pipe)
     latest = _Latest()
     _watch_scheduler(pipe.scheduler, latest)
     generators = [seeded(plan.request.seed, position) for position in positions]

@@ -63,6 +63,13 @@ def free_bytes() -> int:
     return min(psutil.virtual_memory().available, _container_bytes())
 
 
+def taken_bytes() -> int:
+    """Memory of the device that this process holds, its models above all."""
+    if pick_device() == "cuda":
+        return int(_torch().cuda.memory_reserved())
+    return int(psutil.Process().memory_info().rss)
+
+
 def _container_bytes() -> int:
     for limit_file, used_file, stat_file in (
         ("memory.max", "memory.current", "memory.stat"),

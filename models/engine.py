@@ -62,11 +62,12 @@ class _Job:
 class Engine:
     """Requests in, events out. Thread-safe; sinks are called on the engine's thread and must be quick.
 
-    max_waiting, max_waiting_per_owner: how many requests may wait. max_models: how many local models stay in memory.
+    max_waiting, max_waiting_per_owner: how many requests may wait. max_models: how many local models stay in
+    memory, as far as there is room for them.
     """
 
     def __init__(
-        self, catalog: ModelSource, *, max_waiting: int = 256, max_waiting_per_owner: int = 64, max_models: int = 3
+        self, catalog: ModelSource, *, max_waiting: int = 256, max_waiting_per_owner: int = 64, max_models: int = 8
     ) -> None:
         self.catalog = catalog
         self.max_waiting = max_waiting
@@ -117,6 +118,13 @@ class Engine:
             job.cancelled = True
             self._notify()
             return True
+
+    def make_room(self) -> None:
+        """Give the memory of local models to something else. What runs ends first; what is asked for later, or waits
+        already, has its model loaded again, as far as memory is left then."""
+        with self._wake:
+            self._models.leave()
+            self._notify()
 
     def ahead(self, request_id: str) -> int:
         """How many requests of the same model run or will be admitted before this waiting one; 0 once it runs."""

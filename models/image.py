@@ -37,6 +37,7 @@ from models.planning import accepted, planned
 from models.preview import PREVIEW_TYPE, PreviewClock, Previewer
 from models.sharing import Pass, grant
 from models.stepping import SteppedCall
+from models.unet_adapters import UNetAdapters
 
 MAX_REQUESTS = 16
 ROOM_PIXELS = 8 * 1024 * 1024  # of all the outputs admitted at once
@@ -76,6 +77,7 @@ class ImageBackend:
         self._device = device
         self._pipelines: dict[Kind, Pipeline] = pipelines_by_kind(pipe)
         self._words = EmbeddedPrompts()
+        self._adapters = UNetAdapters(pipe)
         self._previewer = Previewer(getattr(pipe, "vae", None))
         self._clock = PreviewClock()
         self._shown: dict[str, float] = {}  # request id -> when it last got a preview
@@ -108,7 +110,9 @@ class ImageBackend:
         return few and taken + _pixels(request) <= share * ROOM_PIXELS
 
     def admit(self, request: Request) -> str:
+        in_use = frozenset(running.plan.adapter for running in self._running.values())
         plan = planned(request, self.info.name, self._pipelines)
+        plan = replace(plan, adapter=self._adapters.named(request.model.adapter, in_use))
         running = _Running(plan, time.monotonic())
         if not self._running:
             self._clock = PreviewClock()
@@ -133,7 +137,7 @@ class ImageBackend:
         while todo and time.monotonic() - started <= SLICE_S:
             together = self._sharing(todo)
             wishes = [lane.wish for lane in together if lane.wish is not None]
-            if wishes and not grant(self._unet, wishes):
+            if wishes and not grant(self._unet, wishes, self._adapters):
                 self._batch_pixels = sum(lane.pixels for lane in together) // 2
                 _free_memory()
             for lane in together:
@@ -153,6 +157,7 @@ class ImageBackend:
         for request_id in list(self._running):
             self.evict(request_id)
         self._pipelines.clear()
+        self._adapters.model = None
         self._words = EmbeddedPrompts()
         self._previewer = Previewer(None)
         _free_memory()
@@ -168,9 +173,9 @@ class ImageBackend:
         return max(1, BATCH_PIXELS.get(self._device, 0) // (settings["width"] * settings["height"]))
 
     def _call(self, plan: Plan, positions: list[int]) -> SteppedCall[Progress | Pass, list[Image.Image]]:
-        pipelines, words = self._pipelines, self._words
+        pipelines, words, adapters = self._pipelines, self._words, self._adapters
         return SteppedCall(
-            lambda report: denoise(plan, positions, pipelines, words, report),
+            lambda report: denoise(plan, positions, pipelines, words, adapters, report),
             name=f"denoise {plan.request.id}",
         )
 

@@ -54,11 +54,6 @@ def load_pipeline(info: ModelInfo, device: str, progress: LoadProgress) -> Pipel
     try:
         pipe = _from_pretrained(source, info)
         _tame(pipe)
-        if info.adapter:
-            pipe.load_lora_weights(info.adapter)
-            for part in (getattr(pipe, name, None) for name in ("unet", "transformer")):
-                if part is not None:
-                    part.eval()  # an adapter's dropout would be on, and no picture the same twice
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise ModelNotFound(
             f"The hub has no model “{info.base}” (revision {info.revision}): check it, or log in if it is private."

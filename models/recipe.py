@@ -6,7 +6,7 @@ Imports no torch: a page checks a recipe before anything is started.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from models.base import InvalidRequest, Modality, ModelError, Setting
@@ -30,7 +30,8 @@ class Recipe:
     counted from the input, get no adapter. patience: after how many evaluations without a lower held-out loss to stop,
     0 for never. evaluations: how many are made in a full run. max_length: tokens of prompt and answer; longer rows are
     left out. save_memory: compute activations twice instead of keeping them. continue_from: the model version whose
-    adapter is trained further, "" for a new one; a continued one keeps its rank, dropout and layers.
+    adapter is trained further, "" for a new one; a continued one keeps its rank, dropout and layers. mix: how much more
+    often than others the rows of a prompt are shown, by its id (the trainer is given them so).
     Of a text model alone: sft_weight, freeze_layers, max_length. beta has another scale for pictures, whose errors are
     means over a latent and not sums over tokens.
     """
@@ -52,6 +53,7 @@ class Recipe:
     max_length: int = 512
     save_memory: bool = False
     continue_from: str = ""
+    mix: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:
@@ -64,7 +66,7 @@ class Recipe:
 
 
 DEFAULTS: Mapping[Kind, Recipe] = {
-    "sft": Recipe(kind="sft", learning_rate=2e-4),
+    "sft": Recipe(kind="sft", learning_rate=1e-4, epochs=2.0),
     "dpo": Recipe(kind="dpo", learning_rate=1e-4, epochs=2.0),
     "kto": Recipe(kind="kto", learning_rate=1e-4, epochs=2.0),
     "reward": Recipe(kind="reward", learning_rate=2e-4, epochs=2.0),
@@ -90,6 +92,7 @@ RANGES: Mapping[str, Setting] = {
     "max_length": Setting("int", 32, 131_072),
 }
 _PICTURE_BETA = Setting("float", 1, 100_000)
+MIX_MOST, WEIGHT_MOST = 64, 100
 KTO_BATCH = 4  # its loss compares each row with the others of its batch
 _DOES: Mapping[Kind, str] = {
     "sft": "imitates the {rows} texts that people wrote or liked",
@@ -136,6 +139,8 @@ def _checked(name: str, value: Any, kind: Kind) -> Any:
         if not isinstance(value, str) or len(value) > 100:
             raise InvalidRequest("Training setting continue_from must be a model version's id.")
         return value.strip()
+    if name == "mix":
+        return _mix(value)
     if name == "save_memory":
         if not isinstance(value, bool):
             raise InvalidRequest(f"Training setting save_memory is {str(value)[:40]!r}: choose true or false.")
@@ -151,6 +156,19 @@ def _checked(name: str, value: Any, kind: Kind) -> Any:
     return float(value) if spec.kind == "float" else int(value)
 
 
+def _mix(value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping) or len(value) > MIX_MOST:
+        raise InvalidRequest(f"Training setting mix must give at most {MIX_MOST} prompts a weight, by their ids.")
+    for name, weight in value.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not isinstance(name, str) or not number or not 0 <= weight <= WEIGHT_MOST:
+            raise InvalidRequest(
+                f"Training setting mix gives “{str(name)[:40]}” the weight {str(weight)[:40]!r}: choose a number from "
+                f"0 to {WEIGHT_MOST}."
+            )
+    return {name: float(weight) for name, weight in sorted(value.items())}
+
+
 def in_words(recipe: Recipe, base: str, train: int, held_out: int) -> str:
     """What the training will do, for people. train, held_out: numbers of rows."""
     passes = f"{recipe.epochs:g} pass{'' if recipe.epochs == 1 else 'es'} over them"
@@ -162,6 +180,8 @@ def in_words(recipe: Recipe, base: str, train: int, held_out: int) -> str:
     ]
     if recipe.kind == "dpo" and recipe.sft_weight:
         parts.append(f"the preferred texts are also imitated (weight {recipe.sft_weight:g}), so that they stay likely")
+    if recipe.mix:
+        parts.append(f"the rows of {len(recipe.mix)} prompts are shown more or less often than others")
     kept = "the adapter of an earlier version is trained further" if recipe.continue_from else (
         f"only an adapter of rank {recipe.rank} is trained"
     )  # fmt: skip

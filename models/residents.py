@@ -61,6 +61,7 @@ class Resident:
     ready_s: float = 0.0  # on the clock of time.perf_counter, as is used_s
     used_s: float = 0.0
     draining: bool = False  # finishes what it runs, then makes room for another model
+    leaving: bool = False  # drains because something else than a model needs the memory
     memory_error: str = ""  # it did not fit the last time it was tried
     _places: dict[str, Place] = field(default_factory=dict)
     _placed_s: float = float("-inf")
@@ -118,18 +119,28 @@ class Residents:
             return model
 
     def manage(self) -> None:
-        """Start loading what may load, and make room for what has to wait for room."""
+        """Close what is to leave, start loading what may load, and make room for what has to wait for room."""
+        for model in self:
+            if model.leaving and not model.running:
+                self.unload(model)
         for model in self:
             if model.state == "wanted" and self._make_room(model):
                 with self._wake:
                     model.is_now("loading", "Loading")
                 threading.Thread(target=self._load, args=(model,), name=f"load {model.info.name}", daemon=True).start()
 
+    def leave(self) -> None:
+        """Let every local model in memory finish what it does and close; who waits has it loaded again after that."""
+        with self._wake:
+            for model in self._models.values():
+                if model.state == "ready" and model.info.precision != "remote":
+                    model.draining = model.leaving = True
+
     def unload(self, model: Resident) -> None:
         """Close a model that runs nothing; if requests wait for it, it queues up to be loaded again."""
         backend = model.backend
         with self._wake:
-            model.backend, model.draining = None, False
+            model.backend, model.draining, model.leaving = None, False, False
             self._models.pop(_key(model.info), None)
             if len(model.waiting):
                 model.is_now("wanted", "Waiting to load")
@@ -197,9 +208,7 @@ class Residents:
 
 
 def _key(info: ModelInfo) -> tuple[str, ...]:
-    # the text backend takes an adapter with each request; a pipeline has its own loaded into it
-    adapter = info.adapter or "" if info.modality == "image" else ""
-    return (info.modality, info.base, info.revision, info.precision, adapter)
+    return (info.modality, info.base, info.revision, info.precision)  # an adapter is part of a request
 
 
 def _close(backend: Backend) -> None:

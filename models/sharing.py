@@ -15,13 +15,15 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
 
 from models.stand_in import StandIn
+from models.unet_adapters import UNetAdapters
 
 
 class Pass:
-    """One call's wish for one pass of a UNet. sample: (rows, C, h, w). Wishes of equal `kind` fit into one batch."""
+    """One call's wish for one pass of a UNet. sample: (rows, C, h, w). adapter: its name, "" for the UNet as it is.
+    Wishes of equal `kind` fit into one batch."""
 
-    def __init__(self, sample: Tensor, timestep: Any, rest: dict[str, Any]) -> None:
-        self.rows = len(sample)
+    def __init__(self, sample: Tensor, timestep: Any, rest: dict[str, Any], adapter: str = "") -> None:
+        self.rows, self.adapter = len(sample), adapter
         # floats hold every whole timestep exactly, and the UNet turns them into floats anyway
         steps = torch.as_tensor(timestep, device=sample.device).reshape(-1).to(torch.float32)
         self._arguments = {"sample": sample, "timestep": steps.expand(self.rows), **rest}
@@ -40,26 +42,27 @@ class Pass:
 class SharedUNet(StandIn):
     """hand_over: takes the wish and returns when it has been granted (see `grant`)."""
 
-    def __init__(self, unet: torch.nn.Module, hand_over: Callable[[Pass], None]) -> None:
+    def __init__(self, unet: torch.nn.Module, hand_over: Callable[[Pass], None], adapter: str = "") -> None:
         super().__init__(unet)
-        self._hand_over = hand_over
+        self._hand_over, self._adapter = hand_over, adapter
 
     def forward(self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **rest: Any) -> Any:
         """As the UNet's own."""
         return_dict = rest.pop("return_dict", True)
-        wish = Pass(sample, timestep, {"encoder_hidden_states": encoder_hidden_states, **rest})
+        wish = Pass(sample, timestep, {"encoder_hidden_states": encoder_hidden_states, **rest}, self._adapter)
         self._hand_over(wish)
         result = wish.take()
         return UNet2DConditionOutput(sample=result) if return_dict else (result,)
 
 
 @torch.no_grad()
-def grant(unet: torch.nn.Module, wishes: Sequence[Pass]) -> bool:
-    """Run the UNet once for wishes of one kind. Whether memory sufficed; else they are run one by one, and those that
-    still fail are told why (see `Pass.take`)."""
+def grant(unet: torch.nn.Module, wishes: Sequence[Pass], adapters: UNetAdapters) -> bool:
+    """Run the UNet once for wishes of one kind, each row with its wish's adapter. Whether memory sufficed; else they
+    are run one by one, and those that still fail are told why (see `Pass.take`)."""
     try:
         rows = [wish.rows for wish in wishes]
-        out = unet(**_joined([wish._arguments for wish in wishes], rows), return_dict=False)[0]
+        with adapters.rows([wish.adapter for wish in wishes for _ in range(wish.rows)]):
+            out = unet(**_joined([wish._arguments for wish in wishes], rows), return_dict=False)[0]
         for wish, part in zip(wishes, out.split(rows), strict=True):
             wish._outcome = part
         return True
@@ -68,7 +71,7 @@ def grant(unet: torch.nn.Module, wishes: Sequence[Pass]) -> bool:
             wishes[0]._outcome = error
             return True
         for wish in wishes:
-            grant(unet, [wish])
+            grant(unet, [wish], adapters)
         return False
 
 

@@ -556,6 +556,7 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
         "/close_study", "/export",
         "/propose", "/start_proposing", "/job", "/cancel_job", "/refinement", "/refinements", "/revise", "/reject",
         "/start_trial", "/stop_trial", "/promote", "/rollback", "/snapshot", "/train",
+        "/push_adapter",
         "/resume_job",
     }  # fmt: skip
 

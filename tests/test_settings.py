@@ -29,10 +29,12 @@ def test_the_environment_is_read(tmp_path: Path):
             "COLLAB_SECRET": "s" * 32,
             "GRADIO_SERVER_NAME": "0.0.0.0",
             "GRADIO_SERVER_PORT": "8080",
+            "COLLAB_MEMORY_GB": "19.5",
         }
     )
     assert found.home == tmp_path / "a b" and found.database_url == "postgresql+psycopg://me:secret@db/x"
     assert found.owners == {"ann", "bob"} and not found.is_loopback and found.server_port == 8080
+    assert found.memory_gb == 19.5
 
 
 def test_a_spaces_owner_owns_it_unless_others_are_named():
@@ -47,6 +49,8 @@ def test_a_spaces_owner_owns_it_unless_others_are_named():
         ({"GRADIO_SERVER_PORT": "seven"}, "GRADIO_SERVER_PORT is “seven”"),
         ({"GRADIO_SERVER_PORT": "0"}, "GRADIO_SERVER_PORT is “0”"),
         ({"GRADIO_SERVER_PORT": "65536"}, "GRADIO_SERVER_PORT"),
+        ({"COLLAB_MEMORY_GB": "lots"}, "COLLAB_MEMORY_GB is “lots”"),
+        ({"COLLAB_MEMORY_GB": "-3"}, "COLLAB_MEMORY_GB"),
         ({"GRADIO_SERVER_PORT": "-1"}, "GRADIO_SERVER_PORT"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must begin with"),
         ({"DATABASE_URL": "collab.db"}, "DATABASE_URL must begin with"),

@@ -222,9 +222,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a study's items and answers in an exchange format, or feedback on texts as TRL's trainers read it."""
-    if out is None and not push_to:
-        raise InvalidStudy("There is nowhere to write to: give --out FOLDER, or --push-to user/name.")
     with own_workspace() as ws, tempfile.TemporaryDirectory() as scratch:
+        if out is None and not push_to:
+            raise InvalidStudy("There is nowhere to write to: give --out FOLDER, or --push-to user/name.")
         from collab.api import study as study_api
         from collab.exchange import hub
         from collab.identity import LOCAL

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +20,7 @@ def add_train_verbs(app: typer.Typer) -> None:
     """Put these verbs beside the others."""
     app.command("snapshot")(snapshot)
     app.command("train")(train)
+    app.command("adapter")(adapter)
 
 
 def snapshot(
@@ -69,6 +72,31 @@ def train(
         for gate in done["metrics"]["gates"]:
             typer.echo(f"{'✓' if gate['passed'] else '✗'} {gate['said']}")
         last_line({name: done[name] for name in ("model_version_id", "metrics", "job_id", "snapshot_id")}, as_json)
+
+
+def adapter(
+    version: Annotated[str, typer.Argument(help="the model version, as `train` tells it")],
+    out: Annotated[Path | None, typer.Option(help="a folder that does not exist yet")] = None,
+    push_to: Annotated[
+        str, typer.Option(help="a new model on the Hugging Face Hub, user/name; HF_TOKEN or `hf auth login`")
+    ] = "",
+    public: Annotated[bool, typer.Option(help="let everybody see what is pushed; it is private otherwise")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give a trained adapter away, with a model card: as a folder for any peft or diffusers program, or on the Hub."""
+    with own_workspace() as ws:
+        if out is None and not push_to:
+            raise InvalidSetting("There is nowhere to write to: give --out FOLDER, or --push-to user/name.")
+        from collab.identity import LOCAL
+        from collab.training import publishing
+
+        endpoint = os.environ.get("HF_ENDPOINT")
+        files = publishing.write_adapter(ws, LOCAL, version, out) if out is not None else []
+        url = publishing.push_adapter(ws, LOCAL, version, push_to, private=not public, endpoint=endpoint) \
+            if push_to else ""  # fmt: skip
+        for said in (*map(str, files), *([f"{url} ({'public' if public else 'private'})"] if url else [])):
+            typer.echo(said)
+        last_line({"files": [str(file) for file in files], "url": url}, as_json)
 
 
 def _read(settings: str) -> Any:

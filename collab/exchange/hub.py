@@ -1,4 +1,4 @@
-"""Puts an export onto the Hugging Face Hub, as a private dataset unless told otherwise. Knows no format.
+"""Puts a folder onto the Hugging Face Hub, as a private dataset or model unless told otherwise. Knows no format.
 
 The token is read at the moment it is used, from what the person typed or from the machine's login, and kept nowhere.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from collab.errors import CollabError, InvalidImport, NotAllowed, Unavailable
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+Kind = Literal["dataset", "model"]
+_SAYS = {"dataset": "Feedback exported by Collab", "model": "Adapter trained with Collab"}
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,400}")
 
@@ -22,15 +24,15 @@ def check_repo(name: object) -> str:
     """`user/name`, checked. Raises InvalidImport."""
     said = str(name or "").strip()
     if not _NAME.fullmatch(said) or "--" in said or ".." in said or said.endswith((".git", ".", "-")):
-        raise InvalidImport(f"“{said[:80]}” is no dataset's name: write it as user/name.")
+        raise InvalidImport(f"“{said[:80]}” is no name on the Hub: write it as user/name.")
     return said
 
 
 def push(
-    folder: Path, name: object, *, private: bool = True, token: str = "", endpoint: str | None = None,
-    machine_login: bool = True,
+    folder: Path, name: object, *, kind: Kind = "dataset", private: bool = True, token: str = "",
+    endpoint: str | None = None, machine_login: bool = True,
 ) -> str:  # fmt: skip
-    """Make the dataset and upload the folder into it; its address. What was made is removed where the upload fails.
+    """Make the dataset, or model, and upload the folder into it; its address. Where that fails nothing is left there.
 
     token: "" takes the machine's login, if `machine_login` allows it. endpoint: another Hub than the public one.
     Raises InvalidImport for a name that is none or is taken, NotAllowed without a token that may write, Unavailable
@@ -46,27 +48,25 @@ def push(
         raise NotAllowed("That is no Hugging Face token: copy it anew from the settings of your account.")
     api = HfApi(endpoint=endpoint, token=used, library_name="collab")
     try:
-        made = api.create_repo(repo, repo_type="dataset", private=private, exist_ok=False)
+        made = api.create_repo(repo, repo_type=kind, private=private, exist_ok=False)
     except Exception as error:
         raise _told(error, repo) from None
     try:
-        api.upload_folder(
-            repo_id=repo, repo_type="dataset", folder_path=folder, commit_message="Feedback exported by Collab"
-        )
+        api.upload_folder(repo_id=repo, repo_type=kind, folder_path=folder, commit_message=_SAYS[kind])
     except BaseException as error:
-        _take_back(api, repo)
+        _take_back(api, repo, kind)
         if isinstance(error, Exception):
             raise _told(error, repo) from None
         raise
     return str(made)
 
 
-def _take_back(api: HfApi, repo: str) -> None:
-    """Delete the dataset that this very call made, since nothing or only half is in it."""
+def _take_back(api: HfApi, repo: str, kind: Kind) -> None:
+    """Delete what this very call made, since nothing or only half is in it."""
     import contextlib
 
     with contextlib.suppress(Exception):  # the Hub is gone, and that is what will be told
-        api.delete_repo(repo, repo_type="dataset", missing_ok=True)
+        api.delete_repo(repo, repo_type=kind, missing_ok=True)
 
 
 def _told(error: Exception, repo: str) -> CollabError:
@@ -78,9 +78,9 @@ def _told(error: Exception, repo: str) -> CollabError:
     if status in (402, 403):
         return NotAllowed(f"That token may not write to {repo} ({status}): use one with write access to it.")
     if status == 409:
-        return InvalidImport(f"There already is a dataset {repo}: choose another name.")
+        return InvalidImport(f"{repo} is there already: choose another name.")
     if status == 404:
         return InvalidImport(f"The Hub does not find {repo} (404): see that the user or organisation exists.")
     if status is not None:
-        return Unavailable(f"The Hub refused the dataset ({status}): nothing was left there, try again later.")
+        return Unavailable(f"The Hub refused it ({status}): nothing was left there, try again later.")
     return Unavailable("The Hub cannot be reached: see that this machine has a network, then try again.")

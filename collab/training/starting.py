@@ -29,9 +29,11 @@ from collab.identity import Visitor
 from collab.model_versions import resolve_model, stored_version
 from collab.settings import Settings
 from collab.training.adapters import adapter_folder
+from collab.training.mixing import weighed
 from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelInfo
+from models.device import pick_device
 from models.recipe import Recipe, in_words, recipe_from
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ def start(
         _check_snapshot(snapshot, wanted)
     _check_free(ws)
     learn, check, _ = to_check_on(data.train, data.test, snapshot.seed)
+    learn = weighed(ws, learn, recipe.mix, recipe.seed)
     said = in_words(recipe, base.name, len(learn), len(check))
     snapshot = snapshots.keep(ws, visitor, snapshot)
     parent = parent or stored_version(ws, base)
@@ -165,6 +168,8 @@ def _check_snapshot(snapshot: DatasetSnapshot, kind: str) -> None:
 
 def _launch(ws: Workspace, job: Job) -> None:
     """Start a process that carries the job out. Raises Unavailable if it cannot be; the job has failed then."""
+    if pick_device() != "cpu":  # a GPU's memory is small, and models come back in seconds
+        ws.engine.make_room()
     folder, run = folder_of(ws.settings, job.id), new_id()
     launcher = ws.settings.train_launcher
     if not ws.jobs.await_process(job.id, run):

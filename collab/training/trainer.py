@@ -22,6 +22,7 @@ from collab.model_versions import translate
 from collab.store import Conflict
 from collab.training.adapters import adapter_folder, keep_adapter
 from collab.training.gates import gates
+from collab.training.mixing import weighed
 from collab.training.starting import RUN, folder_of
 from collab.types import DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace, catalog_of
@@ -56,6 +57,7 @@ def _train(ws: Workspace, job: Job, control: JobControl | None) -> Mapping[str, 
     snapshot = ws.store.get(DatasetSnapshot, spec["snapshot_id"])
     data = snapshots.rebuild(ws, snapshot)
     learn, check, shares = to_check_on(data.train, data.test, snapshot.seed)
+    learn = weighed(ws, learn, recipe.mix, recipe.seed)
     parent = ws.store.get(ModelVersion, spec["parent_id"])
     start = adapter_folder(ws.settings, parent) if recipe.continue_from else None
     records = _Records(folder, control)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import gradio as gr
 
 from collab.api import train as train_api
 from collab.identity import Identity
+from collab.training import publishing
 from collab.ui.endpoints import spoken
 from collab.workspace import Workspace
 
@@ -35,6 +37,15 @@ def add_train_endpoints(ws: Workspace, identity: Identity) -> None:
         """Go on with a training that was stopped or interrupted, from its last checkpoint (owner only)."""
         return train_api.resume(ws, identity.whoami(request), job_id)
 
-    public: tuple[Callable[..., Any], ...] = (snapshot, train, resume_job)
+    def push_adapter(model_version_id: str, name: str, private: bool = True, request: gr.Request = None) -> dict:
+        """Put a trained adapter with its model card onto the Hugging Face Hub (owner only), as user/name.
+
+        Uses the login of the machine that serves. Answers with the model's url.
+        """
+        visitor, endpoint = identity.whoami(request), os.environ.get("HF_ENDPOINT")
+        return {"url": publishing.push_adapter(ws, visitor, model_version_id, name, private=private is not False,
+                                               endpoint=endpoint)}  # fmt: skip
+
+    public: tuple[Callable[..., Any], ...] = (snapshot, train, resume_job, push_adapter)
     for endpoint in public:
         gr.api(spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)

@@ -100,10 +100,10 @@ def handler_of(held: StandIn) -> type[BaseHTTPRequestHandler]:
                     "files": {},
                 }
                 return self._say(200, {"url": f"{held.url}/datasets/{name}"})
-            if found := re.fullmatch(r"/api/datasets/(.+)/preupload/main", path):
+            if found := re.fullmatch(r"/api/(?:datasets|models)/(.+)/preupload/main", path):
                 modes = [
-                    {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(".parquet") else "regular",
-                     "shouldIgnore": False}
+                    {"path": f["path"], "shouldIgnore": False,
+                     "uploadMode": "lfs" if f["path"].endswith((".parquet", ".safetensors")) else "regular"}
                     for f in json.loads(data)["files"]
                 ]  # fmt: skip
                 return self._say(200, {"files": modes})
@@ -113,7 +113,7 @@ def handler_of(held: StandIn) -> type[BaseHTTPRequestHandler]:
                     for each in json.loads(data)["objects"]
                 ]
                 return self._say(200, {"transfer": "basic", "objects": objects})
-            if found := re.fullmatch(r"/api/datasets/(.+)/commit/main", path):
+            if found := re.fullmatch(r"/api/(?:datasets|models)/(.+)/commit/main", path):
                 if held.refuse_commit:
                     return self._say(400, {"error": "refused"})
                 files = held.repos[found[1]]["files"]
@@ -185,7 +185,7 @@ def test_the_command_line_pushes_an_export_of_many_files_in_one_commit(
     assert held["private"] and {"README.md", "train.parquet", "train.jsonl"} <= set(held["files"])
     assert said == {"files": [], "url": f"{standing.url}/datasets/ann/feedback"} and TOKEN not in run.output
     again = CliRunner().invoke(app, ["export", "trl-kto", "--push-to", "ann/feedback"])
-    assert again.exit_code == 1 and "already is a dataset" in again.stderr and again.stdout == ""
+    assert again.exit_code == 1 and "is there already" in again.stderr and again.stdout == ""
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(120):
@@ -212,9 +212,9 @@ def test_every_refusal_is_one_sentence_that_never_says_the_token(
     assert "no Hugging Face token" in refused(token="", machine_login=False)  # the machine's is the owner's alone
     assert "(401)" in refused(token="hf_wrong" + "y" * 30)
     assert "may not write" in refused("stranger/feedback")
-    assert "no dataset's name" in refused("../../etc")
+    assert "no name on the Hub" in refused("../../etc")
     hub.push(written, "ann/feedback", token="", endpoint=standing.url)
-    assert "already is a dataset" in refused()
+    assert "is there already" in refused()
     assert "cannot be reached" in refused(endpoint="http://127.0.0.1:9")
     standing.refuse_commit = True
     assert "refused" in refused("ann/half")

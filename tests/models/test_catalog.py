@@ -224,6 +224,17 @@ def test_a_model_larger_than_the_free_memory_is_refused_with_both_numbers(tmp_pa
         catalog.load(info, silent)
 
 
+def test_what_the_process_may_take_limits_its_models_where_more_is_free(tmp_path, text_folder, monkeypatch):
+    monkeypatch.setattr(device, "free_bytes", lambda: 10**12)
+    monkeypatch.setattr(weights, "parameters", lambda folder: 100_000_000)
+    tight, wide = (Catalog(tmp_path / "cache", memory_bytes=device.taken_bytes() + more) for more in (10**8, 10**9))
+    info = wide.resolve(str(text_folder), "text")
+    with pytest.raises(NotEnoughMemory, match=r"needs about 0\.5 GB, but 0\.[01] GB are free"):
+        tight.load(info, silent)
+    with pytest.raises(ModelUnavailable, match="could not be loaded"):  # tried: no real weights are there
+        wide.load(info, silent)
+
+
 def test_broken_files_are_one_sentence(tmp_path, text_folder):
     catalog = Catalog(tmp_path / "cache")
     with pytest.raises(ModelUnavailable, match="my-model could not be loaded"):

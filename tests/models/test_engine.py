@@ -318,6 +318,21 @@ def test_a_model_that_lacks_memory_loads_after_an_idle_one_has_been_closed(fake_
     engine.close()
 
 
+def test_models_make_room_for_a_training_when_they_have_finished_and_come_back_when_asked_for():
+    catalog = FakeCatalog(delay_s=0.01)
+    engine = Engine(catalog)
+    idle, busy, late = Inbox(), Inbox(), Inbox()
+    engine.submit(image_request("i", "cat"), idle)
+    idle.wait()
+    engine.submit(text_request(FAKE_TEXT, " ".join("abcdefgh"), id="busy"), busy)
+    assert busy.first_sample.wait(30)
+    engine.make_room()
+    engine.submit(text_request(FAKE_TEXT, "x", id="late"), late)
+    assert busy.wait().status == late.wait().status == "done"  # neither was cut off
+    assert [b.closed for b in catalog.loaded] == [True, True, False]  # the pictures' stays away until it is asked for
+    engine.close()
+
+
 def test_a_quiet_remote_is_polled_without_a_busy_loop():
     class Quiet(FakeBackend):
         steps = 0

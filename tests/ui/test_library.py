@@ -6,11 +6,24 @@ import json
 import os
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from tests.ui.conftest import Studio, start_studio
+
 SHOTS = os.environ.get("COLLAB_SHOTS")  # a folder, to look at what was walked through
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One of its own: what has been collected is counted."""
+    running = start_studio(tmp_path_factory.mktemp("library"))
+    yield running
+    running.process.terminate()
+    running.process.wait(timeout=30)
 
 
 def shot(page: Page, name: str) -> None:

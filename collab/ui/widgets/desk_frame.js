@@ -11,7 +11,7 @@ Object.assign(ICONS, {
 
 function deskHead({ back, guidelines, keys }) {
   const backButton = iconButton("left", T.desk_all_studies, back, { class: "dk-back" });
-  const title = h("span", { class: "dk-title cb-muted", dir: "auto" });
+  const title = h("span", { class: "dk-title cb-muted", dir: "auto", translate: "no" });
   const count = h("span", { class: "dk-count" });
   const bar = progressBar(0, null);
   const pace = h("span", { class: "dk-pace cb-muted" });

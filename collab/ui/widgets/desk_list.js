@@ -38,8 +38,8 @@ function studyRow(study, choose, isFirst) {
     h(
       "div",
       { class: "dk-study-words" },
-      h("h4", { class: "dk-study-title", dir: "auto", text: study.title }),
-      study.question && h("p", { class: "cb-muted", dir: "auto", text: study.question }),
+      h("h4", { class: "dk-study-title", dir: "auto", translate: "no", text: study.title }),
+      study.question && h("p", { class: "cb-muted", dir: "auto", translate: "no", text: study.question }),
       h("p", { class: "dk-study-facts cb-muted", text: facts.filter(Boolean).join(" · ") }),
       of ? progressBar(answered, of).node : null,
     ),

@@ -9,8 +9,8 @@ const TABLES = {
 };
 
 function studyHead({ back, ask, say, busy }) {
-  const title = h("h2", { class: "in-page-title", dir: "auto", tabindex: "-1" });
-  const question = h("p", { class: "in-question", dir: "auto" });
+  const title = h("h2", { class: "in-page-title", dir: "auto", translate: "no", tabindex: "-1" });
+  const question = h("p", { class: "in-question", dir: "auto", translate: "no" });
   const facts = h("p", { class: "in-facts" });
   const live = h("span", { class: "in-live" });
   const link = h("input", {

@@ -62,7 +62,9 @@ function studyRow(study, open) {
     h(
       "div",
       { class: "in-item-head" },
-      h("button", { type: "button", class: "in-row-open", dir: "auto", text: study.title, onclick: () => open(id) }),
+      h("button", {
+        type: "button", class: "in-row-open", dir: "auto", translate: "no", text: study.title, onclick: () => open(id),
+      }),
       h("time", { class: "cb-muted", datetime: study.created_at, text: dateTime(study.created_at) }),
     ),
     h(

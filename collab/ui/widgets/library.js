@@ -54,6 +54,7 @@ function libraryPanel() {
   let loaded = null; // the saved version that the form says: {prompt_id, prompt_version_id, number, text}
   let unfolded = null; // id of the prompt whose versions are shown
   let turn = null;
+  let seen = null; // what the form said when it was last looked at
 
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !isOpen) return;
@@ -65,6 +66,9 @@ function libraryPanel() {
   document.addEventListener("input", (event) => {
     if (element.isConnected && event.target.closest?.("#prompt")) tell();
   });
+  setInterval(() => {
+    if (element.isConnected && written() !== seen) tell(); // Gradio fills the form without an event
+  }, 500);
   document.addEventListener("change", (event) => {
     if (element.isConnected && event.target.closest?.("#modality")) {
       presets_.redraw();
@@ -104,17 +108,21 @@ function libraryPanel() {
     if (!answer) return;
     prompts = answer.prompts;
     presets_.update(answer.presets);
-    if (!loaded) {
-      // after a reload: the form's words tell which one it was
-      const same = prompts.find((each) => each.text === written().slice(0, 300) && !each.archived);
-      if (same && written())
-        loaded = { prompt_id: same.prompt_id, prompt_version_id: same.current_id, number: same.current, text: written() };
-    }
     draw();
-    setTimeout(tell, 300); // the form's own update may still be on its way
+    tell();
+  }
+
+  // after a reload the form's words tell which saved prompt it was
+  function recognise() {
+    const text = written().slice(0, 300);
+    const same = prompts.find((p) => text && p.text === text && p.modality === modality() && !p.archived);
+    if (same)
+      loaded = { prompt_id: same.prompt_id, prompt_version_id: same.current_id, number: same.current, text: written() };
   }
 
   function tell() {
+    seen = written();
+    if (!loaded) recognise();
     const now = prompts.find((each) => loaded && each.prompt_id === loaded.prompt_id);
     const same = loaded && written() === loaded.text;
     const current = now && now.current_id === loaded.prompt_version_id;

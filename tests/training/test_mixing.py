@@ -1,0 +1,41 @@
+"""Several prompts in one adapter, by weights: how often each row is shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from collab.datasets.building import build
+from collab.errors import InvalidSetting
+from collab.feedback import rate
+from collab.identity import Visitor
+from collab.training.mixing import weighed
+from collab.types import PromptVersion
+from collab.workspace import Workspace
+from tests.conftest import make
+
+
+def test_rows_are_shown_as_often_as_their_prompt_weighs(ws: Workspace, ann: Visitor):
+    for words in ("say {thing}", "sing {thing}"):
+        for n in range(10):
+            output = make(ws, ann, words, variables={"thing": f"a tune of {n}"}, seed=n)[1][0]
+            rate(ws, ann, output.id, score=5)
+    data = build(ws, "trl-sft")
+    rows = [*data.train, *data.test]
+    versions = {v.text: v for v in ws.store.find(PromptVersion)}
+    say, sing = versions["say {thing}"], versions["sing {thing}"]
+
+    def shown(**mix: float) -> dict[str, int]:
+        found = Counter(row["prompt_version_id"] for row in weighed(ws, rows, mix, seed=1))
+        return {"say": found[say.id], "sing": found[sing.id]}
+
+    assert shown() == {"say": 10, "sing": 10} and weighed(ws, rows, {}, 0) == rows
+    assert shown(**{say.prompt_id: 3}) == {"say": 30, "sing": 10}
+    assert shown(**{say.id: 0, sing.prompt_id: 2}) == {"say": 0, "sing": 20}
+    half = shown(**{say.id: 1.5})
+    assert 10 < half["say"] < 20 and half == shown(**{say.id: 1.5})  # drawn, and the same again
+    with pytest.raises(InvalidSetting, match="No row belongs to prompt “nobody”"):
+        shown(nobody=2)
+    with pytest.raises(InvalidSetting, match="leave no row"):
+        shown(**{say.id: 0, sing.id: 0})
