@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from models.diffusion_losses import errors
 from models.pictures import encode_png
@@ -23,8 +24,8 @@ BLANK = 3.0  # standard deviation of a picture's values, of 255, below which it 
 ALIKE = 2.0  # mean difference of two pictures, of 255, below which they are one
 
 
-def measure(model: Any, scheduler: Any, rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, ...]]:
-    """For each row (with its fixed noise) the mean error of each of its pictures."""
+def errors_of(model: Any, scheduler: Any, rows: Sequence[Mapping[str, Any]]) -> list[Tensor]:
+    """For each row with its fixed noise the error of each of its pictures at each draw: (draws, pictures)."""
     found, device = [], next(model.parameters()).device
     with still(model):
         for row in rows:
@@ -35,8 +36,13 @@ def measure(model: Any, scheduler: Any, rows: Sequence[Mapping[str, Any]]) -> li
                 row["words"].to(device).expand(draws, *row["words"].shape),
                 {name: value.to(device).expand(draws, *value.shape) for name, value in row["more"].items()},
             )  # fmt: skip
-            found.append(tuple(float(mean) for mean in each.mean(dim=0)))
+            found.append(each.cpu())
     return found
+
+
+def means(measured: Sequence[Tensor]) -> list[tuple[float, ...]]:
+    """The mean error of each of a row's pictures."""
+    return [tuple(each.mean(dim=0).tolist()) for each in measured]
 
 
 def figures(

@@ -25,7 +25,7 @@ from transformers import Trainer, TrainingArguments, set_seed
 from models.base import IMAGE_DEFAULTS, ModelInfo
 from models.device import pick_device
 from models.diffusion_losses import dpo_loss, errors, kto_loss
-from models.picture_measures import drawn, figures, keep_pictures, measure, spoilt
+from models.picture_measures import drawn, errors_of, figures, keep_pictures, means, spoilt
 from models.picture_rows import (
     Pictures,
     PreparedPictures,
@@ -102,6 +102,9 @@ class _Run:
                 f"({self.recipe.batch_size}): lower batch_size or gather more."
             )
         fixed = with_fixed_noise(held.rows, self.scheduler.config.num_train_timesteps)
+        with self.model.disable_adapter():
+            reference = errors_of(self.model, self.scheduler, fixed)
+        fixed = [{**row, "reference": each} for row, each in zip(fixed, reference, strict=True)]
         trainer = self._trainer(ready, fixed)
         measured = fixed[:MEASURED_MOST]
         prompts = list(dict.fromkeys((held if held.prompts else ready).prompts))[:FIXED_PROMPTS]
@@ -113,12 +116,12 @@ class _Run:
             return [{"prompt": p, "image": name} for (p, _), name in zip(prompts, names, strict=True)]
 
         # a new adapter changes nothing yet, and one that is trained further is what it was
-        before, first = measure(self.model, self.scheduler, measured), samples("before")
+        before, first = means(errors_of(self.model, self.scheduler, measured)), samples("before")
         pictures_before = list(shown)
         self.watch({"what": "samples", "step": 0, "samples": first})
         trainer.add_callback(Follower(self.watch, samples))
         done = carry_through(trainer, self.folder)
-        after, last = measure(self.model, self.scheduler, measured), samples("after")
+        after, last = means(errors_of(self.model, self.scheduler, measured)), samples("after")
         numbers = figures(kind, measured, before, after)
         check_finite(numbers)
         return Tuned(
@@ -191,20 +194,22 @@ class PictureTrainer(Trainer):
         """The mean over the batch's rows, each at one noise and timestep, or at all that it brings."""
         latents = inputs["latents"]
         if "noise" in inputs:
-            draws = list(zip(inputs["noise"].unbind(1), inputs["timesteps"].unbind(1), strict=True))
+            draws = list(zip(*(inputs[name].unbind(1) for name in ("noise", "timesteps", "reference")), strict=True))
         else:
             last = self._scheduler.config.num_train_timesteps
-            draws = [(torch.randn_like(latents[:, 0]), torch.randint(last, latents.shape[:1], device=latents.device))]
+            timesteps = torch.randint(last, latents.shape[:1], device=latents.device)
+            draws = [(torch.randn_like(latents[:, 0]), timesteps, None)]
         loss = torch.stack([self._loss(model, inputs, *draw) for draw in draws]).mean()
         return (loss, None) if return_outputs else loss
 
-    def _loss(self, model: Any, inputs: Any, noise: Any, timesteps: Any) -> Any:
+    def _loss(self, model: Any, inputs: Any, noise: Any, timesteps: Any, reference: Any) -> Any:
         given = (self._scheduler, inputs["latents"], noise, timesteps, inputs["words"], inputs["more"])
         ours = errors(model, *given)
         if self._recipe.kind == "image-sft":
             return ours.mean()
-        with torch.no_grad(), self.accelerator.unwrap_model(model).disable_adapter():
-            reference = errors(model, *given)
+        if reference is None:
+            with torch.no_grad(), self.accelerator.unwrap_model(model).disable_adapter():
+                reference = errors(model, *given)
         if self._recipe.kind == "image-dpo":
             loss, margins = dpo_loss(ours, reference, self._recipe.beta)
             self._tell("rewards/accuracies", (margins > 0).float().mean())
