@@ -32,7 +32,7 @@ from tests.models.tiny_pipeline import save_tiny_pipeline
 from tests.training.test_starting import until
 from tests.visitors import new_visitor, same_visitors
 
-FAST = {"max_steps": 8, "learning_rate": 1e-2, "evaluations": 2, "rank": 4}
+FAST = {"max_steps": 8, "epochs": 100, "learning_rate": 1e-2, "evaluations": 2, "rank": 4}
 DRAWN = {"num_inference_steps": 2, "guidance_scale": 1.0, "width": 64, "height": 64}
 PEOPLE: list[Visitor] = []
 
