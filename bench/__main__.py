@@ -1,6 +1,6 @@
 """`python -m bench` runs every benchmark, one after the other."""
 
-from bench import evidence, first_token, history, ranking, startup, steering, studies, table
+from bench import evidence, exports, first_token, history, ranking, startup, steering, studies, table
 from bench.engine.__main__ import main as engine
 from bench.load.__main__ import keep_all as load
 
@@ -11,6 +11,7 @@ evidence.main()
 studies.main()
 steering.main()
 history.main()
+exports.main()
 engine()
 load()
 table.main()

@@ -50,7 +50,7 @@ class ModelInfo:
     where: str = "here, CPU"
     can: frozenset[str] = (
         frozenset()
-    )  # image: "image-to-image", "inpaint", "negative", "references"; text: "logprobs", "prefix", "top_k" …
+    )  # image: "image-to-image", "inpaint", "negative", "references"; text: "logprobs", "prefix", "score", "top_k" …
     adapter: str | None = None  # folder of a LoRA adapter, used from the request on; None: the base itself
 
 
@@ -79,10 +79,12 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class TextRequest(Request):
     """messages: system, few-shot and user turns, ending with the user's. prefix: words the answer must begin with
-    (it is not repeated in the samples' text)."""
+    (it is not repeated in the samples' text). given: the whole answer, where nothing is to be written: the one sample
+    holds it with the probabilities of its tokens and of its end. Only for models that can "score", with count 1."""
 
     messages: tuple[Message, ...] = ()
     prefix: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ def cost(request: Request) -> int:
     if isinstance(request, ImageRequest):
         return max(1, request.count * settings["num_inference_steps"] * settings["width"] * settings["height"])
     assert isinstance(request, TextRequest)
-    read = sum(len(message.content) for message in request.messages) / CHARACTERS * READING
+    characters = sum(len(message.content) for message in request.messages) + len(request.given)
+    read = characters / CHARACTERS * READING
     return max(1, request.count * int(settings["max_new_tokens"]) + int(read))
 
 

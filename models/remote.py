@@ -103,6 +103,8 @@ class RemoteBackend:
 
     def admit(self, request: Request) -> str:
         running = _Running(request, time.monotonic(), unfinished=set(range(request.count)))
+        if isinstance(request, TextRequest) and request.given:
+            raise InvalidRequest(f"{self.info.name} cannot say how likely a text is: choose a model that runs here.")
         if isinstance(request, TextRequest):
             rendered = "\n\n".join(f"{message.role}: {encodable(message.content)}" for message in request.messages)
             if request.prefix:

@@ -38,8 +38,12 @@ class Forward:
 
     def __call__(self, ids: Tensor, cache: Any, adapters: Sequence[str], **more: Any) -> Tensor:
         """ids: (rows, new tokens) -> logits of the last one, (rows, vocabulary). adapters: their name for each row."""
-        arguments = {**self._last_only, **more, **self._adapters.chosen(adapters), self._cache_name: cache}
-        return self._adapters.model(input_ids=ids, use_cache=True, **arguments).logits[:, -1]
+        return self.every(ids, cache, adapters, **self._last_only, **more)[:, -1]
+
+    def every(self, ids: Tensor, cache: Any, adapters: Sequence[str], **more: Any) -> Tensor:
+        """The same with the logits of all new tokens, (rows, new tokens, vocabulary)."""
+        arguments = {**more, **self._adapters.chosen(adapters), self._cache_name: cache}
+        return self._adapters.model(input_ids=ids, use_cache=True, **arguments).logits
 
     def new_cache(self) -> DynamicCache:
         return DynamicCache(config=self._adapters.model.config)

@@ -94,7 +94,7 @@ class Sampler:
         self._seen[first : first + len(rows)].scatter_(1, chosen[:, None], True)
         for row in rows:
             row.drawn += 1
-        return _told(logprobs, chosen)
+        return told(logprobs, chosen)
 
     def _penalised(self, logits: Tensor, rows: Sequence[_Row], seen: Tensor) -> Tensor:
         if all(row.penalty == 1 for row in rows):
@@ -163,7 +163,8 @@ def _shifted(state: Tensor, bits: int) -> Tensor:
     return (state >> bits) & (2 ** (64 - bits) - 1)
 
 
-def _told(logprobs: Tensor, chosen: Tensor) -> list[Draw]:
+def told(logprobs: Tensor, chosen: Tensor) -> list[Draw]:
+    """Each chosen id with its log-probability and the likeliest. logprobs: (ids, vocabulary)."""
     top = logprobs.topk(min(TOP_SHOWN, logprobs.shape[-1]))
     own = logprobs.gather(-1, chosen[:, None])[:, 0]
     return [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from models.packed import packed
 from models.reading import PIECE_TOKENS, Reader, Reading
 from models.rows import Apart, Forward, Rows, Together, batches_exactly
 from models.sampling import Draw, Sampler
+from models.scoring import Scoring, check_fits, continued
 from models.transcript import Transcript
 
 DTYPES = {"fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -57,6 +58,8 @@ class _Running:
     adapter: str
     reading: Reading | None  # until the prompt is read
     unfinished: int
+    given: Sequence[int] = ()  # the answer's tokens, where it is only read
+    scoring: Scoring | None = None  # then, once the prompt is read
     since_s: float = field(default_factory=time.perf_counter)
 
 
@@ -81,7 +84,7 @@ class TextBackend:
         config = model.config.get_text_config()
         self.context: int | None = getattr(config, "max_position_embeddings", None)  # tokens
         self._adapters = Adapters(model)
-        forward = Forward(self._adapters)
+        self._forward = forward = Forward(self._adapters)
         self._piece = lru_cache(maxsize=50_000)(self._shown_alone)
         together = batches_exactly(forward, device, (self._encoded(TRIED_WITH) * 4)[:8])
         self._reader = Reader(forward, device, remembers=together)
@@ -121,7 +124,11 @@ class TextBackend:
         ids = self._encoded(prompt)
         settings = request.settings
         limit = settings["max_new_tokens"]
+        words = request.given
+        given = continued(self._tokenizer, ids, self._encoded(prompt + words), words) if words else []
         if self.context is not None:
+            if given:
+                check_fits(len(ids) + len(given), self.context, self.info.name)
             if len(ids) >= self.context:
                 turns = any(message.role == "assistant" for message in request.messages)
                 raise InvalidRequest(
@@ -131,7 +138,7 @@ class TextBackend:
                 )
             limit = min(limit, self.context - len(ids))
         stop = [*settings["stop"], *([] if self._tokenizer.chat_template else [PLAIN_STOP])]
-        before = ids[-CONTEXT_WORDS:] if request.prefix else ()
+        before = ids[-CONTEXT_WORDS:] if request.prefix or given else ()
         in_use = frozenset(run.adapter for run in self._running.values())
         if request.model.adapter and self.info.precision == "int8":
             raise InvalidRequest(f"{self.info.name} takes no adapters: choose the model in full precision.")
@@ -140,10 +147,11 @@ class TextBackend:
             request=request,
             prompt=ids,
             limit=limit,
-            transcripts=[Transcript(self._decode, stop, before) for _ in range(request.count)],
+            transcripts=[Transcript(self._decode, () if given else stop, before) for _ in range(request.count)],
             adapter=adapter,
             reading=self._reader.begin(ids, adapter),
             unfinished=request.count,
+            given=given,
         )
         return prompt
 
@@ -151,7 +159,7 @@ class TextBackend:
     def step(self) -> Sequence[Sample | Ended]:
         """One token for every output that is being written, and a piece of the prompts that are still to be read."""
         written = self._write_on()
-        return [*written, *self._read_on()]
+        return [*written, *self._read_on(), *self._score_on()]
 
     @torch.inference_mode()
     def evict(self, request_id: str) -> None:
@@ -194,6 +202,10 @@ class TextBackend:
     def _begin(self, run: _Running, logits: Tensor) -> list[Sample | Ended]:
         """The first token of each output of a request whose prompt is read. logits: (1, vocabulary)."""
         assert run.reading is not None
+        if run.given:
+            run.scoring = Scoring(run.given, sorted(self._eos), run.reading.cache, logits, run.adapter)
+            run.reading = None
+            return []
         request, first = run.request, len(self._rows)
         count = request.count
         seeds = [(request.seed + position) % 2**32 for position in range(count)]
@@ -202,6 +214,22 @@ class TextBackend:
         self._rows += [_Row(run, position) for position in range(count)]
         run.reading = None
         return self._wrote(first, self._sampler.draw(logits.expand(count, -1), first))
+
+    def _score_on(self) -> list[Sample | Ended]:
+        """A piece more of one answer that is only read: whoever writes waits for no more in a step."""
+        run = next((run for run in self._running.values() if run.scoring is not None), None)
+        if run is None or run.scoring is None:
+            return []
+        try:
+            if not run.scoring.advance(self._forward, self._device):
+                return []
+        except (RuntimeError, FloatingPointError) as error:
+            return [self._failed(run.request.id, error)]
+        for draw in run.scoring.draws[:-1]:
+            self._push(run.transcripts[0], draw)
+        del self._running[run.request.id]
+        row = _Row(run, 0, tokens=len(run.scoring.draws) - 1)
+        return [replace(self._write(row, run.scoring.draws[-1]), finish_reason="stop")]
 
     def _write_on(self) -> list[Sample | Ended]:
         """One token more in every row."""
@@ -245,8 +273,7 @@ class TextBackend:
         run = row.run
         row.newest, row.tokens = draw.token_id, row.tokens + 1
         transcript = run.transcripts[row.position]
-        top = tuple((self._piece(token_id), logprob) for token_id, logprob in draw.top)
-        stopped = transcript.push(draw.token_id, draw.logprob, top)
+        stopped = self._push(transcript, draw)
         finish: FinishReason | None = None
         if stopped or draw.token_id in self._eos:
             finish = "stop"
@@ -264,6 +291,10 @@ class TextBackend:
             completion_tokens=row.tokens,
             seconds=time.perf_counter() - run.since_s,
         )
+
+    def _push(self, transcript: Transcript, draw: Draw) -> bool:
+        top = tuple((self._piece(token_id), logprob) for token_id, logprob in draw.top)
+        return transcript.push(draw.token_id, draw.logprob, top)
 
     def _keep(self, wanted: Callable[[_Row], bool]) -> None:
         kept = [place for place, row in enumerate(self._rows) if wanted(row)]

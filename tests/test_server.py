@@ -551,6 +551,8 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
         "/generate", "/generation", "/cancel", "/rate", "/compare", "/rank", "/edit_text",
         "/edit_image", "/upload_picture", "/undo", "/history", "/branches", "/explain", "/export_my_data",
         "/delete_my_data", "/consent", "/call_me", "/models",
+        "/save_prompt", "/saved_prompts", "/saved_prompt", "/change_prompt",
+        "/make_grid", "/grid", "/grids", "/change_grid",
         "/create_study", "/upload_rows", "/studies", "/next_task", "/answer_task", "/skip_task",
         "/flag_task", "/renew_task", "/undo_task", "/reveal_task", "/study", "/leaderboard", "/study_table",
         "/close_study", "/export",
@@ -559,6 +561,49 @@ def test_what_the_page_calls_is_not_offered_as_an_endpoint(ann: Client):
         "/push_adapter",
         "/resume_job",
     }  # fmt: skip
+
+
+def test_a_script_keeps_prompts_and_makes_grids_whose_hidden_values_it_cannot_learn(ann: Client, bob: Client):
+    first = ann.predict("a {colour} fox", "Foxes", tags=["animals"], api_name="/save_prompt")
+    follows = first["prompt_version_id"]
+    second = ann.predict("one {colour} fox", parent_id=follows, api_name="/save_prompt")
+    assert (second["prompt_id"], second["number"]) == (first["prompt_id"], 2)
+    ann.predict(first["prompt_id"], {"name": "All foxes"}, api_name="/change_prompt")
+    ann.predict(first["prompt_id"], {"current_id": follows}, api_name="/change_prompt")
+    told = next(p for p in ann.predict(api_name="/saved_prompts")["prompts"] if p["prompt_id"] == first["prompt_id"])
+    assert (told["name"], told["tags"], told["versions"], told["text"]) == (
+        "All foxes",
+        ["animals"],
+        2,
+        "a {colour} fox",
+    )
+    tree = ann.predict(first["prompt_id"], api_name="/saved_prompt")
+    assert [(v["number"], v["parent"]) for v in tree["versions"]] == [(1, None), (2, 1)]
+
+    axes = [{"kind": "variable", "name": "colour", "values": "vermilion | cerulean"},
+            {"kind": "setting", "name": "temperature", "values": "0.123 | 0.456"}]  # fmt: skip
+    grid = ann.predict("", axes, hidden=True, prompt_version_id=follows, api_name="/make_grid")
+    while grid["left"]:
+        grid = ann.predict(grid["grid_id"], api_name="/grid")
+    shown = [{**grid, "cells": [{**cell, "text": ""} for cell in grid["cells"]]}, ann.predict(api_name="/grids"),
+             ann.predict(api_name="/history"), ann.predict(first["prompt_id"], api_name="/saved_prompt")]  # fmt: skip
+    assert len(grid["cells"]) == 4 and grid["masked"]
+    assert not any(word in str(shown) for word in ("vermilion", "cerulean", "0.123", "0.456", "'place'"))
+    for api_name, args in (
+        ("/grid", [grid["grid_id"]]), ("/change_grid", [grid["grid_id"], "reveal"]),
+        ("/saved_prompt", [first["prompt_id"]]), ("/change_prompt", [first["prompt_id"], {"name": "mine"}]),
+        ("/save_prompt", ["x", "", "text", "", "", None, None, follows]),
+    ):  # fmt: skip
+        with pytest.raises(AppError, match=r"of yours|in your library"):
+            bob.predict(*args, api_name=api_name)
+    for api_name, args in (("/change_grid", [grid["grid_id"], "peek"]), ("/change_prompt", [first["prompt_id"], {}]),
+                           ("/save_prompt", ["x", "y", "sound"]), ("/make_grid", ["x", "axes"])):  # fmt: skip
+        with pytest.raises(AppError) as refused:
+            ann.predict(*args, api_name=api_name)
+        assert UNEXPECTED not in str(refused.value)
+    revealed = ann.predict(grid["grid_id"], "reveal", api_name="/change_grid")
+    assert sorted(cell["place"] for cell in revealed["cells"]) == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert revealed["axes"][0]["values"] == ["vermilion", "cerulean"]
 
 
 def test_a_picture_is_uploaded_changed_and_edited_by_a_script(ann: Client, bob: Client, studio: Studio, tmp_path: Path):

@@ -160,9 +160,9 @@ def branches(ws: Workspace, visitor: Visitor, generation_id: str) -> Json:
     return growing.tree(ws, visitor, generation_id)
 
 
-def explain(ws: Workspace, visitor: Visitor, output_id: str) -> Json:
+def explain(ws: Workspace, visitor: Visitor, output_id: str, edited: object = False) -> Json:
     """How likely the model thought each piece of one of one's texts, and what else could have stood there."""
-    return explaining.explain(ws, visitor, output_id)
+    return explaining.explain(ws, visitor, output_id, edited=edited is True)
 
 
 def models(ws: Workspace) -> Json:

@@ -10,16 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
+from weakref import WeakKeyDictionary
 
 from collab import datasets
 from collab.api import study as study_api
+from collab.collector import paused_collector
 from collab.errors import InvalidImport, NotFound
 from collab.exchange.export_files import Part, as_shown, write_zip
+from collab.exchange.judged import TaskKind
 from collab.exchange.judged_here import count_here, judged_here
 from collab.identity import Visitor
-from collab.store.collected_queries import collected
-from collab.types import MODALITIES, FeedbackKind, Study
+from collab.store import Store
+from collab.store.collected_queries import Said, collected, what_was_said
+from collab.types import MODALITIES, FeedbackKind, Modality, Study
 from collab.workspace import Workspace
 
 Json = dict[str, Any]
@@ -61,18 +65,19 @@ def offers(ws: Workspace, visitor: Visitor) -> list[Json]:
     source: "" is all that the visitor may export; "compare:image" and the like what was said outside studies; else a
     study's id. rows: of the source that has most.
     """
-    only = _only(visitor)
+    counts = _counts(ws, _only(visitor))
     made: list[Json] = []
-    for format, (rows, left_out) in datasets.count_rows(ws, only).items():
+    for format, (rows, left_out) in counts.for_trainers.items():
         sources = [{"source": "", "rows": rows, "title": ""}]
-        made.append({"format": format, "sources": sources, "left_out": left_out, "how": datasets.how_to_get(format)})
-    here = count_here(ws, only)
+        made.append(
+            {"format": format, "sources": sources, "left_out": dict(left_out), "how": datasets.how_to_get(format)}
+        )
     studies = ws.store.find(Study) if visitor.is_owner else []
     for format, parts in _HERE.items():
         sources = []
         for part in parts:
             task, _, modality = part.partition(":")
-            sources.append({"source": part, "rows": here[task, modality], "title": ""})  # type: ignore[index]
+            sources.append({"source": part, "rows": counts.here[task, modality], "title": ""})  # type: ignore[index]
         for study in reversed(studies):
             if study.answered and format in study_api.formats_of(study):
                 sources.append({"source": study.id, "rows": study.answered, "title": study.title})
@@ -81,6 +86,33 @@ def offers(ws: Workspace, visitor: Visitor) -> list[Json]:
     for offer in made:
         offer["rows"] = max(source["rows"] for source in offer["sources"])
     return made
+
+
+class _Counts(NamedTuple):
+    """What takes seconds to count where very much was said. for_trainers: rows, and what was left out, by format."""
+
+    for_trainers: Mapping[str, tuple[int, Mapping[str, int]]]
+    here: Mapping[tuple[TaskKind, Modality], int]
+
+
+_counted: WeakKeyDictionary[Store, dict[str | None, tuple[Said, _Counts]]] = WeakKeyDictionary()
+_COUNTED_PEOPLE = 100  # whose counts are kept, of each store
+
+
+def _counts(ws: Workspace, only: str | None) -> _Counts:
+    """Counted anew only after somebody said, took back, deleted, revealed or left out something."""
+    kept = _counted.setdefault(ws.store, {})
+    now = what_was_said(ws.store)  # before counting: what is said meanwhile is counted the next time
+    before = kept.get(only)
+    if before is not None and before[0] == now:
+        return before[1]
+    with paused_collector():
+        told = datasets.read_told(ws, annotator_id=only)
+        counts = _Counts(datasets.count_rows(told), count_here(ws, only, on_texts=told.acts))
+    while len(kept) >= _COUNTED_PEOPLE:
+        kept.pop(next(iter(kept)), None)
+    kept[only] = now, counts
+    return counts
 
 
 def preview(ws: Workspace, visitor: Visitor, format: object, source: object = "") -> Json:
@@ -103,10 +135,11 @@ def write(
     step("reading")
     if name in datasets.FORMATS:
         within = study_api.owned(ws, visitor, part) if part else None
-        built = datasets.build(ws, name, study_id=within, annotator_id=None if within else _only(visitor))
+        built = datasets.build(ws, name, study_id=within, annotator_id=None if within else _only(visitor),
+                               look=limit is not None)  # fmt: skip
         step("writing")
         if limit is not None:
-            built = replace(built, train=built.train[:limit], test=())
+            built = replace(built, train=[*built.train, *built.test][:limit], test=())
         return datasets.write(built, folder)
     from collab import exchange
     from collab.datasets.picture_pairs import picture_pairs
@@ -116,7 +149,8 @@ def write(
         if name == "pick-a-pic":
             judged = picture_pairs(ws, _only(visitor), outside_studies=True, limit=limit)
         else:
-            judged = judged_here(ws, task, modality, _only(visitor), limit=limit)  # type: ignore[arg-type]
+            with paused_collector():
+                judged = judged_here(ws, task, modality, _only(visitor), limit=limit)  # type: ignore[arg-type]
     elif ":" in part or not part:
         raise InvalidImport(f"There is no source {part[:40]!r} for {name}: take one of {', '.join(_HERE[name])}.")
     else:

@@ -14,7 +14,8 @@ from collab.datasets.building import (
     how_to_get,
 )
 from collab.datasets.files import write
+from collab.datasets.sources import read_told
 
 __all__ = [
-    "FORMATS", "Dataset", "build", "build_kind", "count_rows", "formats_from", "how_to_get", "write",
+    "FORMATS", "Dataset", "build", "build_kind", "count_rows", "formats_from", "how_to_get", "read_told", "write",
 ]  # fmt: skip

@@ -13,11 +13,12 @@ import orjson
 from collab.collector import paused_collector
 from collab.datasets.rows import IMAGE_KINDS, KINDS, READ, TEXT_KINDS, Kind, Row, rows_of
 from collab.datasets.sifting import sift
-from collab.datasets.sources import NEGATIVE, read_told
+from collab.datasets.sources import NEGATIVE, Told, read_told
 from collab.datasets.splitting import held_out, split_groups
 from collab.errors import InvalidImport, NotFound
 from collab.exchange.json_rows import encode_json
 from collab.exchange.table_files import Column
+from collab.store.records import ACTS
 from collab.studies.names import pseudonym
 from collab.studies.spec import read_spec
 from collab.types import Modality, Study, StudyTask
@@ -77,27 +78,32 @@ class Dataset:
 
 def build(
     ws: Kept, format: object, *, study_id: str | None = None, seed: int = 0, act_ids: Sequence[str] | None = None,
-    annotator_id: str | None = None,
+    annotator_id: str | None = None, look: bool = False,
 ) -> Dataset:  # fmt: skip
     """What people said of texts, in a trainer's columns. seed: of which groups are held out. act_ids: what these acts
-    say instead of all that are in force. annotator_id: only what this person said outside studies.
+    say instead of all that are in force. annotator_id: only what this person said outside studies. look: only what the
+    newest acts are about, if that gives a row.
 
     Raises InvalidImport for a format that is none, NotFound where nothing was said that gives a row.
     """
     if not isinstance(format, str) or format not in FORMATS:
         raise InvalidImport(f"There is no format {str(format)[:40]!r}: take one of {', '.join(FORMATS)}.")
-    return build_kind(ws, FORMATS[format], study_id=study_id, seed=seed, act_ids=act_ids, annotator_id=annotator_id)
+    return build_kind(ws, FORMATS[format], study_id=study_id, seed=seed, act_ids=act_ids, annotator_id=annotator_id,
+                      look=look)  # fmt: skip
 
 
 def build_kind(
     ws: Kept, kind: Kind, *, study_id: str | None = None, seed: int = 0, act_ids: Sequence[str] | None = None,
-    annotator_id: str | None = None,
+    annotator_id: str | None = None, look: bool = False,
 ) -> Dataset:  # fmt: skip
     """As `build`, of any kind; pictures stand in their rows by the SHA-256 of their blobs."""
     modality: Modality = "image" if kind in IMAGE_KINDS else "text"
     with paused_collector():
-        told = read_told(ws, study_id, modality=modality, act_ids=act_ids, annotator_id=annotator_id)
+        kinds = [ACTS[act][0] for act in READ[kind]] if look else []
+        told = read_told(ws, study_id, modality=modality, act_ids=act_ids, annotator_id=annotator_id, newest=kinds)
         sifted = sift(rows_of(kind, told))
+        if look and not sifted.rows:
+            return build_kind(ws, kind, study_id=study_id, seed=seed, annotator_id=annotator_id)
         counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
         if not sifted.rows:
             why = "; ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(3))
@@ -115,16 +121,17 @@ def build_kind(
                    event_ids=tuple(sorted(act.id for act in told.acts if isinstance(act, READ[kind]))))  # fmt: skip
 
 
-def count_rows(ws: Kept, annotator_id: str | None = None) -> dict[str, tuple[int, Mapping[str, int]]]:
-    """For each format how many rows it would have now, and what was left out or merged, by reason, the most first."""
-    with paused_collector():
-        told = read_told(ws, annotator_id=annotator_id)
-        found: dict[str, tuple[int, Mapping[str, int]]] = {}
-        for format, kind in FORMATS.items():
-            sifted = sift(rows_of(kind, told))
-            counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
-            found[format] = (len(sifted.rows), dict(counts.most_common(6)))
-    return found
+def count_rows(told: Told) -> dict[str, tuple[int, Mapping[str, int]]]:
+    """For each format how many rows it would have, and what was left out or merged, by reason, the most first."""
+    found: dict[Kind, tuple[int, Mapping[str, int]]] = {}
+    for kind in TEXT_KINDS:
+        if kind == "reward":  # learns from the very pairs of dpo
+            found[kind] = found["dpo"]
+            continue
+        sifted = sift(rows_of(kind, told))
+        counts = sifted.counts + Counter({f"left out: {why}": number for why, number in told.unused.items()})
+        found[kind] = (len(sifted.rows), dict(counts.most_common(6)))
+    return {format: found[kind] for format, kind in FORMATS.items()}
 
 
 def name_of(kind: Kind) -> str:

@@ -4,7 +4,7 @@ or pictures with their prompt. Reads the store."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,14 @@ from collab.store.evidence_queries import versions
 from collab.store.export_queries import parsed
 from collab.store.picture_queries import Drawn, drawn_pictures
 from collab.store.pieces import chunks
-from collab.store.training_queries import Written, acts_on_made, written_texts
+from collab.store.training_queries import Written, acts_on_made, newest_about, written_texts
 from collab.studies.decisions import excluded_tasks
-from collab.types import Act, Modality, PromptVersion
+from collab.types import Act, FeedbackKind, Modality, PromptVersion
 from collab.workspace import Kept
 from models.base import Message
 
 ACTS_LIMIT = 500_000  # the newest
+LOOKED_AT = 100  # the newest, for a look at a few rows
 Messages = tuple[tuple[str, str], ...]  # (role, content) in order
 NEGATIVE = "negative"  # the role of what a picture was not to show
 
@@ -56,18 +57,22 @@ class Told:
 
 def read_told(
     ws: Kept, study_id: str | None = None, *, modality: Modality = "text", act_ids: Sequence[str] | None = None,
-    annotator_id: str | None = None,
+    annotator_id: str | None = None, newest: Collection[FeedbackKind] = (),
 ) -> Told:  # fmt: skip
     """All that people said of texts, or of pictures, and that is in force; study_id: only in this study; annotator_id:
-    only what this person said outside studies.
+    only what this person said outside studies; newest: only about what the newest acts of these kinds are about, for a
+    look at it.
 
     act_ids: these acts instead, as far as they are still there, in force or not and whoever was left out since.
     """
     with ws.store.reading() as connection:
         if act_ids is None:
-            said = acts_on_made(
-                ws.store, modality, study_id, limit=ACTS_LIMIT, connection=connection, annotator_id=annotator_id
-            )
+            about = None
+            if newest:
+                about = newest_about(ws.store, study_id, newest, limit=LOOKED_AT, connection=connection,
+                                     annotator_id=annotator_id)  # fmt: skip
+            said = acts_on_made(ws.store, modality, study_id, limit=ACTS_LIMIT, connection=connection,
+                                annotator_id=annotator_id, about=about)  # fmt: skip
             without = excluded_tasks(ws, connection=connection)
         else:
             said = [act for ids in chunks(act_ids) for act in ws.store.acts(ids, connection=connection)]
@@ -125,7 +130,7 @@ class _Reader:
     def source(self, made: Written) -> Source:
         asked = (made.prompt_version_id, made.variables, made.inputs)
         if asked not in self._sent:
-            self._sent[asked] = _messages(
+            self._sent[asked] = messages_sent(
                 self._versions[made.prompt_version_id], parsed(made.variables), parsed(made.inputs)
             )
         return Source(
@@ -140,7 +145,7 @@ class _Reader:
         )
 
 
-def _messages(version: PromptVersion, variables: Mapping[str, str], inputs: Mapping[str, Any]) -> Messages:
+def messages_sent(version: PromptVersion, variables: Mapping[str, str], inputs: Mapping[str, Any]) -> Messages:
     """What the model was sent: what steered, the examples, the earlier turns, what was asked."""
     try:
         (text, _, system), _ = fill([version.text, version.negative_text, version.system_text], variables)

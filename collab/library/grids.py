@@ -180,10 +180,10 @@ def shown_grid(ws: Workspace, visitor: Visitor, grid_id: object, link: Link) -> 
     made = {g.id: g for g in ws.store.find(Generation, id=ids)}
     outputs = outputs_of(ws.store, ids)
     said: dict[str, Json] = {}
-    best = None
+    best = best_act = None
     for act in live_acts(ws.store, visitor.annotator_id, ids):
         if isinstance(act, Ranking) and len(act.groups[0]) == 1:
-            best = act.groups[0][0]  # the newest says it
+            best, best_act = act.groups[0][0], act.id  # the newest says it
         if isinstance(act, Rating | Edit):
             kind = "rating" if isinstance(act, Rating) else "edit"
             said.setdefault(act.output_id, {"rating": None, "edit": None})[kind] = feedback_json(act)
@@ -208,7 +208,7 @@ def shown_grid(ws: Workspace, visitor: Visitor, grid_id: object, link: Link) -> 
         ],
         "left": sum(made[i].status in UNFINISHED for i in ids),
         "lost": len(_lost(grid, cells, made, outputs)),
-        "best_id": best,
+        "best_id": best, "best_act_id": best_act,
     }  # fmt: skip
 
 

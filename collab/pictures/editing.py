@@ -80,12 +80,12 @@ def change(
     model = drawing_model(ws, visitor, made)
     if strength is not None and not isinstance(strength, int | float):
         raise InvalidSetting(f"Strength is {str(strength)[:40]}: choose a number from 0 to 1.")
-    drawn = given_bytes(mask) if mask else None
+    drawn = read_picture(given_bytes(mask)) if mask else None
     if drawn is not None:  # before anything is kept
-        check_mask(read_picture(drawn).png, data)
-    over = given_bytes(painted) if painted else None
+        check_mask(drawn.png, data)
+    over = read_picture(given_bytes(painted)) if painted else None
     if over is not None:
-        _check_same_size(read_picture(over), data)
+        _check_same_size(over, data)
     inputs: dict[str, Any] = {"init_output_id": output.id, "parent_output_id": output.id}
     settings = {} if made.origin == "imported" else {k: v for k, v in made.settings.items() if k in _KEPT}
     if strength is not None:

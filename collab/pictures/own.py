@@ -97,18 +97,18 @@ def read_picture(data: bytes) -> ReadPicture:
 
 
 def bring_picture(
-    ws: Workspace, visitor: Visitor, data: bytes, *, kind: Brought = "upload", parent_output_id: str = ""
+    ws: Workspace, visitor: Visitor, data: bytes | ReadPicture, *, kind: Brought = "upload", parent_output_id: str = ""
 ) -> tuple[Output, ReadPicture]:
     """Keep a picture of the person's own as an output; the same one again is the same output.
 
-    parent_output_id: the own picture that was painted over, or on which the mask was drawn. Raises InvalidPrompt or
-    NotFound, in which case nothing is stored.
+    data: a stranger's file, or what `read_picture` made of it. parent_output_id: the own picture that was painted over,
+    or on which the mask was drawn. Raises InvalidPrompt or NotFound, in which case nothing is stored.
     """
     if kind not in get_args(Brought):
         raise InvalidPrompt(f"A picture is brought as “{str(kind)[:40]}”: choose {', '.join(get_args(Brought))}.")
     if parent_output_id:
         own_outputs(ws, visitor, [parent_output_id])
-    picture = read_picture(data)
+    picture = read_picture(data) if isinstance(data, bytes) else data
     inputs: dict[str, Any] = {"brought": kind}
     if parent_output_id:
         inputs["parent_output_id"] = parent_output_id

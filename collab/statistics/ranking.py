@@ -90,8 +90,8 @@ def bradley_terry(counts: PairCounts, *, level: float = 0.95) -> Strengths:
         sides = sorted(fit.sides, key=lambda side: -logit[list(side)].mean())
         shown = " | ".join(", ".join(counts.names[arm] for arm in side) for side in sides)
         problems.append(
-            f"Every vote between these groups went one way: {shown}. How far they lie apart has no upper bound yet; "
-            "shown are bias-reduced estimates."
+            f"Every vote between these groups went one way, so how far they lie apart has no upper bound yet and the "
+            f"estimates are bias-reduced: {shown}."
         )
     covariances = [each * POINTS_PER_LOGIT**2 for each in covariances]
     variance = np.max([np.diag(each) for each in covariances], axis=0)

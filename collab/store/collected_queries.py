@@ -26,6 +26,27 @@ class Collected(NamedTuple):
     people: int
 
 
+class Said(NamedTuple):
+    """Changes with whatever changes what was said, who is heard, or what may be seen of it."""
+
+    newest: str | None
+    acts: int
+    deletions: int
+    decisions: int
+    grids: int
+    revealed: int
+
+
+def what_was_said(store: Store) -> Said:
+    """Where the store stands: counts that an index gives, and the newest act, as a deletion and an act may balance."""
+    f, d, t, g = schema.feedback, schema.study_decisions, schema.tombstones, schema.grids
+    counted = [sa.select(sa.func.count()).select_from(table).scalar_subquery() for table in (f, t, d, g)]
+    revealed = sa.select(sa.func.count(g.c.revealed_at)).scalar_subquery()
+    with store.reading() as connection:
+        newest = sa.select(sa.func.max(f.c.id)).scalar_subquery()
+        return Said._make(connection.execute(sa.select(newest, *counted, revealed)).one())
+
+
 def collected(store: Store, annotator_id: str | None) -> Collected:
     """What has been said, by everybody or by one person, and what was made for it (a person's: what is theirs)."""
     live, g, m = schema.feedback.alias("live"), schema.generations, schema.model_versions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,6 +70,9 @@ _pieces = _make_pieces and _make_pieces(
 )
 
 
+_EMPTY: Mapping[str | None, Callable[[], Any]] = {"{}": dict, "[]": list}  # what most cells hold needs no parser
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value kept as text: key order and number spelling survive, on every database."""
 
@@ -86,7 +89,7 @@ class Json(TypeDecorator[Any]):
         return self.to_driver(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        return _EMPTY[value]() if value in _EMPTY else None if value is None else json.loads(value)
 
 
 def make_table(name: str, *columns: Any) -> Table:

@@ -6,6 +6,7 @@ A fixed number of queries, each in chunks of ids. Knows the tables; says nothing
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from collab.store.pieces import chunks
 from collab.store.queries import masked_cells, own_generations
 from collab.store.steered import is_branched, is_steered
 from collab.store.store import Store
-from collab.types import Act, Modality, PromptVersion
+from collab.types import Act, FeedbackKind, Modality, PromptVersion
 
 _f, _g, _v, _p, _o = (
     schema.feedback, schema.generations, schema.prompt_versions, schema.prompts, schema.outputs,
@@ -116,13 +117,20 @@ def acts_in_force(store: Store, which: sa.ColumnElement[bool], limit: int, conne
     """
     task = schema.tasks
     query = (
-        sa.select(live_id())
+        sa.select(live_id(), _f.c.kind)
         .select_from(last_acts().outerjoin(task, task.c.id == _f.c.task_id))
         .where(which, is_last(), _f.c.generation_id.not_in(masked_cells()))
         .where(task.c.id.is_(None) | task.c.purpose.in_(("item", "adjudication")))
         .order_by(_f.c.id.desc())
         .limit(limit)
     )
-    ids = [act_id for (act_id,) in connection.execute(query).all() if act_id is not None]
-    acts = [act for some in chunks(ids) for act in store.acts(some, connection=connection)]
-    return sorted(acts, key=lambda act: act.id, reverse=True)
+    by_kind: dict[FeedbackKind, list[str]] = {}
+    for act_id, kind in connection.execute(query).all():
+        if act_id is not None:
+            by_kind.setdefault(kind, []).append(act_id)
+    acts: list[Act] = []
+    for kind, ids in by_kind.items():
+        for some in chunks(ids):
+            # of what a retraction puts in force again, the kind is still to be looked up
+            acts += store.acts(some, None if kind == "retraction" else kind, connection=connection)
+    return sorted(acts, key=attrgetter("id"), reverse=True)

@@ -16,7 +16,7 @@ from collab.store.pieces import chunks
 
 
 class Origin(NamedTuple):
-    """An output with what it came from. settings, inputs: its generation's, as JSON (`parsed`)."""
+    """An output with what it came from. settings, inputs, variables: its generation's, as JSON (`parsed`)."""
 
     output_id: str
     text: str | None
@@ -26,6 +26,7 @@ class Origin(NamedTuple):
     inputs: str
     prompt_version_id: str
     model_version_id: str
+    variables: str
 
 
 def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, Origin]:
@@ -36,6 +37,7 @@ def origins_of(connection: Connection, output_ids: Sequence[str]) -> dict[str, O
     for ids in chunks(output_ids):
         query = (
             sa.select(o.c.id, o.c.text, o.c.blob_sha256, o.c.seed, *raw, g.c.prompt_version_id, g.c.model_version_id)
+            .add_columns(json_text(g.c.variables))
             .join(g, g.c.id == o.c.generation_id)
             .where(o.c.id.in_(ids))
         )

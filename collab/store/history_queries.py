@@ -69,6 +69,16 @@ def history_page(
         return store.find(Generation, id=ids, connection=connection)[::-1]
 
 
+def latest_generation(store: Store, annotator_id: str) -> Generation | None:
+    """The newest generation that a person asked for by itself: no cell of a grid, nothing made for a study."""
+    c = schema.grid_cells
+    alone = ~sa.exists().where(c.c.generation_id == _g.c.id)
+    newest = sa.select(_g).where(*own_generations(annotator_id), alone).order_by(_g.c.id.desc()).limit(1)
+    with store.reading() as connection:
+        found = store.rows(Generation, newest, connection=connection)
+    return found[0] if found else None
+
+
 def _conditions(connection: Connection, annotator_id: str, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     """What must be true of a generation besides the words."""
     conditions: list[sa.ColumnElement[bool]] = [~in_masked_grid()]

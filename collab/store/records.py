@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -190,13 +190,31 @@ _TUPLES = {"examples", "tags", "spans", "groups", "tokens", "outputs", "arrangem
 _NESTED_TUPLES = {"groups", "cells", "context"}
 
 
-def row_of(cls: type[R], record: Mapping[Any, Any]) -> R:
-    """The noun that a record of `select_rows` stands for."""
-    values = {f.name: record[f.name] for f in dataclasses.fields(cls)}
-    for name in _TUPLES & values.keys():
-        values[name] = tuple(values[name])
+def rows_of(cls: type[R], names: Sequence[str], records: Iterable[Sequence[Any]]) -> list[R]:
+    """The nouns that records of `select_rows` stand for. names: of the records' columns, in their order."""
+    noun: Any = cls  # mypy takes no type variable for hashable
+    fields, convert = _reading(noun)
+    places = [names.index(name) for name in fields]
+    pick = itemgetter(*places) if len(places) > 1 else lambda record: (record[places[0]],)
+    made = []
+    for record in records:
+        values = dict(zip(fields, pick(record), strict=True))
+        for name, change in convert:
+            values[name] = change(values[name])
+        made.append(cls(**values))
+    return made
+
+
+@lru_cache(maxsize=64)
+def _reading(cls: Any) -> tuple[tuple[str, ...], tuple[tuple[str, Callable[[Any], Any]], ...]]:
+    """A noun's fields, and what makes of JSON what some of them hold."""
+    fields = tuple(f.name for f in dataclasses.fields(cls))
+    convert: dict[str, Callable[[Any], Any]] = {name: tuple for name in fields if name in _TUPLES}
+    convert |= {name: _nested for name in fields if name in _NESTED_TUPLES}
     if cls is types.PromptVersion:
-        values["examples"] = tuple(types.Example(**example) for example in values["examples"])
-    for name in _NESTED_TUPLES & values.keys():
-        values[name] = tuple(tuple(inner) for inner in values[name])
-    return cls(**values)
+        convert["examples"] = lambda examples: tuple(types.Example(**example) for example in examples)
+    return fields, tuple(convert.items())
+
+
+def _nested(lists: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, lists))

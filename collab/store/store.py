@@ -24,7 +24,7 @@ from collab import types
 from collab.errors import Misconfigured, NotFound
 from collab.store import schema
 from collab.store.migrate import upgrade
-from collab.store.records import ACT_OF_KIND, TABLES, insert_rows, row_of, select_rows
+from collab.store.records import ACT_OF_KIND, TABLES, insert_rows, rows_of, select_rows
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound=types.Row)
@@ -115,20 +115,24 @@ class Store:
         if connection is None:
             with self.reading() as connection:
                 return self.rows(cls, query, connection=connection)
-        return [row_of(cls, record._mapping) for record in connection.execute(query)]
+        found = connection.execute(query)
+        return rows_of(cls, list(found.keys()), found.all())
 
-    def acts(self, ids: Sequence[str], *, connection: Connection | None = None) -> list[types.Act]:
-        """The acts of feedback with these ids, of whatever kind, oldest first. Unknown ids are left out."""
+    def acts(
+        self, ids: Sequence[str], kind: types.FeedbackKind | None = None, *, connection: Connection | None = None
+    ) -> list[types.Act]:
+        """The acts of feedback with these ids, oldest first. Unknown ids are left out. kind: of all, if it is known."""
         if connection is None:
             with self.reading() as connection:
-                return self.acts(ids, connection=connection)
-        kinds = sa.select(schema.feedback.c.id, schema.feedback.c.kind).where(schema.feedback.c.id.in_(ids))
-        by_kind: dict[types.FeedbackKind, list[str]] = {}
-        for act_id, kind in connection.execute(kinds):
-            by_kind.setdefault(kind, []).append(act_id)
+                return self.acts(ids, kind, connection=connection)
+        by_kind: dict[types.FeedbackKind, list[str]] = {kind: list(ids)} if kind is not None else {}
+        if kind is None:
+            kinds = sa.select(schema.feedback.c.id, schema.feedback.c.kind).where(schema.feedback.c.id.in_(ids))
+            for act_id, found in connection.execute(kinds):
+                by_kind.setdefault(found, []).append(act_id)
         acts: list[Any] = []
-        for kind, members in by_kind.items():
-            acts += self.find(ACT_OF_KIND[kind], id=members, connection=connection)
+        for each, members in by_kind.items():
+            acts += self.find(ACT_OF_KIND[each], id=members, connection=connection)
         return sorted(acts, key=lambda act: act.id)
 
     def update(

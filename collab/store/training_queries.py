@@ -5,7 +5,7 @@ A fixed number of queries, each in chunks of ids. Knows the tables; says nothing
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from collab.store.evidence_queries import acts_in_force
 from collab.store.export_queries import json_text
 from collab.store.pieces import chunks
 from collab.store.store import Store
-from collab.types import Act, FinishReason, Modality
+from collab.types import Act, FeedbackKind, FinishReason, Modality
 
 
 class Written(NamedTuple):
@@ -36,10 +36,11 @@ class Written(NamedTuple):
 
 def acts_on_made(
     store: Store, modality: Modality, study_id: str | None, *, limit: int, connection: Connection,
-    annotator_id: str | None = None,
+    annotator_id: str | None = None, about: Sequence[str] | None = None,
 ) -> list[Act]:  # fmt: skip
     """The acts in force on texts, or on pictures, newest first, at most `limit`. study_id: only the answers of this
-    study. annotator_id: only what this person said, outside studies, whose material is not theirs.
+    study. annotator_id: only what this person said, outside studies, whose material is not theirs. about: only what
+    stands at these generations.
 
     Answers to gold and to repeated items measure the annotator, so they are left out.
     """
@@ -50,20 +51,38 @@ def acts_on_made(
         .join(p, p.c.id == v.c.prompt_id)
         .where(p.c.modality == modality)
     )
-    about = schema.feedback.c.generation_id.in_(made)
+    all_made = schema.feedback.c.generation_id.in_(made)
     here = sa.true() if study_id is None else schema.tasks.c.study_id == study_id
     whose = sa.true() if annotator_id is None else _own(annotator_id)
-    return acts_in_force(store, sa.and_(about, here, whose), limit, connection)
+    only = sa.true() if about is None else schema.feedback.c.generation_id.in_(about)
+    return acts_in_force(store, sa.and_(only, all_made, here, whose), limit, connection)
+
+
+def newest_about(
+    store: Store, study_id: str | None, kinds: Collection[FeedbackKind], *, limit: int, connection: Connection,
+    annotator_id: str | None = None,
+) -> list[str]:  # fmt: skip
+    """The generations at which the newest `limit` acts of these kinds stand, in force or not. Narrowed as above."""
+    f = schema.feedback
+    query = sa.select(f.c.generation_id).where(f.c.kind.in_(kinds)).order_by(f.c.id.desc()).limit(limit)
+    if annotator_id is not None:
+        query = query.where(_own(annotator_id))
+    if study_id is not None:
+        query = query.join(schema.tasks, schema.tasks.c.id == f.c.task_id).where(schema.tasks.c.study_id == study_id)
+    return list(dict.fromkeys(connection.execute(query).scalars()))
 
 
 def acts_outside_studies(
-    store: Store, modality: Modality, annotator_id: str | None, *, limit: int, connection: Connection
-) -> list[Act]:
-    """The acts in force on what people had made for themselves, newest first. annotator_id: by this person alone."""
+    store: Store, modality: Modality, annotator_id: str | None, *, limit: int, connection: Connection,
+    kinds: Collection[FeedbackKind] = (),
+) -> list[Act]:  # fmt: skip
+    """The acts in force on what people had made for themselves, newest first. annotator_id: by this person alone.
+    kinds: of these alone, but for those that a retraction put in force again."""
     g, m, f = schema.generations, schema.model_versions, schema.feedback
     made = sa.select(g.c.id).join(m, m.c.id == g.c.model_version_id).where(m.c.modality == modality)
     whose = f.c.task_id.is_(None) if annotator_id is None else _own(annotator_id)
-    return acts_in_force(store, sa.and_(f.c.generation_id.in_(made), whose), limit, connection)
+    such = f.c.kind.in_([*kinds, "retraction"]) if kinds else sa.true()
+    return acts_in_force(store, sa.and_(f.c.generation_id.in_(made), whose, such), limit, connection)
 
 
 def _own(annotator_id: str) -> sa.ColumnElement[bool]:

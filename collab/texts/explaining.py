@@ -1,8 +1,9 @@
 """Why the model wrote what it wrote: how likely each piece of a text was, and what else could have stood there.
 
 Log-probabilities are the model's own, at temperature 1 and before top-k, top-p and penalties, as the engine recorded
-them while it wrote (`OutputTokens`): exact, and nothing has to be computed again. Characters that take several tokens
-(an emoji, many Chinese ones) are one piece, whose probability is the product of theirs.
+them while it wrote (`OutputTokens`): exact, and nothing has to be computed again. What a person changed or brought is
+read by a model instead (reading.py). Characters that take several tokens (an emoji, many Chinese ones) are one piece,
+whose probability is the product of theirs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 from collab.errors import InvalidPrompt, Unavailable
 from collab.identity import Visitor
 from collab.inputs import own_outputs
-from collab.types import Generation, ModelVersion, OutputTokens
+from collab.store.queries import live_acts
+from collab.texts.reading import read_by_model
+from collab.types import Edit, Generation, ModelVersion, Output, OutputTokens
 from collab.workspace import Workspace
 
 # what tokenizers call the end of an answer: shown as such, and nothing to go on from
@@ -23,13 +26,13 @@ _END = re.compile(r"<\|[^|<>\s]{1,40}\|>|</?s>|<(eos|end_of_turn|endoftext)>")
 DRAWN_WITH = ("temperature", "top_p", "top_k", "repetition_penalty")
 
 
-def explain(ws: Workspace, visitor: Visitor, output_id: str) -> dict[str, Any]:
-    """{"output_id", "model", "prefix", "pieces", "settings"} of one's own text.
+def explain(ws: Workspace, visitor: Visitor, output_id: str, *, edited: bool = False) -> dict[str, Any]:
+    """{"output_id", "model", "prefix", "pieces", "settings", "read"} of one's own text; edited: of what one made of it.
 
     pieces: {"text", "probability", "end", "alternatives": [{"text", "probability", "end", "chosen"}]} in order; their
     texts, behind the prefix that its person wrote, are the whole text. settings: what the text was drawn with, which
-    the probabilities do not show. Raises InvalidPrompt for what is no finished text, Unavailable where the model told
-    no probabilities.
+    the probabilities do not show; empty where a model only read it (`read`). Raises InvalidPrompt for what is no
+    finished text, Unavailable where no model here can tell.
     """
     (output,) = own_outputs(ws, visitor, [output_id])
     if output.text is None:
@@ -39,16 +42,29 @@ def explain(ws: Workspace, visitor: Visitor, output_id: str) -> dict[str, Any]:
             else "That text is not finished: wait until it is."
         )  # fmt: skip
     made = ws.store.get(Generation, output.generation_id)
-    model = ws.store.get(ModelVersion, made.model_version_id)
-    kept = ws.store.find(OutputTokens, id=output.id)
+    text = _edited(ws, visitor, output) if edited else output.text
+    kept = ws.store.find(OutputTokens, id=output.id) if text == output.text else []
     pieces = list(_pieces(kept[0].tokens)) if kept else []
-    prefix = str(made.inputs.get("prefix", ""))
-    if not any(piece["alternatives"] for piece in pieces):
-        raise Unavailable(f"{model.name} did not tell how likely its words were: a model that runs here does.")
-    if prefix + "".join(piece["text"] for piece in pieces) != output.text:
+    read = not any(piece["alternatives"] for piece in pieces)
+    if read:
+        if not text.strip():
+            raise InvalidPrompt("That text is empty: there is nothing to look into.")
+        info, tokens = read_by_model(ws, visitor, made, text)
+        pieces = list(_pieces([(token.text, token.logprob, token.top) for token in tokens]))
+        name, prefix, drawn = info.name, "", {}
+    else:
+        name, prefix = ws.store.get(ModelVersion, made.model_version_id).name, str(made.inputs.get("prefix", ""))
+        drawn = {key: made.settings[key] for key in DRAWN_WITH if key in made.settings}
+    if prefix + "".join(piece["text"] for piece in pieces) != text:
         raise Unavailable("What the model told of this text does not fit its words: make it again to look into it.")
-    drawn = {name: made.settings[name] for name in DRAWN_WITH if name in made.settings}
-    return {"output_id": output.id, "model": model.name, "prefix": prefix, "pieces": pieces, "settings": drawn}
+    return {"output_id": output.id, "model": name, "prefix": prefix, "pieces": pieces, "settings": drawn, "read": read}
+
+
+def _edited(ws: Workspace, visitor: Visitor, output: Output) -> str:
+    for act in live_acts(ws.store, visitor.annotator_id, [output.generation_id]):
+        if isinstance(act, Edit) and act.output_id == output.id and act.text is not None:
+            return act.text
+    raise InvalidPrompt("You have not changed that text: look into it as it was written.")
 
 
 def _pieces(tokens: Sequence[Any]) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ from collab.studies.pregeneration import Pregeneration
 from collab.ui import create, data, header, history, insights, rate, refine
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.language import PageLanguage, words_route
+from collab.ui.library_endpoints import add_library_endpoints
 from collab.ui.refine_endpoints import add_refine_endpoints
 from collab.ui.study_endpoints import add_study_endpoints
 from collab.ui.theme import CSS, HEAD, THEME
@@ -62,6 +63,7 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         refine_tab.select(refining.refresh, outputs=refining.board, **PRIVATE)
         insights_tab.select(findings.refresh, outputs=findings.shown, **PRIVATE)
         add_endpoints(ws, identity)
+        add_library_endpoints(ws, identity)
         add_study_endpoints(ws, identity)
         add_refine_endpoints(ws, identity)
         add_train_endpoints(ws, identity)

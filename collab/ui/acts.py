@@ -68,7 +68,7 @@ def _act(ws: Workspace, identity: Identity, visitor: Visitor, payload: object) -
         case "undo":
             return _saved(ws, visitor, link, feedback.undo(ws, visitor, payload.get("feedback_id", ""), **key))
         case "explain":
-            return {"ok": True, **api.explain(ws, visitor, payload.get("output_id", ""))}
+            return {"ok": True, **api.explain(ws, visitor, payload.get("output_id", ""), payload.get("edited"))}
         case "branches":
             return {"ok": True, **api.branches(ws, visitor, payload.get("generation_id", ""))}
         case str() as name if name in PICTURE_ACTS:

@@ -18,7 +18,7 @@ from collab.generation import SEED_LIMIT
 from collab.identity import Identity
 from collab.pictures.restoring import PICTURE_LIMIT, restore
 from collab.steering import NOTHING, said
-from collab.store.history_queries import history_page
+from collab.store.history_queries import latest_generation
 from collab.texts import branches
 from collab.types import UNFINISHED, Generation
 from collab.ui.acts import board_acts
@@ -134,13 +134,13 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
             yield update
 
     async def on_load(request: gr.Request) -> Updates:
-        """Show what this person made last, and go on with it if it is still being made."""
+        """Show what this person made last, no single cell of a grid, and go on with it if it is still being made."""
         visitor = identity.whoami(request)
-        latest = await asyncio.to_thread(history_page, ws.store, visitor.annotator_id, limit=1)
-        if not latest:
+        latest = await asyncio.to_thread(latest_generation, ws.store, visitor.annotator_id)
+        if latest is None:
             yield (gr.skip(),) * len(shown)  # a stream without any yield would empty its outputs
             return
-        async for update in show(latest[0].id, request):
+        async for update in show(latest.id, request):
             yield update
 
     async def on_load_status() -> AsyncIterator[str]:

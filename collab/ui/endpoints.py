@@ -196,9 +196,11 @@ def add_endpoints(ws: Workspace, identity: Identity) -> None:
         reply to that text."""
         return api.branches(ws, who(request), generation_id)
 
-    def explain(output_id: str, request: gr.Request = None) -> dict:
-        """How likely the model thought each piece of one of your texts, with what else could have stood there."""
-        return api.explain(ws, who(request), output_id)
+    def explain(output_id: str, edited: bool = False, request: gr.Request = None) -> dict:
+        """How likely the model thought each piece of one of your texts, with what else could have stood there.
+
+        edited: of the text as you corrected it, which a model of this studio then reads."""
+        return api.explain(ws, who(request), output_id, edited)
 
     def export_my_data(request: gr.Request = None) -> dict:
         """Everything you gave this studio, as one ZIP of JSON lines and pictures, at a URL that is good for half a

@@ -1,4 +1,5 @@
-// Keys that belong to the whole page: ⌘⏎ or Ctrl+⏎ generates, Esc stops. A widget that used the key has prevented it.
+// Keys that belong to the whole page: ⌘⏎ or Ctrl+⏎ generates, Esc leaves the field one types in, else stops. A widget
+// that used the key has prevented it.
 (() => {
   if (/Mac|iPhone|iPad/.test(navigator.platform)) {
     document.documentElement.style.setProperty("--collab-enter", '"⌘⏎"');
@@ -11,13 +12,17 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
     const inWidget = event.target instanceof Element && event.target.closest("#board, #history");
+    const isTyping =
+      event.target instanceof Element &&
+      event.target.matches("textarea, select, [contenteditable=true], input:not([type=radio], [type=checkbox], [type=range])");
     const inDialog = document.querySelector("dialog[open]");
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey) && !inWidget && !inDialog) {
       event.preventDefault();
       // a text box tells Gradio its words on the next tick: let them arrive before the click
       setTimeout(() => press("generate"), 60);
     } else if (event.key === "Escape" && !inDialog) {
-      press("stop");
+      if (isTyping) event.target.blur();
+      else press("stop");
     }
   });
 })();

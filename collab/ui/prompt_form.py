@@ -12,7 +12,7 @@ from collab.generation import Ask, wording_of
 from collab.identity import Identity
 from collab.pictures.restoring import Restored
 from collab.prompts import Wording, placeholders
-from collab.store.history_queries import history_page
+from collab.store.history_queries import latest_generation
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
 from collab.ui.language import said_here
@@ -238,9 +238,10 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     def on_load(kept: dict[str, Any] | None, request: gr.Request) -> tuple[Any, ...]:
         """The form as it was: what was being written, else what was asked for last."""
         visitor = identity.whoami(request)
-        found = history_page(ws.store, visitor.annotator_id, limit=1)
-        latest = [made for made in found if "brought" not in made.inputs]
-        updates = list(form.recall(ws, latest[0]) if latest else (gr.skip(),) * len(form.outputs))
+        latest = latest_generation(ws.store, visitor.annotator_id)
+        if latest and "brought" in latest.inputs:  # a picture that no prompt made
+            latest = None
+        updates = list(form.recall(ws, latest) if latest else (gr.skip(),) * len(form.outputs))
         draft_of = kept if isinstance(kept, dict) else {}
         modal = draft_of.get("modality")
         if modal in ("text", "image") and (not latest or updates[0] != modal):

@@ -21,7 +21,7 @@ function translated(words) {
   for (const [pattern, template] of said === undefined ? PATTERNS : []) {
     const found = bare.match(pattern);
     if (!found) continue;
-    said = template.replace(/\{(\d)\}/g, (_, n) => found[n] ?? "");
+    said = template.replace(/\{(\d)\}/g, (_, n) => EXACT.get(found[n]) ?? found[n] ?? "");
     break;
   }
   return said === undefined ? null : words.replace(bare, () => said);

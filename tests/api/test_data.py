@@ -18,6 +18,7 @@ from collab.api import data as data_api
 from collab.errors import CollabError, Stopped
 from collab.feedback import compare, edit_text, rank, rate, undo
 from collab.identity import Visitor
+from collab.people.erasing import delete_my_data, delete_outputs
 from collab.pictures.editing import edit_image
 from collab.workspace import Workspace
 from tests.conftest import make
@@ -176,3 +177,20 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_done(ws: Workspace, ann: V
     assert done.returncode == 0 and len(said) == 6, done.stderr[-2000:]
     assert all(line.startswith("Unavailable ") and "room" in line for line in said[::2]), said
     assert said[1::2] == ["[]"] * 3, json.dumps(said)
+
+
+def test_counts_are_right_after_what_is_said_taken_back_and_deleted(ws: Workspace, ann: Visitor, bob: Visitor):
+    owner = replace(bob, is_owner=True)
+    a, b, c = make(ws, ann, count=3)[1]
+    kept = rate(ws, ann, a.id, score=5)
+    undone = rate(ws, ann, b.id, score=5)
+    assert rows(ws, owner)["trl-sft"] == rows(ws, owner)["table"] == 2
+    undo(ws, ann, undone.id)
+    assert rows(ws, owner)["trl-sft"] == rows(ws, ann)["table"] == 1
+    rate(ws, ann, c.id, score=1)
+    look = data_api.preview(ws, owner, "trl-sft")  # the newest act gives no row of it
+    assert [row[look["columns"].index("event_ids")] for row in look["rows"]] == [f'["{kept.id}"]']
+    delete_outputs(ws, ann, [a])
+    assert rows(ws, owner)["trl-sft"] == 0 and rows(ws, owner)["table"] == 1
+    delete_my_data(ws, ann, "delete")
+    assert set(rows(ws, owner).values()) == {0}

@@ -45,6 +45,9 @@ def test_versions_branch_and_are_restored(each_ws: Workspace, ann: Visitor, bob:
         lambda: library.restore(ws, bob, first["prompt_version_id"]),
         lambda: library.save(ws, bob, check_wording("text", "x"), parent_id=first["prompt_version_id"]),
         lambda: library.save(ws, ann, check_wording("text", "new"), name=" "),
+        lambda: library.save(ws, ann, check_wording("text", "new"), name="a\0b"),
+        lambda: library.save(ws, ann, check_wording("text", "new"), name="x" * 10_000),
+        lambda: library.save(ws, ann, check_wording("text", "new"), name="n", tags=["\ud800"]),
         lambda: library.save(ws, ann, check_wording("image", "x"), parent_id=first["prompt_version_id"]),
         lambda: library.change(ws, ann, first["prompt_id"], {"tags": "no list"}),
     ):

@@ -78,6 +78,33 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(text_backend):
     assert all(t.top[0][1] >= t.logprob - 1e-6 for t in tokens)
 
 
+def test_a_given_text_is_read_with_the_probabilities_of_a_plain_forward_pass_and_disturbs_nobody(text_backend):
+    words = "Rain fell on the old town, " * 12 + "and 👩‍🌾 sang. 雨。"
+    given = replace(text_request(text_backend.info, PROMPT, id="given", max_new_tokens=1), given=words)
+    writing = text_request(text_backend.info, PROMPT, id="written", seed=3, max_new_tokens=12)
+    alone = run_alone(text_backend, writing)["written", 0][-1].text
+    samples = run_alone(text_backend, given, writing)
+    assert samples["written", 0][-1].text == alone
+    (sample,) = samples["given", 0]
+    assert (sample.text, sample.finish_reason) == (words, "stop")
+    assert "".join(token.text for token in sample.tokens) == words
+    tokenizer, model = text_backend._tokenizer, text_backend._adapters.model
+    prompt = tokenizer(rendered(tokenizer, given.messages), add_special_tokens=False)["input_ids"]
+    ids = [*tokenizer(words, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    assert len(ids) > 80  # more than one piece
+    with torch.inference_mode():
+        logprobs = model(torch.tensor([prompt + ids])).logits.log_softmax(-1)[0, len(prompt) - 1 : -1]
+    assert [token.logprob for token in sample.tokens] == pytest.approx(
+        [logprobs[n, id_].item() for n, id_ in enumerate(ids)], abs=1e-4
+    )
+    likeliest = logprobs.topk(5).values
+    for token, wanted in zip(sample.tokens, likeliest, strict=True):
+        assert [logprob for _, logprob in token.top] == pytest.approx(wanted.tolist(), abs=1e-4)
+    too_long = replace(given, given="word " * 9_000)
+    with pytest.raises(InvalidRequest, match="tokens"):
+        text_backend.admit(too_long)
+
+
 def test_a_stop_string_across_tokens_cuts_the_text_and_is_never_shown(text_backend):
     free = text_request(text_backend.info, PROMPT, temperature=0, max_new_tokens=20)
     whole = run_alone(text_backend, free)["request", 0][-1].text

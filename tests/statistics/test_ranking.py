@@ -209,8 +209,8 @@ def test_an_arm_that_won_everything_gets_finite_numbers_and_a_warning():
     assert fitted.separable
     assert fitted.strength[0] - fitted.strength[1] == pytest.approx(POINTS_PER_LOGIT * np.log(21))
     assert fitted.problems == (
-        "Every vote between these groups went one way: a | b. How far they lie apart has no upper bound yet; shown are "
-        "bias-reduced estimates.",
+        "Every vote between these groups went one way, so how far they lie apart has no upper bound yet and the "
+        "estimates are bias-reduced: a | b.",
     )
     low, high = rank_ranges(fitted)
     assert low.tolist() == high.tolist() == [1, 2]

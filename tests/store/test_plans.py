@@ -13,7 +13,7 @@ from collab import chain
 from collab.identity import Visitor
 from collab.prompts import check_wording, typed_version
 from collab.store import Store, open_store
-from collab.store.history_queries import Wanted, history_choices, history_page
+from collab.store.history_queries import Wanted, history_choices, history_page, latest_generation
 from collab.store.queries import live_acts, outputs_of, tip, unfinished
 from collab.types import Annotator, Generation, Output
 from tests.store.people import someone
@@ -33,6 +33,7 @@ def where_it_stands(store: Store) -> None:
 QUESTIONS: dict[str, Callable[[Store], Any]] = {
     "what is unfinished": unfinished,
     "a person's history": lambda s: history_page(s, "x", limit=50, before_id="y"),
+    "what a person made last": lambda s: latest_generation(s, "x"),
     "a person's history, searched": lambda s: history_page(s, "x", limit=50, wanted=Wanted(words=("word", "ÄÖ"))),
     "a person's history, narrowed": lambda s: history_page(
         s, "x", limit=50, wanted=Wanted(modality="text", model="m", stars=4, edited=True, tag="t")

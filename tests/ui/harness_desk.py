@@ -182,7 +182,7 @@ class Memory:
         name, place = self.split(task_id)
         spec = self.studies[name]
         return {
-            "task_id": task_id, "study_id": name, "context": [["Prompt", PROMPT]], "options": spec["items"][place],
+            "task_id": task_id, "study_id": name, "context": [["prompt", PROMPT]], "options": spec["items"][place],
             "lease_seconds": 900, "progress": self.progress(name),
             **{key: spec[key] for key in ("task", "modality", "title", "question", "guidelines", "worked_examples",
                                           "questions", "reveal")},

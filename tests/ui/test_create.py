@@ -67,7 +67,11 @@ def test_stop_keeps_what_is_there(page: Page) -> None:
     page.wait_for_function(
         "(document.querySelector('#board .cb-text')?.textContent || '').length > 20", timeout=120_000
     )
-    page.locator("#stop").click()
+    page.locator("#prompt textarea").focus()
+    page.keyboard.press("Escape")  # leaves the field first
+    expect(page.locator("#prompt textarea")).not_to_be_focused()
+    expect(page.locator("#board .cb-toolbar")).to_have_attribute("data-status", "running")
+    page.keyboard.press("Escape")
     wait_done(page, "cancelled")
     text = cards(page).first.locator(".cb-text").first.inner_text()
     assert len(text) > 20

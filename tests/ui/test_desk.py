@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from collab.ui.language import words_script
 from tests.ui import looking
 from tests.ui.harness_desk import LONG, SKY, Memory, build
 
@@ -493,3 +494,12 @@ def test_a_phone_shows_everything_and_answers_by_tapping(
     saved(page)
     assert said(memory, "winner") == [("b",)]
     context.close()
+
+
+def test_a_question_that_nobody_changed_is_asked_in_the_readers_language(opened: Opener, context: BrowserContext):
+    context.add_init_script(f"try {{ {words_script('zh')} }} catch {{}}")  # there is no document yet to look after
+    page = opened("rank-text")
+    expect(page.locator(".dk-question-line")).to_have_text("给这些回答排序，最好的在前。")
+    page.goto(page.url.replace("rank-text", "compare-text"))  # whose question its owner wrote
+    expect(page.locator(".dk-question-line")).to_have_text("Which answer explains it better to a ten-year-old?")
+    expect(page.locator(".dk-context-label").first).to_have_text("提示词")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from collab import api
@@ -165,6 +166,13 @@ def test_a_picture_gives_back_what_made_it_and_a_bad_one_says_why(
     page.locator("#count label", has_text="1").click()
     page.set_input_files("#picture-drop input[type=file]", broken)
     expect(page.get_by_text("hidden behind its end")).to_be_visible()
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 30), "#9fc9ee").save(photo)
+    page.set_input_files("#picture-drop input[type=file]", photo)
+    expect(page.locator("#picture-drop")).to_contain_text("does not say how it was made")
+    page.get_by_role("button", name="Start from the picture itself").click()
+    page.locator(".pe-dialog .pe-sheet").wait_for()
+    page.keyboard.press("Escape")
     drop(page, picture)
     expect(page.locator("#prompt textarea")).to_have_value("a {what} under <b>snow</b>")
     expect(page.locator("#negative textarea")).to_have_value("rain")

@@ -89,6 +89,12 @@ def test_a_prompt_is_kept_spread_into_a_hidden_grid_and_taken_away_as_data(page:
     cell = grid.locator(".gr-cell").first
     cell.get_by_role("button", name="4 stars for cell 1").click()
     expect(cell.locator(".gr-star.gr-on")).to_have_count(4)
+    grid.get_by_role("button", name="Cell 2 is the best of the grid").click()
+    expect(grid.locator(".gr-best")).to_have_attribute("data-cell", "1")
+    page.keyboard.press("z")
+    expect(grid.locator(".gr-best")).to_have_count(0)
+    expect(grid.get_by_role("status")).to_contain_text("undone")
+    expect(cell.locator(".gr-star.gr-on")).to_have_count(4)
     cells = [json.loads(text).get("grid") for text in told if '"cells"' in text]
     assert cells and all(g["masked"] and "place" not in c and "seed" not in c for g in cells if g for c in g["cells"])
     shot(page, "grid-masked")
@@ -102,6 +108,7 @@ def test_a_prompt_is_kept_spread_into_a_hidden_grid_and_taken_away_as_data(page:
     shot(page, "grid")
     page.reload()
     expect(library.locator(".li-status")).to_have_text(re.compile("v2"))
+    expect(page.locator("#board .cb-empty")).to_be_visible()  # no single cell of the grid as if it were all
     page.click("#grid-open")
     grid.get_by_label("Earlier grids").select_option(index=1)
     expect(grid.locator("thead th")).to_have_count(2)

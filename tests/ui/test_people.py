@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from collab.ui.language import words_script
 from tests.ui import harness_composer, harness_desk, harness_insights, harness_refine, looking, states
 from tests.ui.conftest import Studio, open_create, wait_done, write
+from tests.ui.studio_states import walk_studio
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PROMPT = "Say hello."
@@ -20,24 +21,27 @@ TABS = {
     "en": ("Create", "Rate", "Refine", "Insights", "History"),
     "zh": ("创作", "评价", "改进", "分析", "历史"),
 }
-FIND = """async () => {
-  const harness = {exclude: [["#seen"], ["#seen-history"]]}; // what a harness shows of its own is Gradio's
-  const found = await axe.run(harness, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a",
+FIND = """async (part) => {
+  // what a harness shows of its own is Gradio's
+  const where = part ? {include: [[part]]} : {exclude: [["#seen"], ["#seen-history"]]};
+  const found = await axe.run(where, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a",
     "wcag21aa", "best-practice"]});
   return found.violations.filter(v => ["serious", "critical"].includes(v.impact)).flatMap(v => v.nodes.map(n =>
     `${v.id}: ${n.html.slice(0, 200)} | ${(n.any[0] || n.all[0] || n.none[0] || {}).message || ""}`));
 }"""
 
 
-def look(page: Page, where: str) -> list[str]:
-    """What is wrong with the page as it stands: what axe-core calls serious or critical, and sideways scrolling."""
+def look(page: Page, where: str, part: str = "") -> list[str]:
+    """What is wrong with the page as it stands, or with a part of it: what axe-core calls serious or critical, and
+    sideways scrolling.
+    """
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE)
     # moving things have no colour of their own yet; what waits without end, or is not drawn, is not waited for
     page.evaluate("Promise.race([new Promise(done => setTimeout(done, 2000)), Promise.allSettled("
                   "document.getAnimations().map(a => a.effect.getTiming().iterations === Infinity ? 0 : a.finished))])"
                   )  # fmt: skip
-    found = [f"{where}: {said}" for said in page.evaluate(FIND)]
+    found = [f"{where}: {said}" for said in page.evaluate(FIND, part)]
     beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     return [*found, *([f"{where}: {beyond} px wider than the window"] if beyond > 0 else [])]
 
@@ -70,7 +74,7 @@ def used(browser: Browser, studio: Studio) -> Iterator[dict[str, object]]:
 ENGLISH = """() => {
   const left = new Set();
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const apart = "script, style, textarea, kbd, [translate=no], .cb-text, #history";
+  const apart = "script, style, textarea, kbd, [translate=no], .cb-provenance";
   while (texts.nextNode()) {
     const said = texts.currentNode.data.trim(), parent = texts.currentNode.parentElement;
     if (!parent.checkVisibility() || parent.closest(apart) || /[\\u4e00-\\u9fff]/.test(said)) continue;
@@ -115,17 +119,40 @@ def test_no_tab_keeps_anybody_out(
     context.close()
 
 
-def look_over(page: Page, walk: Iterator[str]) -> list[str]:
-    """What is wrong with the states that the walk goes through: each in one theme and width, in turns."""
+def look_over(page: Page, walk: Iterator[tuple[str, str]]) -> list[str]:
+    """What is wrong with the states that the walk goes through, each told with the part of the page it is about: each
+    in one theme and width, in turns.
+    """
     found = []
     wide = page.viewport_size
     assert wide is not None
-    for turn, name in enumerate(walk):
+    for turn, (name, part) in enumerate(walk):
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", turn % 2 == 1)
         page.set_viewport_size({"width": 320, "height": 700} if turn % 4 in (1, 2) else wide)
-        found += look(page, f"{name}, {'dark' if turn % 2 else 'light'}, {'320' if turn % 4 in (1, 2) else 'wide'}")
+        where = f"{name}, {'dark' if turn % 2 else 'light'}, {'320' if turn % 4 in (1, 2) else 'wide'}"
+        found += look(page, where, part)
         page.set_viewport_size(wide)
     return found
+
+
+def test_nothing_one_does_keeps_anybody_out(browser: Browser, studio: Studio):
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, reduced_motion="reduce", locale="zh-CN"
+    )  # fmt: skip
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    open_create(page, studio)
+    english: set[str] = set()
+
+    def walk() -> Iterator[tuple[str, str]]:
+        for name, part in walk_studio(page):
+            english.update(f"{name}: still English: {said}" for said in page.evaluate(ENGLISH))
+            yield name, part
+
+    found = look_over(page, walk())
+    context.close()
+    assert not found, "\n".join(found)
+    assert not english, "\n".join(sorted(english))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +171,8 @@ def test_no_study_keeps_anybody_out(
     with looking.served(made(), build) as desk:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
         context.add_init_script(words_script("zh"))
-        found = look_over(page := context.new_page(), walk(page, desk.url))
+        page = context.new_page()
+        found = look_over(page, ((name, "") for name in walk(page, desk.url)))
         context.close()
     assert not found, "\n".join(found)
 

@@ -119,6 +119,15 @@ def test_an_edit_grows_into_branches_marks_another_word_and_a_conversation(page:
         page.keyboard.press(key)
     expect(board.locator(".cb-thread-place")).to_be_hidden()
     expect(items.first).to_have_attribute("aria-current", "true")
+
+    # what the person made of it is read by the model
+    board.locator(".cb-card").first.focus()
+    page.keyboard.press("w")
+    expect(board.locator(".cb-explain")).to_contain_text("did not write this text as it stands")
+    expect(pieces.last).to_have_text("⏹")
+    assert "".join(pieces.all_text_contents()[:-1]) == "The sky 天 👋 is blue because"
+    page.keyboard.press("Escape")
+
     page.get_by_role("tab", name="History").click()
     page.locator("#history").get_by_role("button", name=re.compile("And as a")).first.click()
     story = page.locator("#history .cb-story")

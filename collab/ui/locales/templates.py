@@ -53,6 +53,7 @@ def error_templates(files: Iterable[Path] | None = None) -> dict[str, str]:
 SPOKEN: dict[str, tuple[str, ...]] = {
     "collab/statistics/agreement.py": ("alpha", "_sentence", "_VERDICTS", "_TOO_LOW"),
     "collab/statistics/evidence.py": ("sentence", "_claim", "_outlook"),
+    "collab/statistics/ranking.py": ("bradley_terry",),
     "collab/studies/assignment.py": (),
     "collab/studies/claims.py": ("claim", "chosen_afterwards"),
     "collab/studies/counting.py": (),

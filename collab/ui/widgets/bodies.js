@@ -3,9 +3,9 @@ function textBody(number) {
   const begun = h("span", { class: "cb-begun", title: T.begun, hidden: true }); // what a person began it with
   const letters = document.createTextNode("");
   const caret = h("span", { class: "cb-caret", "aria-hidden": "true", hidden: true });
-  const plain = h("div", { class: "cb-text", dir: "auto" }, begun, letters, caret);
-  const marked = h("div", { class: "cb-text", dir: "auto", hidden: true });
-  const diff = h("div", { class: "cb-text cb-diff", dir: "auto", hidden: true });
+  const plain = h("div", { class: "cb-text", dir: "auto", translate: "no" }, begun, letters, caret);
+  const marked = h("div", { class: "cb-text", dir: "auto", translate: "no", hidden: true });
+  const diff = h("div", { class: "cb-text cb-diff", dir: "auto", translate: "no", hidden: true });
   const scroll = h("div", { class: "cb-scroll", tabindex: "-1" }, plain, marked, diff);
   const more = h("button", { type: "button", class: "cb-more", hidden: true, onclick: () => expand() });
   const node = h("div", { class: "cb-body cb-body-text" }, scroll, more);

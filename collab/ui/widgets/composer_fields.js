@@ -176,7 +176,7 @@ function radio(name, choice, value, onchange) {
 }
 
 function checkbox(label, on, onchange) {
-  const box = h("input", { type: "checkbox", class: "cb-check" });
+  const box = h("input", { type: "checkbox" });
   box.checked = on;
   box.addEventListener("change", () => onchange(box.checked));
   return h("label", { class: "cb-check-label" }, box, h("span", { text: label }));

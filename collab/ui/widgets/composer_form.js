@@ -230,6 +230,11 @@ function usualQuestion(form) {
   return T["compose_question_" + form.task + "_" + form.modality] || "";
 }
 
+// as the study keeps it, whoever made it: one that nobody changed is said to each reader in their language
+function keptQuestion(form) {
+  return form.question === null ? STRINGS["compose_question_" + form.task + "_" + form.modality] || "" : form.question.trim();
+}
+
 function questionOf(form) {
   return form.question === null ? usualQuestion(form) : form.question;
 }

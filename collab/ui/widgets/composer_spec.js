@@ -5,7 +5,7 @@ function specOf(form, value) {
     title: form.title.trim(),
     task: form.task,
     modality: form.modality,
-    question: form.source === "import" && form.question === null ? "" : questionOf(form).trim(), // "": the file's
+    question: form.source === "import" && form.question === null ? "" : keptQuestion(form), // "": the file's
     guidelines: form.guidelines.trim(),
     worked_examples: form.worked_examples
       .map(({ prompt, outputs, output_ids, answer, why }) => ({
@@ -224,7 +224,7 @@ function formOf(spec, value) {
     "seed",
   ])
     if (spec[name] !== undefined && spec[name] !== null) form[name] = spec[name];
-  if (spec.question && spec.question !== usualQuestion(form)) form.question = spec.question;
+  if (spec.question && questionWords(spec.question) !== usualQuestion(form)) form.question = spec.question;
   form.worked_examples = (spec.worked_examples || []).map((e) => ({
     key: newId(),
     prompt: "",

@@ -140,7 +140,7 @@ function previewTable({ columns, rows }, title) {
     h(
       "tbody",
       {},
-      rows.map((row) => h("tr", {}, row.map((cell) => h("td", { dir: "auto" }, h("div", { text: cell }))))),
+      rows.map((row) => h("tr", {}, row.map((cell) => h("td", { dir: "auto", translate: "no" }, h("div", { text: cell }))))),
     ),
   );
 }

@@ -4,7 +4,7 @@ const SURFACES = { compare: compareSurface, rank: rankSurface, rate: rateSurface
 function ratingDesk() {
   const live = h("div", { class: "cb-offscreen", "aria-live": "polite", role: "status" });
   const shelf = h("div", { class: "dk-shelf" });
-  const question = h("h3", { class: "dk-question-line", dir: "auto" });
+  const question = h("h3", { class: "dk-question-line", dir: "auto", translate: "no" });
   const banner = h("div", { class: "dk-banner", role: "alert", hidden: true });
   const stage = h("div", { class: "dk-stage", tabindex: "-1" });
   const bar = h("div", { class: "dk-bar-slot" });
@@ -160,7 +160,7 @@ function ratingDesk() {
     const study = session.study();
     const item = page && page.task ? page : null;
     head.update({ study, progress: session.progress(), pace_s: session.pace_s(), hasList: !!list });
-    setText(question, (item && (item.task.question || (study && study.question))) || "");
+    setText(question, item ? questionWords(item.task.question || (study && study.question)) : "");
     show(question, !!question.textContent);
   }
 

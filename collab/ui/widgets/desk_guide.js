@@ -2,7 +2,7 @@
 function guidelinesBody(study) {
   const examples = study.worked_examples || [];
   return [
-    study.guidelines && h("div", { class: "cb-text dk-guidelines", dir: "auto", text: study.guidelines }),
+    study.guidelines && h("div", { class: "cb-text dk-guidelines", dir: "auto", translate: "no", text: study.guidelines }),
     examples.length > 0 && h("h4", { class: "dk-guide-heading", text: T.desk_examples }),
     ...examples.map(workedExample),
   ];
@@ -11,7 +11,7 @@ function guidelinesBody(study) {
 function workedExample({ prompt, outputs = [], image_urls = [], answer, why }) {
   const letters = (i) => String.fromCharCode(65 + i);
   const shown = [
-    ...outputs.map((text) => h("div", { class: "cb-text", dir: "auto", text })),
+    ...outputs.map((text) => h("div", { class: "cb-text", dir: "auto", translate: "no", text })),
     ...image_urls.map((src, i) =>
       h("img", { class: "dk-example-picture", src, alt: fill(T.desk_example_picture, { letter: letters(i) }) }),
     ),
@@ -26,10 +26,10 @@ function workedExample({ prompt, outputs = [], image_urls = [], answer, why }) {
   return h(
     "div",
     { class: "dk-example" },
-    prompt && h("p", { class: "cb-muted dk-example-prompt", dir: "auto", text: prompt }),
+    prompt && h("p", { class: "cb-muted dk-example-prompt", dir: "auto", translate: "no", text: prompt }),
     h("div", { class: "dk-example-outputs" }, ...shown),
-    answer && h("p", { dir: "auto" }, h("strong", { text: T.desk_example_answer + " " }), answer),
-    why && h("p", { class: "cb-muted", dir: "auto" }, why),
+    answer && h("p", { dir: "auto" }, h("strong", { text: T.desk_example_answer + " " }), h("span", { translate: "no", text: answer })),
+    why && h("p", { class: "cb-muted", dir: "auto", translate: "no" }, why),
   );
 }
 
@@ -42,8 +42,8 @@ function welcome(study, start) {
   return h(
     "div",
     { class: "dk-welcome" },
-    h("h3", { dir: "auto", text: study.title }),
-    study.question && h("p", { class: "dk-welcome-question", dir: "auto", text: study.question }),
+    h("h3", { dir: "auto", translate: "no", text: study.title }),
+    study.question && h("p", { class: "dk-welcome-question", dir: "auto", translate: "no", text: questionWords(study.question) }),
     ...guidelinesBody(study),
     h(
       "div",

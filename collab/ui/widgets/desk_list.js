@@ -39,7 +39,7 @@ function studyRow(study, choose, isFirst) {
       "div",
       { class: "dk-study-words" },
       h("h4", { class: "dk-study-title", dir: "auto", translate: "no", text: study.title }),
-      study.question && h("p", { class: "cb-muted", dir: "auto", translate: "no", text: study.question }),
+      study.question && h("p", { class: "cb-muted", dir: "auto", translate: "no", text: questionWords(study.question) }),
       h("p", { class: "dk-study-facts cb-muted", text: facts.filter(Boolean).join(" · ") }),
       of ? progressBar(answered, of).node : null,
     ),

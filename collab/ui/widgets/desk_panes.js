@@ -136,8 +136,8 @@ function contextBlock(pairs) {
     h(
       "div",
       { class: "dk-context-row" },
-      h("span", { class: "cb-caption dk-context-label", dir: "auto", text: label }),
-      h("div", { class: "dk-context-text", dir: "auto", text }),
+      h("span", { class: "cb-caption dk-context-label", dir: "auto", text: nameOf("context_names", label) }),
+      h("div", { class: "dk-context-text", dir: "auto", translate: "no", text }),
     ),
   );
   const clip = h("div", { class: "dk-context-clip" }, ...rows);

@@ -130,7 +130,7 @@ function questionBox(question, at, { changed, setCurrent, spans }) {
     h(
       "div",
       { class: "dk-question-head" },
-      h("span", { class: "dk-question-title", dir: "auto", id: titleId, text: title }),
+      h("span", { class: "dk-question-title", dir: "auto", translate: "no", id: titleId, text: title }),
       !question.required && h("span", { class: "cb-muted dk-optional", text: T.desk_optional }),
     ),
     kind.node,

@@ -177,6 +177,31 @@ async function copyText(text) {
   }
 }
 
+// The page's word for a name that the product gave; a name that is somebody's own stays as it is.
+function nameOf(table, name) {
+  return Object.hasOwn(T[table], name) ? T[table][name] : name;
+}
+
+// A question that nobody changed is asked in the reader's language, whatever the study keeps.
+function questionWords(question) {
+  const usual = Object.keys(STRINGS).find((key) => key.startsWith("compose_question_") && STRINGS[key] === question);
+  return usual ? T[usual] : question || "";
+}
+
+// What the server answers, or null after its refusal was told in `problem`.
+async function askServer(payload, problem) {
+  let answer = null;
+  try {
+    answer = await server.act(payload);
+  } catch {
+    answer = null;
+  }
+  const refused = !answer || !answer.ok;
+  show(problem, refused);
+  if (refused) setText(problem, (answer && answer.error) || T.da_no_server);
+  return refused ? null : answer;
+}
+
 function isTyping(target) {
   return (
     target instanceof Element &&

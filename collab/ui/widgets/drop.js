@@ -15,11 +15,12 @@ function pictureDrop() {
   const start = textButton(T.pe_start, () => any.click(), { title: T.pe_start_hint }, "brush");
   const note = h("span", { class: "cb-note", role: "status" });
   const veil = h("div", { class: "cb-veil", hidden: true, "aria-hidden": "true" }, h("p", { text: T.drop_here }));
-  const root = h("div", { class: "collab-widget cb-drop" }, button, start, note, input, any, veil);
+  const instead = h("button", { type: "button", class: "cb-link", hidden: true, text: T.drop_start_from_it });
+  const root = h("div", { class: "collab-widget cb-drop" }, button, start, note, instead, input, any, veil);
   let depth = 0; // how many elements deep what is dragged is: leaving one is not leaving the page
 
   input.addEventListener("change", () => {
-    if (input.files[0]) take(input.files[0], restore);
+    if (input.files[0]) take(input.files[0], restoreOrOffer);
     input.value = "";
   });
 
@@ -53,6 +54,7 @@ function pictureDrop() {
   });
 
   async function take(file, use) {
+    show(instead, false);
     if (file.size > DROP_MAX) {
       setText(note, T.drop_too_large);
       return;
@@ -67,9 +69,18 @@ function pictureDrop() {
   const restore = (data) => trigger("picture", { data });
 
   // a PNG's text chunk of ours or of A1111's begins with its name and a zero byte
-  function restoreOrWorkOn(data, binary) {
-    const tells = /(?:tEXt|zTXt|iTXt)(?:collab|parameters)\0/.test(binary);
-    return tells ? restore(data) : workOn(data);
+  const tells = (binary) => /(?:tEXt|zTXt|iTXt)(?:collab|parameters)\0/.test(binary);
+  const restoreOrWorkOn = (data, binary) => (tells(binary) ? restore(data) : workOn(data));
+
+  // a photo chosen where only what a picture says is asked for: the picture itself can be worked on
+  function restoreOrOffer(data, binary) {
+    if (tells(binary)) return restore(data);
+    setText(note, T.drop_tells_nothing);
+    instead.onclick = () => {
+      show(instead, false);
+      workOn(data);
+    };
+    return show(instead, true);
   }
 
   async function workOn(data) {

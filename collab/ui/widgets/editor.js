@@ -7,7 +7,7 @@ function textEditor({ number, original, start, onsave, oncontinue, oncancel, ont
     value: start,
     "aria-label": fill(T.edit_label, { number }),
   });
-  const diff = scrolls(h("div", { class: "cb-text cb-diff", dir: "auto" }));
+  const diff = scrolls(h("div", { class: "cb-text cb-diff", dir: "auto", translate: "no" }));
   const counts = h("span", { class: "cb-muted" });
   const save = textButton(T.save, () => commit(), { class: "cb-primary", title: "Ctrl+Enter" });
   const count = oncontinue && countChoice(T.continue_count);

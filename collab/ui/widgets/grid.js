@@ -3,6 +3,7 @@ const GRID_LOOK_MS = 900;
 
 function gridPanel() {
   const problem = h("p", { class: "gr-problem", role: "alert", hidden: true });
+  const ask = (payload) => askServer(payload, problem);
   const form = gridForm({ make });
   const earlier = h("select", { class: "gr-input", "aria-label": T.gr_earlier, onchange: () => earlier.value && open(earlier.value) });
   const words_ = h("span", { class: "cb-muted", role: "status" });
@@ -11,12 +12,13 @@ function gridPanel() {
   const reveal = textButton(T.gr_reveal, askReveal, { class: "cb-primary" });
   const png = textButton(T.gr_png, savePng, {}, "image");
   const csv = textButton(T.gr_csv, () => saveFile("grid.csv", csvOf(gridRows(grid)), "text/csv"), {}, "download");
-  const bar = h("div", { class: "cb-row gr-bar", hidden: true }, words_, stop, goOn, reveal, png, csv);
+  const back = textButton(T.undo, () => undo(), { class: "cb-quiet", title: T.undo_label + " (Z)" }, "undo");
+  const bar = h("div", { class: "cb-row gr-bar", hidden: true }, words_, stop, goOn, reveal, png, csv, back);
   const pages = h("div", { class: "gr-pages" });
   const close = iconButton("close", T.close, () => show(root, false));
   const root = h(
     "section",
-    { class: "collab-widget cb-grid", "aria-label": T.gr_title, hidden: true },
+    { class: "collab-widget cb-sheet gr-panel", "aria-label": T.gr_title, hidden: true },
     h("div", { class: "cb-row cb-spread" }, h("h3", { text: T.gr_title }), h("div", { class: "cb-row" }, earlier, close)),
     form.node,
     problem,
@@ -26,6 +28,14 @@ function gridPanel() {
   let opened = null;
   let ask_ = null;
   let grid = null;
+  let done = []; // ids of the acts that Z takes back, oldest first
+
+  root.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "z" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (isTyping(event.target) || event.target.closest("dialog")) return;
+    event.preventDefault();
+    undo();
+  });
 
   function setValue(value) {
     if (!value || value.opened === opened) return;
@@ -52,6 +62,7 @@ function gridPanel() {
   async function tellAct(payload) {
     const answer = await ask(payload);
     if (!answer) return;
+    if (!grid || grid.grid_id !== answer.grid.grid_id || grid.masked !== answer.grid.masked) done = [];
     grid = answer.grid;
     draw();
     const id = grid.grid_id;
@@ -76,6 +87,7 @@ function gridPanel() {
     show(reveal, grid.masked && !grid.left);
     show(png, !grid.left);
     show(csv, !grid.left);
+    show(back, done.length > 0);
     const focused = document.activeElement?.getAttribute?.("aria-label");
     const inside = pages.contains(document.activeElement);
     pages.replaceChildren(...tables().map(drawTable));
@@ -92,7 +104,8 @@ function gridPanel() {
       return [{ title: "", columns: [], lines }];
     }
     const at = (...place) => grid.cells.find((cell) => place.every((n, i) => cell.place[i] === n));
-    const named = (axis, i) => fill(T.gr_page, { name: axis.name.replaceAll("_", " "), value: axis.values[i] });
+    const named = (axis, i) =>
+      fill(T.gr_page, { name: axis.kind === "setting" ? nameOf("setting_names", axis.name) : axis.name, value: axis.values[i] });
     return (z ? z.values : [null]).map((_, page) => ({
       title: z ? named(z, page) : "",
       columns: x.values.map((_, i) => named(x, i)),
@@ -104,6 +117,7 @@ function gridPanel() {
   }
 
   function drawTable({ title, columns, lines }) {
+    const hasHeads = lines.some((line) => line.head);
     return h(
       "div",
       { class: "gr-scroll", tabindex: "0", role: "region", "aria-label": title || T.gr_title },
@@ -112,7 +126,7 @@ function gridPanel() {
         { class: "gr-table" },
         title && h("caption", { dir: "auto", text: title }),
         columns.length > 0 &&
-          h("thead", {}, h("tr", {}, h("td", {}), columns.map((each) => h("th", { scope: "col", dir: "auto", text: each })))),
+          h("thead", {}, h("tr", {}, hasHeads && h("td", {}), columns.map((each) => h("th", { scope: "col", dir: "auto", text: each })))),
         h(
           "tbody",
           {},
@@ -120,7 +134,7 @@ function gridPanel() {
             h(
               "tr",
               {},
-              columns.length > 0 && h("th", { scope: "row", dir: "auto", text: line.head }),
+              hasHeads && h("th", { scope: "row", dir: "auto", text: line.head }),
               line.cells.map((cell) =>
                 h("td", {}, cell && gridCell(cell, { act: judge, best, isBest: cell.output_id === grid.best_id })),
               ),
@@ -137,16 +151,30 @@ function gridPanel() {
       const cell = grid.cells.find((each) => each.output_id === payload.output_id);
       cell.feedback = answer.feedback;
     }
+    if (answer && answer.feedback_id) done = [...done.filter((id) => id !== answer.feedback_id), answer.feedback_id];
     if (answer) draw();
     return answer;
   }
 
+  // takes back the last thing said about a cell here, or this act; what holds then is what the server says
+  async function undo(which = done[done.length - 1]) {
+    if (!which) return setText(words_, T.nothing_to_undo);
+    done = done.filter((id) => id !== which);
+    const undone = await ask({ act: "undo", feedback_id: which, request_id: newId() });
+    const now = undone && (await ask({ act: "grid", grid_id: grid.grid_id }));
+    if (now) grid = now.grid;
+    draw();
+    if (now) setText(words_, fill(T.undone, { time: savedTime(undone.saved_at) }));
+  }
+
   async function best(cell) {
+    if (cell.output_id === grid.best_id) return undo(grid.best_act_id);
     const others = grid.cells.filter((each) => each !== cell && (each.text || each.image_url)).map((each) => each.output_id);
-    if (await judge({ act: "rank", groups: [[cell.output_id], others] })) {
-      grid.best_id = cell.output_id;
-      draw();
-    }
+    const answer = await judge({ act: "rank", groups: [[cell.output_id], others] });
+    if (!answer) return;
+    grid.best_id = cell.output_id;
+    grid.best_act_id = answer.feedback_id;
+    draw();
   }
 
   function askReveal() {
@@ -176,19 +204,6 @@ function gridPanel() {
       part.lines.map((line) => ({ ...line, head: [part.title, line.head].filter(Boolean).join(" · ") })),
     );
     saveFile("grid.png", await gridSheet(grid, parts[0].columns, lines.length ? lines : []), "image/png");
-  }
-
-  async function ask(payload) {
-    let answer = null;
-    try {
-      answer = await server.act(payload);
-    } catch {
-      answer = null;
-    }
-    const refused = !answer || !answer.ok;
-    show(problem, refused);
-    if (refused) setText(problem, (answer && answer.error) || T.da_no_server);
-    return refused ? null : answer;
   }
 
   return { root, setValue };

@@ -4,7 +4,7 @@ function gridCell(cell, { act, best, isBest }) {
   const rating = cell.feedback.rating || {};
   const content = cell.image_url
     ? h("img", { src: cell.image_url, alt: fill(T.gr_cell, { number: number_ }), class: "gr-picture", loading: "lazy" })
-    : scrolls(h("div", { class: "gr-words", dir: "auto", text: cell.text ?? (cell.status === "failed" ? cell.error || T.gr_failed : T.gr_waiting) }));
+    : scrolls(h("div", { class: "gr-words", dir: "auto", translate: "no", text: cell.text ?? (cell.status === "failed" ? cell.error || T.gr_failed : T.gr_waiting) }));
   const done = cell.image_url || (cell.text !== null && cell.status === "done");
   const rate = (field, value) =>
     act(
@@ -40,11 +40,18 @@ function gridCell(cell, { act, best, isBest }) {
       h(
         "div",
         { class: "cb-row gr-rate" },
-        stars,
-        thumb(1, "up", T.thumb_up),
-        thumb(-1, "down", T.thumb_down),
-        iconButton("crown", T.gr_best, () => best(cell), { "aria-pressed": String(isBest), disabled: cell.locked }),
-        cell.locked && h("span", { class: "cb-muted", text: T.gr_locked }),
+        h("span", { class: "gr-group" }, stars),
+        h(
+          "span",
+          { class: "gr-group" },
+          thumb(1, "up", T.gr_thumb_up),
+          thumb(-1, "down", T.gr_thumb_down),
+          iconButton("crown", fill(T.gr_best, { number: number_ }), () => best(cell), {
+            "aria-pressed": String(isBest),
+            disabled: cell.locked,
+          }),
+        ),
+        cell.locked && h("span", { class: "cb-muted gr-locked", text: T.gr_locked }),
       ),
   );
 }

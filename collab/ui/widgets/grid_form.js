@@ -18,7 +18,7 @@ function gridForm({ make }) {
     const options = [
       ["", T.gr_none],
       ...variables.map((name) => ["variable:" + name, "{" + name + "}"]),
-      ...settings.map((name) => ["setting:" + name, name.replaceAll("_", " ")]),
+      ...settings.map((name) => ["setting:" + name, nameOf("setting_names", name)]),
     ];
     const first = [...listed, ...variables.filter((name) => !listed.includes(name))].map((name) => "variable:" + name);
     axes = [T.gr_across, T.gr_down, T.gr_pages].map((title, i) => {

@@ -103,7 +103,7 @@ function historyBulk({ ask, redraw, done, say }) {
 // What goes and what stays, a line each.
 function goesLines(counts) {
   const lines = Object.keys(T.goes).filter((name) => counts[name]);
-  return [...lines.map((name) => countWords(name, counts[name]) + "."), T.goes_for_good];
+  return [...lines.map((name) => fill(T.as_sentence, { words: countWords(name, counts[name]) })), T.goes_for_good];
 }
 
 function countWords(name, count) {

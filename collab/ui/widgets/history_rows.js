@@ -7,6 +7,7 @@ function historyRow(item, open, choice) {
     type: "button",
     class: "cb-row-open",
     dir: "auto",
+    translate: item.prompt ? "no" : null,
     onclick: () => open(id),
     text: item.prompt || T.no_prompt,
   });
@@ -50,7 +51,7 @@ function firstLines(outputs) {
   return h(
     "div",
     { class: "cb-lines" },
-    ...texts.map((text) => h("p", { class: "cb-line", dir: "auto", text: text.trim().slice(0, 400) })),
+    ...texts.map((text) => h("p", { class: "cb-line", dir: "auto", translate: "no", text: text.trim().slice(0, 400) })),
   );
 }
 
@@ -151,7 +152,7 @@ function galleryTile(item, output, open, choice) {
       "button",
       { type: "button", class: "cb-tile-open", onclick: () => open(item.generation_id), title: item.prompt || "" },
       img,
-      h("span", { class: "cb-tile-words", dir: "auto", text: item.prompt || T.no_prompt }),
+      h("span", { class: "cb-tile-words", dir: "auto", translate: "no", text: item.prompt || T.no_prompt }),
       rating.score &&
         h(
           "span",

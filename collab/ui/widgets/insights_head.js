@@ -75,7 +75,7 @@ function studyHead({ back, ask, say, busy }) {
     shown = results;
     const { study, counts: n } = results;
     setText(title, study.title || "");
-    setText(question, study.question || "");
+    setText(question, questionWords(study.question));
     show(question, !!study.question && study.question !== study.title);
     facts.replaceChildren(
       statusMark(study.status),

@@ -15,6 +15,7 @@ function libraryPanel() {
   );
   const live = h("div", { class: "cb-offscreen", "aria-live": "polite", role: "status" });
   const problem = h("p", { class: "li-problem", role: "alert", hidden: true });
+  const ask = (payload) => askServer(payload, problem);
   const undo = h("div", { class: "cb-row li-undo", hidden: true });
   const search = h("input", { type: "search", class: "li-input", placeholder: T.li_search, oninput: () => draw() });
   setAttr(search, "aria-label", T.li_search);
@@ -22,6 +23,7 @@ function libraryPanel() {
     type: "button",
     class: "cb-link li-archived",
     "aria-pressed": "false",
+    hidden: true,
     onclick: () => {
       withArchived = !withArchived;
       draw();
@@ -36,7 +38,7 @@ function libraryPanel() {
   const close = iconButton("close", T.close, () => drawer(false), { class: "li-close" });
   const body = h(
     "div",
-    { class: "li-body" },
+    { class: "cb-sheet li-body" },
     h("div", { class: "cb-row cb-spread li-head" }, h("h3", { text: T.li_title }), status, close),
     h("div", { class: "cb-row li-save" }, next, save),
     problem,
@@ -147,7 +149,7 @@ function libraryPanel() {
     show(archived, hidden > 0);
     setText(archived, withArchived ? T.li_archived_hide : fill(T.li_archived_show, { count: hidden }));
     setAttr(archived, "aria-pressed", String(withArchived));
-    list.replaceChildren(...hits.map(row), ...(prompts.length && !hits.length ? [h("li", { text: T.li_no_hits })] : []));
+    list.replaceChildren(...hits.map(row), ...(asked && !hits.length ? [h("li", { text: T.li_no_hits })] : []));
     if (unfolded && hits.some((each) => each.prompt_id === unfolded)) tree.show(unfolded);
     else tree.hide();
     tell();
@@ -174,7 +176,7 @@ function libraryPanel() {
             },
           },
           icon(each.modality),
-          h("span", { dir: "auto", text: each.name }),
+          h("span", { dir: "auto", translate: "no", text: each.name }),
           h("span", { class: "cb-muted", text: fill(T.li_version, { number: each.current }) }),
         ),
         h(
@@ -186,7 +188,7 @@ function libraryPanel() {
           ),
         ),
       ),
-      each.tags.length > 0 && h("p", { class: "li-tags", dir: "auto", text: each.tags.map((tag) => "#" + tag).join("  ") }),
+      each.tags.length > 0 && h("p", { class: "li-tags", dir: "auto", translate: "no", text: each.tags.map((tag) => "#" + tag).join("  ") }),
     );
     if (here) line.append(tree.node);
     return line;
@@ -239,19 +241,6 @@ function libraryPanel() {
     );
     show(undo, true);
     refresh();
-  }
-
-  async function ask(payload) {
-    let answer = null;
-    try {
-      answer = await server.act(payload);
-    } catch {
-      answer = null;
-    }
-    const refused = !answer || !answer.ok;
-    show(problem, refused);
-    if (refused) setText(problem, (answer && answer.error) || T.da_no_server);
-    return refused ? null : answer;
   }
 
   function say(text) {

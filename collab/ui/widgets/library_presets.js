@@ -1,7 +1,7 @@
 // Presets of settings: applied, saved from the form, deleted and brought back.
 function presetList({ ask, changed, modality }) {
   const list = h("div", { class: "li-presets" });
-  const name = h("input", { type: "text", class: "li-input", placeholder: T.li_preset_name, maxlength: 60 });
+  const name = h("input", { type: "text", class: "li-input", placeholder: T.li_preset_short, maxlength: 60 });
   setAttr(name, "aria-label", T.li_preset_name);
   const form = h(
     "form",
@@ -27,7 +27,7 @@ function presetList({ ask, changed, modality }) {
 
   function chip(preset) {
     const said = Object.entries(preset.settings)
-      .map(([key, value]) => key.replaceAll("_", " ") + " " + value)
+      .map(([key, value]) => nameOf("setting_names", key) + " " + value)
       .join(", ");
     const label = preset.preset_id ? preset.name : T["li_preset_" + preset.name.toLowerCase().replace(" ", "_")];
     return h(

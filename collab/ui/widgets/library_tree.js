@@ -22,7 +22,7 @@ function versionTree({ ask, open, changed }) {
     const current = version.prompt_version_id === tree.current_id;
     const name = fill(T.li_version, { number: version.number });
     const from = version.parent && version.parent !== version.number - 1 ? fill(T.li_from, { number: version.parent }) : "";
-    const diff = h("div", { class: "cb-text li-diff", dir: "auto", hidden: compared !== version.prompt_version_id });
+    const diff = h("div", { class: "cb-text li-diff", dir: "auto", translate: "no", hidden: compared !== version.prompt_version_id });
     if (!diff.hidden) drawDiff(diff, version);
     const line = h(
       "li",
@@ -52,7 +52,7 @@ function versionTree({ ask, open, changed }) {
           !current && iconButton("undo", fill(T.li_restore, { number: version.number }), () => restore(version)),
         ),
       ),
-      h("p", { class: "li-words", dir: "auto", text: version.text.slice(0, 140) }),
+      h("p", { class: "li-words", dir: "auto", translate: "no", text: version.text.slice(0, 140) }),
       diff,
     );
     line.style.marginInlineStart = Math.min(4, depth) * 12 + "px";

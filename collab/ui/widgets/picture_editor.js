@@ -72,6 +72,11 @@ function openPictureEditor(picture, host) {
   );
   let slider = null;
   let sending = false;
+  // as large as fits; by hand, because Chromium leaves a child sized by its container's units undrawn after a resize
+  new ResizeObserver(([{ contentRect }]) => {
+    const wide = Math.min(contentRect.width, (contentRect.height * picture.width) / picture.height);
+    if (slider) slider.node.style.width = wide + "px";
+  }).observe(compareBox);
 
   async function ask(payload) {
     show(problem, false);
@@ -103,7 +108,9 @@ function openPictureEditor(picture, host) {
     sending = false;
     await results.make(payload);
     redraw();
-    if (results.current()) saveEdit.focus({ preventScroll: true });
+    if (!results.current()) return;
+    saveEdit.focus({ preventScroll: true });
+    dialog.querySelector(".pe-body").scrollTop = 0; // a narrow panel was scrolled to its button
   }
   const made = { mask: null }; // what the results were made with
 
@@ -167,7 +174,6 @@ function openPictureEditor(picture, host) {
       if (slider) slider.update(both);
       else {
         slider = compareSlider({ ...both, label: T.pc_label, ratio: picture.width + " / " + picture.height });
-        slider.node.style.setProperty("--pe-wide", picture.width / picture.height);
         compareBox.append(slider.node);
       }
     }

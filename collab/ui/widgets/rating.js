@@ -157,7 +157,8 @@ function tagsControl(rate) {
   };
 }
 
-function aspectControl(aspect, rate) {
+function aspectControl(name, rate) {
+  const aspect = nameOf("aspect_names", name);
   const buttons = [1, 2, 3, 4, 5].map((score) =>
     h(
       "button",

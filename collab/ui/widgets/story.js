@@ -45,7 +45,7 @@ function historyStory(detail, { back, open, remove, again, narrow, say }) {
     h(
       "div",
       { class: "cb-story-prompt" },
-      scrolls(h("p", { class: "cb-text", dir: "auto", text: detail.prompt || T.no_prompt })),
+      scrolls(h("p", { class: "cb-text", dir: "auto", translate: "no", text: detail.prompt || T.no_prompt })),
       h(
         "div",
         { class: "cb-item-foot" },
@@ -138,7 +138,7 @@ function storyOutput(output, detail, outputs, { remove, again, back, open, say }
       : storyText(output, edit, number, detail.prefix || ""),
     spanFacts(output.text || "", rating.spans),
     h("div", { class: "cb-item-foot" }, ...ratingFacts(rating)),
-    rating.comment && h("p", { class: "cb-said", dir: "auto", text: rating.comment }),
+    rating.comment && h("p", { class: "cb-said", dir: "auto", translate: "no", text: rating.comment }),
   );
 }
 
@@ -159,7 +159,7 @@ function storyTree(told, open, again) {
 }
 
 function storyText(output, edit, number, prefix) {
-  const plain = scrolls(h("div", { class: "cb-text", dir: "auto" }));
+  const plain = scrolls(h("div", { class: "cb-text", dir: "auto", translate: "no" }));
   const spans = (output.feedback && output.feedback.rating && output.feedback.rating.spans) || [];
   const text = output.text || "";
   const show_ = (view) => {
@@ -252,7 +252,7 @@ function ratingFacts(rating) {
   if (rating.thumb === -1)
     facts.push(h("span", { class: "cb-fact", role: "img", "aria-label": T.thumb_down }, icon("down")));
   for (const [aspect, score] of Object.entries(rating.aspects || {})) {
-    facts.push(h("span", { class: "cb-fact", dir: "auto", text: fill(T.aspect_value, { aspect, score }) }));
+    facts.push(h("span", { class: "cb-fact", dir: "auto", text: fill(T.aspect_value, { aspect: nameOf("aspect_names", aspect), score }) }));
   }
   for (const tag of rating.tags || []) facts.push(h("span", { class: "cb-chip cb-chosen", dir: "auto", text: tag }));
   if (!facts.length && !rating.comment && !(rating.spans || []).length) facts.push(h("span", { class: "cb-muted", text: T.no_feedback }));

@@ -54,7 +54,7 @@ function threadView(messages, asked) {
   const turns = [...(messages || []), ...(asked ? [{ role: "user", content: asked }] : [])];
   if (!messages || !messages.length) return null;
   const items = turns.map((turn, i) => {
-    const words = scrolls(h("div", { class: "cb-text cb-turn-text", dir: "auto", text: turn.content }));
+    const words = scrolls(h("div", { class: "cb-text cb-turn-text", dir: "auto", translate: "no", text: turn.content }));
     return h(
       "li",
       { class: "cb-turn", "data-role": turn.role, "data-last": i === turns.length - 1 || null },
@@ -139,7 +139,7 @@ function branchTree({ go, best, unbest }) {
       h("span", { class: "cb-tree-kind", "data-kind": made.kind, text: kind }),
       h(
         "span",
-        { class: "cb-tree-words", dir: "auto" },
+        { class: "cb-tree-words", dir: "auto", translate: output.text ? "no" : null },
         made.said && h("q", { class: "cb-tree-said", text: made.said }),
         h("span", { text: words }),
       ),

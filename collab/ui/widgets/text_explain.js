@@ -6,7 +6,7 @@ const percent = (p) => (p >= 0.995 ? "100 %" : p < 0.001 ? "< 0.1 %" : (100 * p)
 const visible = (words) => words.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/^ +| +$/g, (s) => "·".repeat(s.length));
 
 function explainPanel({ number, ask, branch, close }) {
-  const text = h("div", { class: "cb-text cb-explain-text", role: "group", dir: "auto", "aria-label": T.explain_pieces });
+  const text = h("div", { class: "cb-text cb-explain-text", role: "group", dir: "auto", translate: "no", "aria-label": T.explain_pieces });
   const say = h("p", { class: "cb-explain-how", text: T.explain_loading });
   const drawn = h("p", { class: "cb-explain-how", hidden: true });
   const pop = h("div", { class: "cb-explain-pop", role: "group", hidden: true });
@@ -45,7 +45,8 @@ function explainPanel({ number, ask, branch, close }) {
   function draw() {
     setText(say, T.explain_how);
     const { temperature, top_p, top_k, repetition_penalty } = told.settings;
-    setText(drawn, fill(T.explain_drawn, { temperature, top_p, top_k, repetition_penalty }));
+    setText(drawn, told.read ? fill(T.explain_read, { model: told.model }) :
+      fill(T.explain_drawn, { temperature, top_p, top_k, repetition_penalty })); // prettier-ignore
     show(drawn, true);
     show(legend, true);
     spots = told.pieces.map((piece, i) =>
@@ -108,7 +109,7 @@ function explainPanel({ number, ask, branch, close }) {
     const words = a.end ? T.explain_end : visible(a.text);
     const inner = [
       h("span", { class: "cb-alt-bar", style: "transform: scaleX(" + a.probability.toFixed(4) + ")", "aria-hidden": "true" }),
-      h("span", { class: "cb-alt-text" + (a.end ? " cb-muted" : ""), dir: "auto", text: words }),
+      h("span", { class: "cb-alt-text" + (a.end ? " cb-muted" : ""), dir: "auto", translate: a.end ? null : "no", text: words }),
       a.chosen && h("span", { class: "cb-alt-chosen", text: T.explain_chosen }),
       h("span", { class: "cb-alt-p", text: percent(a.probability) }),
     ];

@@ -179,7 +179,7 @@ function spanMarker(host) {
       "li",
       { class: "cb-span-row", "data-label": span.label },
       h("span", { class: "cb-span-name", text: T.span_labels[span.label] }),
-      h("q", { class: "cb-span-quote", dir: "auto", text: quote }),
+      h("q", { class: "cb-span-quote", dir: "auto", translate: "no", text: quote }),
       span.note && !input && h("span", { class: "cb-span-note", dir: "auto", text: span.note }),
       input,
       enabled &&

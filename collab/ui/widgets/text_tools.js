@@ -24,7 +24,7 @@ function textTools({ board, number, id, body, now, feedback, rate, card, isOpen,
     close();
     panel = explainPanel({
       number,
-      ask: () => server.act({ act: "explain", output_id: id }).catch(() => null),
+      ask: () => server.act({ act: "explain", output_id: id, edited: !!feedback().edit }).catch(() => null),
       branch: (prefix) => carryOn(null, prefix, 1),
       close: () => {
         close();
