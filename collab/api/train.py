@@ -10,6 +10,7 @@ from typing import Any
 from collab.datasets import snapshots
 from collab.identity import Visitor
 from collab.training import starting as training
+from collab.training.showing import with_pictures
 from collab.training.starting import KIND
 from collab.training.telling import records
 from collab.types import Job, ModelVersion
@@ -62,9 +63,14 @@ def told(ws: Workspace, job: Job) -> Json:
         "message": job.message, "error": job.error, "said": job.spec["said"], "recipe": dict(job.spec["recipe"]),
         "snapshot_id": job.spec["snapshot_id"],
         "steps": live["step"][-_STEPS_MOST:], "evaluations": live["evaluation"],
-        "samples": live["samples"][-_SAMPLES_MOST:],
+        "samples": [
+            {**each, "samples": with_pictures(ws.settings, job.id, job.spec["kind"], each["samples"])}
+            for each in live["samples"][-_SAMPLES_MOST:]
+        ],
     }  # fmt: skip
     if job.status == "done":
         version = ws.store.get(ModelVersion, job.result["model_version_id"])
         answer |= {"model_version_id": version.id, "name": version.name, "metrics": dict(version.metrics)}
+        shown = with_pictures(ws.settings, job.id, job.spec["kind"], version.metrics["samples"])
+        answer["metrics"]["samples"] = shown
     return answer

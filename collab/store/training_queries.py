@@ -34,13 +34,13 @@ class Written(NamedTuple):
     revision: str
 
 
-def acts_on_texts(
-    store: Store, study_id: str | None, *, limit: int, connection: Connection, annotator_id: str | None = None,
-    about: Sequence[str] | None = None,
+def acts_on_made(
+    store: Store, modality: Modality, study_id: str | None, *, limit: int, connection: Connection,
+    annotator_id: str | None = None, about: Sequence[str] | None = None,
 ) -> list[Act]:  # fmt: skip
-    """The acts in force on texts, newest first, at most `limit`. study_id: only the answers of this study.
-    annotator_id: only what this person said, outside studies, whose material is not theirs. about: only what stands at
-    these generations.
+    """The acts in force on texts, or on pictures, newest first, at most `limit`. study_id: only the answers of this
+    study. annotator_id: only what this person said, outside studies, whose material is not theirs. about: only what
+    stands at these generations.
 
     Answers to gold and to repeated items measure the annotator, so they are left out.
     """
@@ -49,13 +49,13 @@ def acts_on_texts(
         sa.select(g.c.id)
         .join(v, v.c.id == g.c.prompt_version_id)
         .join(p, p.c.id == v.c.prompt_id)
-        .where(p.c.modality == "text")
+        .where(p.c.modality == modality)
     )
-    texts = schema.feedback.c.generation_id.in_(made)
+    all_made = schema.feedback.c.generation_id.in_(made)
     here = sa.true() if study_id is None else schema.tasks.c.study_id == study_id
     whose = sa.true() if annotator_id is None else _own(annotator_id)
     only = sa.true() if about is None else schema.feedback.c.generation_id.in_(about)
-    return acts_in_force(store, sa.and_(only, texts, here, whose), limit, connection)
+    return acts_in_force(store, sa.and_(only, all_made, here, whose), limit, connection)
 
 
 def newest_about(

@@ -9,7 +9,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from collab.aliases import current, of_model
@@ -20,7 +20,7 @@ from collab.training.teaching import Lesson
 from collab.training.telling import pace_s
 from collab.types import Modality, ModelVersion
 from collab.workspace import Workspace
-from models.recipe import DEFAULTS, RANGES, Recipe, in_words
+from models.recipe import DEFAULTS, RANGES, in_words, range_of, settings_of
 
 Json = dict[str, Any]
 INT8 = ":int8"
@@ -38,9 +38,9 @@ def choices(ws: Workspace, kind: str) -> Json:
     modality, ranks = modality_of(kind), kind == "reward"
     return {
         "settings": [
-            {"name": f.name, "value": usual[f.name], **_range(f.name)}
-            for f in fields(Recipe)
-            if f.name in RANGES or isinstance(usual.get(f.name), bool)
+            {"name": name, "value": usual[name], **_range(kind, name)}
+            for name in settings_of(kind)  # type: ignore[arg-type]
+            if name in RANGES or isinstance(usual.get(name), bool)
         ],
         "models": [{"name": e.name, "title": e.title, "base": e.base} for e in trainable(ws, modality)],
         "earlier": [
@@ -51,8 +51,8 @@ def choices(ws: Workspace, kind: str) -> Json:
     }  # fmt: skip
 
 
-def _range(name: str) -> Json:
-    spec = RANGES.get(name)
+def _range(kind: str, name: str) -> Json:
+    spec = range_of(kind, name)  # type: ignore[arg-type]
     return {"kind": spec.kind, "low": spec.low, "high": spec.high} if spec else {"kind": "bool"}
 
 

@@ -155,9 +155,9 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
         parent = _parent(ws, recipe)
         if model and model not in (parent.id, parent.base):
             raise InvalidSetting(f"{parent.name} is an adapter of {parent.base}: leave the model out.")
-        info = resolve_model(ws, visitor, parent.id if recipe.kind != "reward" else parent.base, "text")
+        info = resolve_model(ws, visitor, parent.id if recipe.kind != "reward" else parent.base, recipe.modality)
         return replace(info, adapter=None), parent
-    info = replace(resolve_model(ws, visitor, model, "text"), adapter=None)
+    info = replace(resolve_model(ws, visitor, model, recipe.modality), adapter=None)
     if info.precision == "remote":
         raise InvalidSetting(f"{info.name} runs {info.where}, out of reach: choose a model that runs here.")
     return info, None
@@ -166,8 +166,10 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
 def _parent(ws: Workspace, recipe: Recipe) -> ModelVersion:
     """The version whose adapter is trained further."""
     found = ws.store.find(ModelVersion, id=recipe.continue_from)
-    if not found or not found[0].adapter_sha256 or found[0].modality != "text":
-        raise NotFound(f"There is no trained text model “{recipe.continue_from[:60]}” to go on from: check the id.")
+    if not found or not found[0].adapter_sha256 or found[0].modality != recipe.modality:
+        raise NotFound(
+            f"There is no trained {recipe.modality} model “{recipe.continue_from[:60]}” to go on from: check the id."
+        )
     if (found[0].recipe.get("kind") == "reward") != (recipe.kind == "reward"):
         raise InvalidSetting(f"{found[0].name} is no model to go on from here: one ranks texts, the other writes them.")
     adapter_folder(ws.settings, found[0])
@@ -182,8 +184,8 @@ def _check_free(ws: Workspace) -> None:
 
 
 def _check_snapshot(snapshot: DatasetSnapshot, kind: str) -> None:
-    if snapshot.kind != kind:
-        raise InvalidSetting(f"Snapshot {snapshot.id} is of kind {snapshot.kind}, not {kind}: make one of that kind.")
+    if (found := snapshots.kind_of(snapshot)) != kind:
+        raise InvalidSetting(f"Snapshot {snapshot.id} is of kind {found}, not {kind}: make one of that kind.")
     if few := snapshots.lacking(snapshot):
         raise InvalidSetting(few)
 
@@ -245,7 +247,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     """This process's, with what this workspace was opened with."""
     ours = {
         "COLLAB_HOME": str(settings.home), "DATABASE_URL": settings.database_url, "COLLAB_SECRET": settings.secret,
-        "COLLAB_TEXT_MODEL": settings.text_model, "HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1",
+        "COLLAB_TEXT_MODEL": settings.text_model, "COLLAB_IMAGE_MODEL": settings.image_model,
+        "HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", "")))),
     }  # fmt: skip
     return {**os.environ, **{name: value for name, value in ours.items() if value}}
