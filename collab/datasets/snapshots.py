@@ -18,12 +18,12 @@ from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.settings import Settings
 from collab.store import Conflict, Store
-from collab.types import DatasetSnapshot, SnapshotKind, new_id
+from collab.types import DatasetSnapshot, new_id
 from collab.workspace import Kept, Workspace
 
 LEAST_ROWS = 24  # below, a model learns these texts by heart and nothing else
 LEAST_OF_EACH = 6  # of what was called good, and of what was called bad
-PICTURES = "pictures in the rows"  # a count that snapshots of pictures alone have: see kind_of
+PICTURES = "pictures in the rows"
 _SEED_LIMIT = 2**32
 
 
@@ -55,7 +55,7 @@ def taken(
         raise InvalidSetting(f"The seed is {str(seed)[:40]}: choose a whole number from 0 to {_SEED_LIMIT - 1}.")
     data = build_kind(ws, wanted, study_id=study_id, seed=seed)
     row = DatasetSnapshot(
-        kind=_stored_kind(wanted), sha256=data.sha256, train_count=len(data.train), test_count=len(data.test),
+        kind=wanted, sha256=data.sha256, train_count=len(data.train), test_count=len(data.test),
         seed=seed, event_ids=data.event_ids, counts={**data.counts, **_labels(data)}, created_by=visitor.annotator_id,
     )  # fmt: skip
     return row, data
@@ -74,16 +74,6 @@ def keep(ws: Workspace, visitor: Visitor, row: DatasetSnapshot) -> DatasetSnapsh
         except Conflict:  # somebody made the same one at this moment
             row = replace(row, id=new_id())
     raise Unavailable("The store is very busy with the same request: try again in a moment.")
-
-
-def kind_of(snapshot: DatasetSnapshot) -> Kind:
-    """What it trains: the stored kind names the loss alone, which texts and pictures share."""
-    kind = f"image-{snapshot.kind}" if PICTURES in snapshot.counts else snapshot.kind
-    return next(known for known in KINDS if known == kind)
-
-
-def _stored_kind(kind: Kind) -> SnapshotKind:
-    return {"image-sft": "sft", "image-dpo": "dpo", "image-kto": "kto"}.get(kind, kind)  # type: ignore[return-value]
 
 
 def find(ws: Workspace, visitor: Visitor, snapshot_id: object) -> DatasetSnapshot:
@@ -111,7 +101,7 @@ def why_not_rebuildable(ws: Kept, snapshot: DatasetSnapshot) -> str:
 def _built(ws: Kept, snapshot: DatasetSnapshot) -> tuple[Dataset | None, str]:
     before = snapshot.train_count + snapshot.test_count
     try:
-        data = build_kind(ws, kind_of(snapshot), seed=snapshot.seed, act_ids=snapshot.event_ids)
+        data = build_kind(ws, snapshot.kind, seed=snapshot.seed, act_ids=snapshot.event_ids)
     except NotFound:
         return None, f"not rebuildable: {_deleted(before)}"
     if data.sha256 == snapshot.sha256:
@@ -132,7 +122,7 @@ def _deleted(rows: int) -> str:
 def lacking(snapshot: DatasetSnapshot) -> str:
     """How much more is needed before anything can be learned, in a sentence; "" where there is enough."""
     rows = snapshot.train_count + snapshot.test_count
-    kind = kind_of(snapshot)
+    kind = snapshot.kind
     short = [f"{LEAST_ROWS - rows} more rows of {kind}"] if rows < LEAST_ROWS else []
     if kind in LABELS:
         short += [f"{LEAST_OF_EACH - snapshot.counts.get(label, 0)} more {label}" for label in LABELS[kind]
@@ -154,7 +144,7 @@ def told(ws: Workspace, snapshot: DatasetSnapshot) -> dict[str, Any]:
     """A snapshot as endpoints and the command line show it."""
     return {
         "snapshot_id": snapshot.id,
-        "kind": kind_of(snapshot),
+        "kind": snapshot.kind,
         "sha256": snapshot.sha256,
         "rows": snapshot.train_count + snapshot.test_count,
         "train": snapshot.train_count,

@@ -13,7 +13,6 @@ from typing import Any
 
 from collab.checks import is_id
 from collab.datasets import snapshots
-from collab.datasets.snapshots import kind_of
 from collab.errors import InvalidSetting, NotFound, Unavailable
 from collab.exchange import hub
 from collab.identity import Visitor
@@ -109,7 +108,7 @@ def _data(snapshot: DatasetSnapshot | None, version: ModelVersion) -> Iterator[s
         yield "Its snapshot is gone.\n"
         return
     yield (
-        f"{snapshot.train_count:,} rows to learn from and {snapshot.test_count:,} held out ({kind_of(snapshot)}, "
+        f"{snapshot.train_count:,} rows to learn from and {snapshot.test_count:,} held out ({snapshot.kind}, "
         f"SHA-256 `{snapshot.sha256}`), checked on {version.metrics.get('checked_on', 'nothing')}.\n"
     )
     left = {reason: n for reason, n in {**snapshot.counts, **dict(version.metrics.get("left_out", {}))}.items() if n}

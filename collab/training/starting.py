@@ -184,8 +184,8 @@ def _check_free(ws: Workspace) -> None:
 
 
 def _check_snapshot(snapshot: DatasetSnapshot, kind: str) -> None:
-    if (found := snapshots.kind_of(snapshot)) != kind:
-        raise InvalidSetting(f"Snapshot {snapshot.id} is of kind {found}, not {kind}: make one of that kind.")
+    if snapshot.kind != kind:
+        raise InvalidSetting(f"Snapshot {snapshot.id} is of kind {snapshot.kind}, not {kind}: make one of that kind.")
     if few := snapshots.lacking(snapshot):
         raise InvalidSetting(few)
 

@@ -61,7 +61,7 @@ def test_pictures_give_rows_that_name_blobs_and_are_the_same_again(ws: Workspace
     }  # fmt: skip
     assert [(r["image"], r["label"]) for r in by_prompt["image-kto"]] == [(b.blob_sha256, True)]
     for kind, snapshot in made.items():
-        assert snapshots.kind_of(snapshot) == kind and snapshots.told(ws, snapshot)["kind"] == kind
+        assert snapshot.kind == kind and snapshots.told(ws, snapshot)["kind"] == kind
         assert snapshots.make(ws, owner, kind).id == snapshot.id
         assert rows[kind].sha256 == snapshot.sha256 == build_kind(ws, kind).sha256  # type: ignore[arg-type]
     assert list(snapshots.snapshot_problems(ws.settings, ws.store)) == list(problems(ws.store, ws.blobs)) == []
@@ -88,7 +88,7 @@ def test_ties_and_pictures_of_two_prompts_prefer_nothing_and_texts_are_no_pictur
     assert "a row of image-dpo: compare or rank two pictures of one prompt" in said
     assert "a tie, which prefers nothing" in said and "a pair whose two pictures had different prompts" in said
     few = snapshots.make(ws, owner, "dpo")
-    assert snapshots.kind_of(few) == "dpo" and few.train_count == 1
+    assert few.kind == "dpo" and few.train_count == 1
     rate(ws, ann, a.id, thumb=1)
     assert snapshots.lacking(snapshots.make(ws, owner, "image-kto")) == (
         "1 rows are too few to learn from: 23 more rows of image-kto and 5 more pictures called good and 6 more "
