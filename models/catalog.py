@@ -136,7 +136,7 @@ class Catalog:
             return backend
 
     def folder_of(self, info: ModelInfo, progress: Progress) -> Path:
-        """The folder of a resolved local text model, as from_pretrained reads it. Raises ModelUnavailable."""
+        """The folder of a resolved local model, as from_pretrained reads it. Raises ModelUnavailable."""
         source = self._source(info, progress) if info.precision != "remote" else None
         if source is None:
             raise ModelUnavailable(f"{info.name} has no files here: choose a model that runs on this machine.")

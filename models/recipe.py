@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from models.base import InvalidRequest, ModelError, Setting
+from models.base import InvalidRequest, Modality, ModelError, Setting
 
-Kind = Literal["sft", "dpo", "kto", "reward"]
+Kind = Literal["sft", "dpo", "kto", "reward", "image-sft", "image-dpo", "image-kto"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+IMAGE_KINDS: tuple[Kind, ...] = ("image-sft", "image-dpo", "image-kto")
 
 
 class TrainingFailed(ModelError):
@@ -31,6 +32,8 @@ class Recipe:
     left out. save_memory: compute activations twice instead of keeping them. continue_from: the model version whose
     adapter is trained further, "" for a new one; a continued one keeps its rank, dropout and layers. mix: how much more
     often than others the rows of a prompt are shown, by its id (the trainer is given them so).
+    Of a text model alone: sft_weight, freeze_layers, max_length. beta has another scale for pictures, whose errors are
+    means over a latent and not sums over tokens.
     """
 
     kind: Kind
@@ -52,6 +55,11 @@ class Recipe:
     continue_from: str = ""
     mix: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def modality(self) -> Modality:
+        """What the trained model makes."""
+        return "image" if self.kind in IMAGE_KINDS else "text"
+
     def as_json(self) -> dict[str, Any]:
         """The recipe as it is kept."""
         return asdict(self)
@@ -62,7 +70,11 @@ DEFAULTS: Mapping[Kind, Recipe] = {
     "dpo": Recipe(kind="dpo", learning_rate=1e-4, epochs=2.0),
     "kto": Recipe(kind="kto", learning_rate=1e-4, epochs=2.0),
     "reward": Recipe(kind="reward", learning_rate=2e-4, epochs=2.0),
+    "image-sft": Recipe(kind="image-sft", learning_rate=5e-4, epochs=8.0, batch_size=8),
+    "image-dpo": Recipe(kind="image-dpo", learning_rate=5e-4, epochs=4.0, batch_size=8, beta=200.0),
+    "image-kto": Recipe(kind="image-kto", learning_rate=5e-4, epochs=8.0, batch_size=8, beta=200.0),
 }
+_OF_TEXT_ALONE = ("sft_weight", "freeze_layers", "max_length")
 RANGES: Mapping[str, Setting] = {
     "learning_rate": Setting("float", 1e-7, 1e-2),
     "rank": Setting("int", 1, 256),
@@ -79,6 +91,7 @@ RANGES: Mapping[str, Setting] = {
     "evaluations": Setting("int", 1, 100),
     "max_length": Setting("int", 32, 131_072),
 }
+_PICTURE_BETA = Setting("float", 1, 100_000)
 MIX_MOST, WEIGHT_MOST = 64, 100
 KTO_BATCH = 4  # its loss compares each row with the others of its batch
 _DOES: Mapping[Kind, str] = {
@@ -87,6 +100,11 @@ _DOES: Mapping[Kind, str] = {
     "kto": "makes texts like the good ones likelier and like the bad ones less, from {rows} judgements (KTO, "
     "Ethayarajh et al. 2024)",
     "reward": "learns to score the preferred text of {rows} pairs higher; it ranks texts and writes none",
+    "image-sft": "imitates the {rows} pictures that people edited or liked",
+    "image-dpo": "is moved from the rejected to the preferred picture of {rows} pairs (Diffusion-DPO, Wallace et al. "
+    "2023)",
+    "image-kto": "makes pictures like the good ones likelier and like the bad ones less, from {rows} judgements "
+    "(Diffusion-KTO, Li et al. 2024)",
 }
 
 
@@ -94,18 +112,29 @@ def recipe_from(kind: Kind, given: Mapping[str, Any] | None) -> Recipe:
     """The recipe of this kind with what was given in place of its defaults. Raises InvalidRequest naming the first
     unknown name or value out of range."""
     changes: dict[str, Any] = {}
-    known = [each.name for each in fields(Recipe) if each.name != "kind"]
+    known = settings_of(kind)
     for name, value in (given or {}).items():
         if name not in known:
             raise InvalidRequest(f"Unknown training setting “{str(name)[:40]}”: use one of {', '.join(known)}.")
-        changes[name] = _checked(name, value)
+        changes[name] = _checked(name, value, kind)
     recipe = replace(DEFAULTS[kind], **changes)
-    if kind == "kto" and recipe.batch_size < KTO_BATCH:
+    if kind in ("kto", "image-kto") and recipe.batch_size < KTO_BATCH:
         raise InvalidRequest(f"Training setting batch_size is {recipe.batch_size}: KTO needs at least {KTO_BATCH}.")
     return recipe
 
 
-def _checked(name: str, value: Any) -> Any:
+def settings_of(kind: Kind) -> list[str]:
+    """The names of the numbers that decide a training of this kind."""
+    unknown = ("kind", *(_OF_TEXT_ALONE if kind in IMAGE_KINDS else ()))
+    return [field.name for field in fields(Recipe) if field.name not in unknown]
+
+
+def range_of(kind: Kind, name: str) -> Setting | None:
+    """What a number may be; None for what is no number."""
+    return _PICTURE_BETA if name == "beta" and kind in IMAGE_KINDS else RANGES.get(name)
+
+
+def _checked(name: str, value: Any, kind: Kind) -> Any:
     if name == "continue_from":
         if not isinstance(value, str) or len(value) > 100:
             raise InvalidRequest("Training setting continue_from must be a model version's id.")
@@ -116,7 +145,7 @@ def _checked(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise InvalidRequest(f"Training setting save_memory is {str(value)[:40]!r}: choose true or false.")
         return value
-    spec = RANGES[name]
+    spec = range_of(kind, name) or RANGES[name]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     inside = number and spec.low <= value <= spec.high  # which neither NaN nor infinity is
     if not inside or (spec.kind == "int" and value != int(value)):

@@ -39,7 +39,7 @@ class Measured:
 
 
 @contextmanager
-def _still(model: Any) -> Iterator[None]:
+def still(model: Any) -> Iterator[None]:
     """Without dropout and gradients, as it was afterwards."""
     training = model.training
     model.eval()
@@ -53,7 +53,7 @@ def _still(model: Any) -> Iterator[None]:
 def measure(model: Any, rows: Sequence[Encoded], kind: Kind, pad_id: int) -> Measured:
     """The model as it is now on these rows."""
     flat = [(row.prompt, answer) for row in rows for answer in row.answers]
-    with _still(model):
+    with still(model):
         values = [v for at in range(0, len(flat), BATCH) for v in _batch(model, flat[at : at + BATCH], kind, pad_id)]
     found, at = [], 0
     for row in rows:
@@ -101,9 +101,9 @@ def figures(kind: Kind, rows: Sequence[Encoded], before: Measured, after: Measur
     if not rows:
         return {}
     if kind == "reward":
-        right = [_order(chosen, rejected) for chosen, rejected in after.scores]
-        first = [_order(chosen, rejected) for chosen, rejected in before.scores]
-        return {"held_out": len(rows), **_share(right), "accuracy_before": round(sum(first) / len(first), 4)}
+        right = [order(chosen, rejected) for chosen, rejected in after.scores]
+        first = [order(chosen, rejected) for chosen, rejected in before.scores]
+        return {"held_out": len(rows), **share_right(right), "accuracy_before": round(sum(first) / len(first), 4)}
     good = [n for n, row in enumerate(rows) if row.good]
     gains = [[a.logp - b.logp for a, b in zip(ours, theirs, strict=True)]
              for ours, theirs in zip(after.likelihoods, before.likelihoods, strict=True)]  # fmt: skip
@@ -113,22 +113,22 @@ def figures(kind: Kind, rows: Sequence[Encoded], before: Measured, after: Measur
         found["perplexity_after"] = _perplexity(after.likelihoods[n][0] for n in good)
         found["chosen_gain"] = round(sum(gains[n][0] for n in good) / len(good), 4)
     if kind == "dpo":
-        found |= _share([_order(chosen, rejected) for chosen, rejected in gains])
+        found |= share_right([order(chosen, rejected) for chosen, rejected in gains])
     elif kind == "sft":
-        found |= _share([_order(gain[0], 0.0) for gain in gains])
+        found |= share_right([order(gain[0], 0.0) for gain in gains])
     else:
         bad = [gains[n][0] for n in range(len(rows)) if not rows[n].good]
         if good and bad:
-            right = [_order(gains[n][0], other) for n in good for other in bad]
-            found |= _share(right, count=len(rows))
+            right = [order(gains[n][0], other) for n in good for other in bad]
+            found |= share_right(right, count=len(rows))
     return found
 
 
-def _order(higher: float, lower: float) -> float:
+def order(higher: float, lower: float) -> float:
     return 1.0 if higher > lower else 0.5 if higher == lower else 0.0
 
 
-def _share(right: Sequence[float], count: int | None = None) -> dict[str, float]:
+def share_right(right: Sequence[float], count: int | None = None) -> dict[str, float]:
     n, share = count or len(right), sum(right) / len(right)
     centre = share + Z * Z / (2 * n)
     spread = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
@@ -146,7 +146,7 @@ def sampled(model: Any, tokenizer: Any, prompts: Sequence[list[int]], tokens: in
     if not prompts:
         return []
     ids, mask = _padded(prompts, tokenizer.pad_token_id, model.device, left=True)
-    with _still(model):
+    with still(model):
         out = model.generate(
             input_ids=ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, repetition_penalty=1.1,
             temperature=None, top_p=None, top_k=None, pad_token_id=tokenizer.pad_token_id, use_cache=True,

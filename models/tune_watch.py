@@ -14,6 +14,7 @@ import psutil
 import torch
 from transformers import TrainerCallback
 
+from models.energy import Meter
 from models.recipe import TrainingFailed
 
 Record = Mapping[str, Any]
@@ -24,12 +25,14 @@ Samples = Callable[[], list[dict[str, str]]]
 class Follower(TrainerCallback):
     """Tells `watch` a record for each step ("step"), evaluation ("evaluation") and set of samples ("samples").
 
-    A step's record: step, steps, loss and what the trainer logs of rewards, seconds, eta_s, memory_gb.
+    A step's record: step, steps, loss and what the trainer logs of rewards, seconds, eta_s, memory_gb, cpu_s and, where
+    the machine counts it, energy_j: since this run began.
     """
 
     def __init__(self, watch: Watch, samples: Samples) -> None:
         self._watch, self._samples = watch, samples
         self._since_s, self._first = time.monotonic(), 0
+        self._meter = Meter()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._since_s, self._first = time.monotonic(), state.global_step
@@ -63,6 +66,7 @@ class Follower(TrainerCallback):
             "seconds": round(seconds, 2),
             "eta_s": round(seconds / done * (state.max_steps - state.global_step), 1) if done else 0.0,
             "memory_gb": memory_gb(),
+            **self._meter.spent(),
         }
 
 

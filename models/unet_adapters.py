@@ -49,6 +49,7 @@ class UNetAdapters(Adapters):
             if not any(Path(folder).glob("*.safetensors")):
                 raise FileNotFoundError("it holds no weights")
             self.model.load_lora_weights(folder, adapter_name=name)
+            self.model.unet.eval()  # diffusers leaves an adapter's dropout on, and no picture would be the same twice
             beyond = [
                 part for part, names in self.model.get_list_adapters().items() if part != "unet" and name in names
             ]

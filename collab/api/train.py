@@ -5,26 +5,20 @@ All of it is for owners.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import orjson
-
-from collab import jobs
 from collab.datasets import snapshots
 from collab.identity import Visitor
 from collab.training import starting as training
+from collab.training.showing import with_pictures
 from collab.training.starting import KIND
-from collab.training.trainer import RECORDS
+from collab.training.telling import records
 from collab.types import Job, ModelVersion
 from collab.workspace import Workspace
 
-__all__ = ["KIND", "cancel", "look", "resume", "snapshot", "start", "told"]
+__all__ = ["KIND", "cancel", "look", "resume", "snapshot", "start", "told"]  # the page's are in train_board.py
 
 Json = dict[str, Any]
-_RECORDS_MOST = 2_000_000  # bytes that are read of a training's records, from the end
 _STEPS_MOST = 2_000  # points of a curve
 _SAMPLES_MOST = 20
 
@@ -46,12 +40,14 @@ def resume(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
 
 def cancel(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
     """Stop a training; it can be resumed."""
-    return told(ws, jobs.cancel(ws, visitor, job_id))
+    job = training.training_of(ws, visitor, job_id)
+    ws.jobs.cancel(job.id)
+    return told(ws, ws.store.get(Job, job.id))
 
 
 def look(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
-    """How far a training of one's own is."""
-    return told(ws, jobs.get(ws, visitor, job_id))
+    """How far a training is."""
+    return told(ws, training.training_of(ws, visitor, job_id))
 
 
 def _begun(job: Job) -> Json:
@@ -61,33 +57,20 @@ def _begun(job: Job) -> Json:
 
 def told(ws: Workspace, job: Job) -> Json:
     """A training with what it measured so far and, once it is done, the model that came of it."""
-    live = _records(training.folder_of(ws.settings, job.id) / RECORDS)
+    live = records(ws.settings, job)
     answer: Json = {
         "job_id": job.id, "kind": job.kind, "status": job.status, "progress": round(job.progress, 3),
         "message": job.message, "error": job.error, "said": job.spec["said"], "recipe": dict(job.spec["recipe"]),
         "snapshot_id": job.spec["snapshot_id"],
         "steps": live["step"][-_STEPS_MOST:], "evaluations": live["evaluation"],
-        "samples": live["samples"][-_SAMPLES_MOST:],
+        "samples": [
+            {**each, "samples": with_pictures(ws.settings, job.id, job.spec["kind"], each["samples"])}
+            for each in live["samples"][-_SAMPLES_MOST:]
+        ],
     }  # fmt: skip
     if job.status == "done":
         version = ws.store.get(ModelVersion, job.result["model_version_id"])
         answer |= {"model_version_id": version.id, "name": version.name, "metrics": dict(version.metrics)}
+        shown = with_pictures(ws.settings, job.id, job.spec["kind"], version.metrics["samples"])
+        answer["metrics"]["samples"] = shown
     return answer
-
-
-def _records(file: Path) -> Mapping[str, list[Json]]:
-    """What a training told, by kind; after a resumption, the newest of each step."""
-    found: dict[str, dict[int, Json]] = {"step": {}, "evaluation": {}, "samples": {}}
-    try:
-        with file.open("rb") as read:
-            read.seek(max(0, os.fstat(read.fileno()).st_size - _RECORDS_MOST))
-            lines = read.read().splitlines()
-    except OSError:  # nothing was told yet
-        lines = []
-    for line in lines:
-        try:
-            record = orjson.loads(line)
-            found[record["what"]][record["step"]] = record
-        except (ValueError, KeyError, TypeError):  # a line that is being written, or was cut by a kill
-            continue
-    return {what: [by_step[step] for step in sorted(by_step)] for what, by_step in found.items()}

@@ -12,6 +12,7 @@ import typer
 from collab.cli.terminal import Json, follow, last_line, own_workspace
 from collab.errors import InvalidSetting
 
+_KINDS = "sft, dpo, kto, reward, image-sft, image-dpo or image-kto"
 _STOPPED = "The training was stopped: `train --resume JOB` goes on from its last checkpoint."
 
 
@@ -23,7 +24,7 @@ def add_train_verbs(app: typer.Typer) -> None:
 
 
 def snapshot(
-    kind: Annotated[str, typer.Argument(help="sft, dpo, kto or reward")],
+    kind: Annotated[str, typer.Argument(help=_KINDS)],
     study: Annotated[str, typer.Option(help="only answers to this study, by its id")] = "",
     seed: Annotated[int, typer.Option(help="of which rows are held out")] = 0,
     as_json: Json = False,
@@ -43,14 +44,14 @@ def snapshot(
 
 
 def train(
-    kind: Annotated[str, typer.Argument(help="sft, dpo, kto or reward")] = "",
+    kind: Annotated[str, typer.Argument(help=_KINDS)] = "",
     snapshot_id: Annotated[str, typer.Option("--snapshot", help="its id; all that may be used now where empty")] = "",
     settings: Annotated[str, typer.Option(help='as JSON: {"epochs": 2, "rank": 8, "model": …}')] = "",
     resume: Annotated[str, typer.Option(help="go on with this job, which was stopped or interrupted")] = "",
     job: Annotated[str, typer.Option(hidden=True, help="carry this job out here: what a started training calls")] = "",
     as_json: Json = False,
 ) -> None:
-    """Train a text model on feedback, in a process of its own that outlives this one if it is killed."""
+    """Train a model on feedback, in a process of its own that outlives this one if it is killed."""
     with own_workspace() as ws:
         from collab.api import train as train_api
         from collab.identity import LOCAL

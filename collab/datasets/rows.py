@@ -16,24 +16,33 @@ from rapidfuzz.distance import Levenshtein
 
 from collab.datasets.sources import Messages, Source, Told
 from collab.said_of_outputs import liking, preferred
-from collab.types import Act, Edit, Preference, Ranking, Rating
+from collab.types import Act, Edit, Modality, Preference, Ranking, Rating
 
-Kind = Literal["sft", "dpo", "kto", "reward"]
+Kind = Literal["sft", "dpo", "kto", "reward", "image-sft", "image-dpo", "image-kto"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+IMAGE_KINDS: tuple[Kind, ...] = ("image-sft", "image-dpo", "image-kto")
+TEXT_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in IMAGE_KINDS)
 READ: Mapping[Kind, tuple[type[Act], ...]] = {  # what says anything about rows of a kind
     "sft": (Edit, Rating), "kto": (Rating,), "dpo": (Preference, Ranking, Edit), "reward": (Preference, Ranking, Edit),
+    "image-sft": (Edit, Rating), "image-kto": (Rating,), "image-dpo": (Preference, Ranking, Edit),
 }  # fmt: skip
 LIKED, DISLIKED = 0.5, -0.5  # four stars or more, two or fewer; a thumb is 1 or −1
 EDIT_LEAST, EDIT_MOST = 0.02, 0.8  # share of words that an edit changes: less is a slip, more is another text
 PAIRS_PER_ACT = 50  # of a ranking, which may order 64 texts
 # a word, or one character of a script that is written without spaces
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+_OF_TWO_PROMPTS: Mapping[Modality, str] = {
+    "text": "a pair whose two texts answer different prompts",
+    "image": "a pair whose two pictures had different prompts",
+}  # fmt: skip
+_OF_EQUALS: Mapping[Modality, str] = {"text": "a pair of two equal texts", "image": "a pair of two equal pictures"}
 _CUT_OFF = "liked, but cut off at the length limit: a model would learn to stop there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row. answer: the completion, or the chosen one; rejected: of a pair; good: KTO's label.
+    """One row. answer: the completion, or the chosen one; rejected: of a pair; good: KTO's label. Pictures stand by
+    their SHA-256.
 
     source: the text it came from, for a pair the rejected one of an edit or the chosen one of a vote. blind: of a vote
     that is known to have been. people and event_ids: in step, the first to say so first.
@@ -59,10 +68,10 @@ def rows_of(kind: Kind, told: Told) -> Iterator[Row | LeftOut]:
     """What each act in force says, oldest first; acts that give no row of this kind, though they could, say why."""
     acts = sorted(told.acts, key=lambda act: act.id)
     match kind:
-        case "sft":
+        case "sft" | "image-sft":
             yield from _edited(acts, told, paired=False)
             yield from _liked(acts, told)
-        case "kto":
+        case "kto" | "image-kto":
             yield from _labelled(acts, told)
         case _:
             yield from _compared(acts, told)
@@ -72,15 +81,16 @@ def rows_of(kind: Kind, told: Told) -> Iterator[Row | LeftOut]:
 def _edited(acts: Sequence[Act], told: Told, *, paired: bool) -> Iterator[Row | LeftOut]:
     """What people made of texts; paired: over what it was, for an edit is also a preference."""
     for act, source in _edits(acts, told):
-        if problem := _edit_problem(source, act.text or ""):
+        after = _made_of(act)
+        if problem := _edit_problem(source, after) if act.blob_sha256 is None else _repainting_problem(source, after):
             yield LeftOut(problem)
         else:
-            yield _row(source, act, answer=act.text or "", rejected=source.text if paired else None)
+            yield _row(source, act, answer=after, rejected=source.text if paired else None)
 
 
 def _liked(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
     """Texts that people liked on balance and nobody saw a need to correct."""
-    corrected = {_said(source) for act, source in _edits(acts, told) if act.text != source.text}
+    corrected = {_said(source) for act, source in _edits(acts, told) if _made_of(act) != source.text}
     for source, ratings in _ratings(acts, told):
         if (liking(ratings) or 0.0) < LIKED or _said(source) in corrected:
             continue
@@ -120,9 +130,9 @@ def _compared(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
             if better is None or worse is None:
                 continue
             if better.messages != worse.messages:
-                yield LeftOut("a pair whose two texts answer different prompts")
+                yield LeftOut(_OF_TWO_PROMPTS[told.modality])
             elif better.text.strip() == worse.text.strip():
-                yield LeftOut("a pair of two equal texts")
+                yield LeftOut(_OF_EQUALS[told.modality])
             elif not better.text.strip():
                 yield LeftOut("an empty text")
             else:
@@ -130,10 +140,15 @@ def _compared(acts: Sequence[Act], told: Told) -> Iterator[Row | LeftOut]:
 
 
 def _edits(acts: Sequence[Act], told: Told) -> Iterator[tuple[Edit, Source]]:
-    """Each edit of a text that is there; who edited one twice has said the newest (see chain.py)."""
+    """Each edit of what is there; who edited one twice has said the newest (see chain.py)."""
     for act in acts:
-        if isinstance(act, Edit) and act.text is not None and act.output_id in told.sources:
+        if isinstance(act, Edit) and act.output_id in told.sources and (act.text, act.blob_sha256) != (None, None):
             yield act, told.sources[act.output_id]
+
+
+def _made_of(act: Edit) -> str:
+    """What an edit left: a text, or a picture's SHA-256."""
+    return act.blob_sha256 or act.text or ""
 
 
 def _ratings(acts: Sequence[Act], told: Told) -> Iterator[tuple[Source, list[Rating]]]:
@@ -171,6 +186,10 @@ def _edit_problem(source: Source, after: str) -> str:
     if share > EDIT_MOST:
         return f"an edit of more than {EDIT_MOST:.0%} of the words"
     return "an edit that left the end cut off" if source.cut_off and old[-1:] == new[-1:] else ""
+
+
+def _repainting_problem(source: Source, after: str) -> str:
+    return "an edit that left the picture as it was" if after == source.text else ""
 
 
 def _row(source: Source, act: Act, *, answer: str, rejected: str | None = None, good: bool | None = None) -> Row:

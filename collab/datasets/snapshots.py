@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from collab.checks import is_id
-from collab.datasets.building import FORMATS, Dataset, build
-from collab.datasets.rows import KINDS, Kind
+from collab.datasets.building import FORMATS, Dataset, build_kind
+from collab.datasets.rows import IMAGE_KINDS, KINDS, Kind
 from collab.errors import InvalidSetting, NotAllowed, NotFound, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
@@ -22,7 +22,8 @@ from collab.types import DatasetSnapshot, new_id
 from collab.workspace import Kept, Workspace
 
 LEAST_ROWS = 24  # below, a model learns these texts by heart and nothing else
-LEAST_OF_EACH = 6  # of texts called good, and of texts called bad
+LEAST_OF_EACH = 6  # of what was called good, and of what was called bad
+PICTURES = "pictures in the rows"
 _SEED_LIMIT = 2**32
 
 
@@ -52,10 +53,10 @@ def taken(
     wanted = check_kind(kind)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _SEED_LIMIT:
         raise InvalidSetting(f"The seed is {str(seed)[:40]}: choose a whole number from 0 to {_SEED_LIMIT - 1}.")
-    data = build(ws, f"trl-{wanted}", study_id=study_id, seed=seed)
+    data = build_kind(ws, wanted, study_id=study_id, seed=seed)
     row = DatasetSnapshot(
-        kind=wanted, sha256=data.sha256, train_count=len(data.train), test_count=len(data.test), seed=seed,
-        event_ids=data.event_ids, counts={**data.counts, **_labels(data)}, created_by=visitor.annotator_id,
+        kind=wanted, sha256=data.sha256, train_count=len(data.train), test_count=len(data.test),
+        seed=seed, event_ids=data.event_ids, counts={**data.counts, **_labels(data)}, created_by=visitor.annotator_id,
     )  # fmt: skip
     return row, data
 
@@ -100,7 +101,7 @@ def why_not_rebuildable(ws: Kept, snapshot: DatasetSnapshot) -> str:
 def _built(ws: Kept, snapshot: DatasetSnapshot) -> tuple[Dataset | None, str]:
     before = snapshot.train_count + snapshot.test_count
     try:
-        data = build(ws, f"trl-{snapshot.kind}", seed=snapshot.seed, act_ids=snapshot.event_ids)
+        data = build_kind(ws, snapshot.kind, seed=snapshot.seed, act_ids=snapshot.event_ids)
     except NotFound:
         return None, f"not rebuildable: {_deleted(before)}"
     if data.sha256 == snapshot.sha256:
@@ -121,9 +122,10 @@ def _deleted(rows: int) -> str:
 def lacking(snapshot: DatasetSnapshot) -> str:
     """How much more is needed before anything can be learned, in a sentence; "" where there is enough."""
     rows = snapshot.train_count + snapshot.test_count
-    short = [f"{LEAST_ROWS - rows} more rows of {snapshot.kind}"] if rows < LEAST_ROWS else []
-    if snapshot.kind == "kto":
-        short += [f"{LEAST_OF_EACH - snapshot.counts.get(label, 0)} more {label}" for label in (GOOD, BAD)
+    kind = snapshot.kind
+    short = [f"{LEAST_ROWS - rows} more rows of {kind}"] if rows < LEAST_ROWS else []
+    if kind in LABELS:
+        short += [f"{LEAST_OF_EACH - snapshot.counts.get(label, 0)} more {label}" for label in LABELS[kind]
                   if snapshot.counts.get(label, 0) < LEAST_OF_EACH]  # fmt: skip
     said = " and ".join(short)
     return f"{rows} rows are too few to learn from: {said} are needed." if short else ""
@@ -169,10 +171,18 @@ def only_owner(visitor: Visitor) -> None:
 
 
 GOOD, BAD = "texts called good", "texts called bad"
+LABELS: Mapping[Kind, tuple[str, str]] = {
+    "kto": (GOOD, BAD), "image-kto": ("pictures called good", "pictures called bad"),
+}  # fmt: skip
 
 
 def _labels(data: Dataset) -> Mapping[str, int]:
-    if data.kind != "kto":
-        return {}
-    good = sum(row["label"] for row in (*data.train, *data.test))
-    return {GOOD: good, BAD: len(data.train) + len(data.test) - good}
+    rows = [*data.train, *data.test]
+    counts: dict[str, int] = {}
+    if data.kind in IMAGE_KINDS:
+        counts[PICTURES] = len({row[name] for row in rows for name in ("image", "chosen", "rejected") if name in row})
+    if data.kind not in LABELS:
+        return counts
+    good, bad = LABELS[data.kind]
+    number = sum(row["label"] for row in rows)
+    return {**counts, good: number, bad: len(rows) - number}

@@ -1,4 +1,5 @@
-"""What training rows are made of: acts in force, and texts with the conversation that each answers. Reads the store."""
+"""What training rows are made of: acts in force, and what each is about: texts with the conversation that they answer,
+or pictures with their prompt. Reads the store."""
 
 from __future__ import annotations
 
@@ -14,21 +15,24 @@ from collab.prompts import fill
 from collab.said_of_outputs import named_in
 from collab.store.evidence_queries import versions
 from collab.store.export_queries import parsed
+from collab.store.picture_queries import Drawn, drawn_pictures
 from collab.store.pieces import chunks
-from collab.store.training_queries import Written, acts_on_texts, newest_about, written_texts
+from collab.store.training_queries import Written, acts_on_made, newest_about, written_texts
 from collab.studies.decisions import excluded_tasks
-from collab.types import Act, FeedbackKind, PromptVersion
+from collab.types import Act, FeedbackKind, Modality, PromptVersion
 from collab.workspace import Kept
 from models.base import Message
 
 ACTS_LIMIT = 500_000  # the newest
 LOOKED_AT = 100  # the newest, for a look at a few rows
 Messages = tuple[tuple[str, str], ...]  # (role, content) in order
+NEGATIVE = "negative"  # the role of what a picture was not to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One text and the messages that its model was sent. cut_off: it ended at its length limit, or was stopped."""
+    """One text and the messages that its model was sent; of a picture, its SHA-256 and the words. cut_off: it ended
+    at its length limit, or was stopped."""
 
     output_id: str
     messages: Messages
@@ -42,19 +46,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The acts, newest first, and the texts they are about, by id. unused: what cannot be used, by reason."""
+    """The acts, newest first, and the texts or pictures they are about, by id. unused: what cannot be used, by
+    reason."""
 
     acts: Sequence[Act]
     sources: Mapping[str, Source]
     unused: Mapping[str, int]
+    modality: Modality = "text"
 
 
 def read_told(
-    ws: Kept, study_id: str | None = None, *, act_ids: Sequence[str] | None = None, annotator_id: str | None = None,
-    newest: Collection[FeedbackKind] = (),
+    ws: Kept, study_id: str | None = None, *, modality: Modality = "text", act_ids: Sequence[str] | None = None,
+    annotator_id: str | None = None, newest: Collection[FeedbackKind] = (),
 ) -> Told:  # fmt: skip
-    """All that people said of texts and that is in force; study_id: only in this study; annotator_id: only what this
-    person said outside studies; newest: only about what the newest acts of these kinds are about, for a look at it.
+    """All that people said of texts, or of pictures, and that is in force; study_id: only in this study; annotator_id:
+    only what this person said outside studies; newest: only about what the newest acts of these kinds are about, for a
+    look at it.
 
     act_ids: these acts instead, as far as they are still there, in force or not and whoever was left out since.
     """
@@ -64,16 +71,25 @@ def read_told(
             if newest:
                 about = newest_about(ws.store, study_id, newest, limit=LOOKED_AT, connection=connection,
                                      annotator_id=annotator_id)  # fmt: skip
-            said = acts_on_texts(ws.store, study_id, limit=ACTS_LIMIT, connection=connection,
-                                 annotator_id=annotator_id, about=about)  # fmt: skip
+            said = acts_on_made(ws.store, modality, study_id, limit=ACTS_LIMIT, connection=connection,
+                                annotator_id=annotator_id, about=about)  # fmt: skip
             without = excluded_tasks(ws, connection=connection)
         else:
             said = [act for ids in chunks(act_ids) for act in ws.store.acts(ids, connection=connection)]
             without = set()
         acts = [act for act in said if act.task_id not in without]
-        texts = written_texts(connection, {output_id for act in acts for output_id in named_in(act)})
-        known = versions(ws.store, {text.prompt_version_id for text in texts.values()}, connection=connection)
+        named = {output_id for act in acts for output_id in named_in(act)}
+        texts = written_texts(connection, named) if modality == "text" else {}
+        pictures = drawn_pictures(ws.store, named, connection=connection) if modality == "image" else {}
+        asked = {text.prompt_version_id for text in texts.values()}
+        asked |= {picture.made.prompt_version_id for picture in pictures.values()}
+        known = versions(ws.store, asked, connection=connection)
     sources, unused, reader = dict[str, Source](), Counter[str](), _Reader(known)
+    for output_id, picture in pictures.items():
+        if (found := _picture(picture, known[picture.made.prompt_version_id])).messages:
+            sources[output_id] = found
+        else:
+            unused["pictures whose prompt is not known"] += 1
     if len(acts) < len(said):
         unused["answers of people whom the owner left out"] = len(said) - len(acts)
     if len(said) == ACTS_LIMIT:
@@ -86,7 +102,22 @@ def read_told(
             unused["texts whose prompt is not known"] += 1
         else:
             sources[output_id] = source
-    return Told(acts, sources, unused)
+    return Told(acts, sources, unused, modality)
+
+
+def _picture(drawn: Drawn, version: PromptVersion) -> Source:
+    """A picture with the exact words it was asked for by; without any where nobody asked for it in words."""
+    made = drawn.made
+    try:
+        (text, negative, _), _ = fill([version.text, version.negative_text, version.system_text], made.variables)
+    except InvalidPrompt:  # an imported one may bring no values
+        text, negative = str(made.variables.get("prompt", "")), version.negative_text
+    asked = (("user", text), *([(NEGATIVE, negative)] if negative.strip() else []))
+    return Source(
+        output_id=drawn.output.id, messages=asked if text.strip() else (), text=drawn.output.blob_sha256 or "",
+        cut_off=False, seed=drawn.output.seed, settings=made.settings, prompt_version_id=made.prompt_version_id,
+        model_revision=drawn.revision,
+    )  # fmt: skip
 
 
 class _Reader:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from collab.datasets.rows import Row
+from collab.datasets.sources import NEGATIVE, Messages
 from collab.split_groups import joined
 
 HELD_OUT, HELD_OUT_MOST = 0.1, 0.2  # of all rows: what is aimed at, and what is not exceeded
@@ -18,7 +19,12 @@ HELD_OUT, HELD_OUT_MOST = 0.1, 0.2  # of all rows: what is aimed at, and what is
 
 def split_groups(rows: Sequence[Row]) -> list[str]:
     """For each row the name of its group: no two groups share a conversation or a person."""
-    return joined([("messages", row.messages), *(("person", who) for who in row.people)] for row in rows)
+    return joined([("messages", _asked(row)), *(("person", who) for who in row.people)] for row in rows)
+
+
+def _asked(row: Row) -> Messages:
+    """What was asked for; what was not to be in a picture makes no other prompt of it."""
+    return tuple(message for message in row.messages if message[0] != NEGATIVE)
 
 
 def held_out(groups: Sequence[str], seed: int) -> frozenset[str]:

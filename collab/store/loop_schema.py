@@ -80,7 +80,7 @@ dataset_snapshots = make_table(
     Column("counts", Json, nullable=False),
     ref("created_by", "annotators"),
     UniqueConstraint("sha256"),  # the same rows are one snapshot, whoever makes it
-    one_of("kind", "sft", "dpo", "kto", "reward"),
+    one_of("kind", "sft", "dpo", "kto", "reward", "image-sft", "image-dpo", "image-kto"),
 )
 
 jobs = make_table(

@@ -16,7 +16,7 @@ from collab.store.evidence_queries import acts_in_force
 from collab.store.export_queries import json_text
 from collab.store.pieces import chunks
 from collab.store.store import Store
-from collab.types import Act, FeedbackKind, FinishReason, Modality
+from collab.types import Act, FeedbackKind, FinishReason, Job, Modality
 
 
 class Written(NamedTuple):
@@ -34,13 +34,13 @@ class Written(NamedTuple):
     revision: str
 
 
-def acts_on_texts(
-    store: Store, study_id: str | None, *, limit: int, connection: Connection, annotator_id: str | None = None,
-    about: Sequence[str] | None = None,
+def acts_on_made(
+    store: Store, modality: Modality, study_id: str | None, *, limit: int, connection: Connection,
+    annotator_id: str | None = None, about: Sequence[str] | None = None,
 ) -> list[Act]:  # fmt: skip
-    """The acts in force on texts, newest first, at most `limit`. study_id: only the answers of this study.
-    annotator_id: only what this person said, outside studies, whose material is not theirs. about: only what stands at
-    these generations.
+    """The acts in force on texts, or on pictures, newest first, at most `limit`. study_id: only the answers of this
+    study. annotator_id: only what this person said, outside studies, whose material is not theirs. about: only what
+    stands at these generations.
 
     Answers to gold and to repeated items measure the annotator, so they are left out.
     """
@@ -49,13 +49,13 @@ def acts_on_texts(
         sa.select(g.c.id)
         .join(v, v.c.id == g.c.prompt_version_id)
         .join(p, p.c.id == v.c.prompt_id)
-        .where(p.c.modality == "text")
+        .where(p.c.modality == modality)
     )
-    texts = schema.feedback.c.generation_id.in_(made)
+    all_made = schema.feedback.c.generation_id.in_(made)
     here = sa.true() if study_id is None else schema.tasks.c.study_id == study_id
     whose = sa.true() if annotator_id is None else _own(annotator_id)
     only = sa.true() if about is None else schema.feedback.c.generation_id.in_(about)
-    return acts_in_force(store, sa.and_(only, texts, here, whose), limit, connection)
+    return acts_in_force(store, sa.and_(only, all_made, here, whose), limit, connection)
 
 
 def newest_about(
@@ -105,4 +105,43 @@ def written_texts(connection: Connection, output_ids: Collection[str]) -> dict[s
     found: dict[str, Written] = {}
     for ids in chunks(sorted(output_ids)):
         found |= {row[0]: Written._make(row) for row in connection.execute(query.where(o.c.id.in_(ids))).all()}
+    return found
+
+
+def said_so_far(store: Store) -> tuple[object, ...]:
+    """Something that is another once anybody said, took back or deleted anything, or an owner left somebody out."""
+    f, d = schema.feedback, schema.study_decisions
+    with store.reading() as connection:
+        return tuple(
+            value
+            for table in (f, d)
+            for value in connection.execute(sa.select(sa.func.count(), sa.func.max(table.c.id))).one()
+        )
+
+
+def people_behind(store: Store, act_ids: Collection[str]) -> int:
+    """How many people's these acts are."""
+    f, people = schema.feedback, set[str]()
+    with store.reading() as connection:
+        for ids in chunks(sorted(act_ids)):
+            people.update(connection.scalars(sa.select(f.c.annotator_id).where(f.c.id.in_(ids)).distinct()))
+    return len(people)
+
+
+def newest_trainings(store: Store, *, limit: int) -> list[Job]:
+    """The studio's trainings, whoever began them, newest first."""
+    j = schema.jobs
+    return store.rows(Job, sa.select(j).where(j.c.kind == "train").order_by(j.c.id.desc()).limit(limit))
+
+
+def generations_of(store: Store, output_ids: Collection[str]) -> dict[str, tuple[str, str, str, str | None]]:
+    """Of each output: its id, its generation, who asked for it, and its text where it has one."""
+    o, g = schema.outputs, schema.generations
+    query = sa.select(o.c.id, o.c.generation_id, g.c.requested_by, o.c.text).join(g, g.c.id == o.c.generation_id)
+    found: dict[str, tuple[str, str, str, str | None]] = {}
+    with store.reading() as connection:
+        for ids in chunks(sorted(output_ids)):
+            found |= {
+                row[0]: (row[0], row[1], row[2], row[3]) for row in connection.execute(query.where(o.c.id.in_(ids)))
+            }
     return found

@@ -1,1 +1,1 @@
-"""From a snapshot of feedback to an adapter that passed its checks. The only way to torch is models.tune_text."""
+"""From a snapshot of feedback to an adapter that passed its checks. To torch: models.tune_text, tune_image."""

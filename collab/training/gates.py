@@ -13,6 +13,7 @@ from collab.errors import NotAllowed
 from collab.types import ModelVersion
 
 PERPLEXITY_MOST = 1.5  # times what it was, of texts that people like
+ERROR_MOST = 1.5  # times what it was, of pictures that people like
 LOOPING_MOST = 1 / 3  # of the samples: the likeliest continuation, which they are, falls into loops by itself at times
 _REPEATED = 0.5  # share of a text's word triples that it has said before: more is a loop
 _LEAST_WORDS = 12  # a shorter text says nothing about that
@@ -21,6 +22,9 @@ _LEARNED: Mapping[str, str] = {
     "dpo": "held-out pairs are ordered as people did",
     "kto": "held-out good texts gained on bad ones",
     "reward": "held-out pairs are ordered as people did",
+    "image-sft": "held-out pictures became likelier",
+    "image-dpo": "held-out pairs are ordered as people did",
+    "image-kto": "held-out good pictures gained on bad ones",
 }
 
 
@@ -49,6 +53,9 @@ def _gates(kind: str, metrics: Mapping[str, Any], samples: Sequence[Mapping[str,
         )
     if kind == "reward":
         return
+    if kind.startswith("image-"):
+        yield from _of_pictures(metrics, len(samples))
+        return
     before, after = metrics.get("perplexity_before"), metrics.get("perplexity_after")
     if before is not None and after is not None:
         yield Gate(
@@ -63,6 +70,19 @@ def _gates(kind: str, metrics: Mapping[str, Any], samples: Sequence[Mapping[str,
         "repetition", looping <= len(samples) * LOOPING_MOST,
         f"{looping} of {len(samples)} samples repeat themselves that did not; at most a third may.",
     )  # fmt: skip
+
+
+def _of_pictures(metrics: Mapping[str, Any], samples: int) -> Iterator[Gate]:
+    before, after = metrics.get("error_before"), metrics.get("error_after")
+    if before is not None and after is not None:
+        yield Gate(
+            "error", after <= ERROR_MOST * before,
+            f"The error on pictures that people like went from {before:.4g} to {after:.4g}; at most {ERROR_MOST:g} "
+            "times as much is allowed.",
+        )  # fmt: skip
+    blank, alike = metrics.get("blank", 0), metrics.get("alike", 0)
+    yield Gate("empty", not blank, f"{blank} of {samples} samples show nothing that did before.")
+    yield Gate("alike", not alike, f"{alike} pairs of samples show the same that did not before.")
 
 
 def loops(text: str) -> bool:

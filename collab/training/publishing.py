@@ -40,7 +40,7 @@ def write_adapter(ws: Workspace, visitor: Visitor, version_id: object, folder: P
     Any peft or diffusers program loads it. Raises NotAllowed for anyone but the owner, NotFound, InvalidSetting where
     there is something already, Unavailable where the adapter is gone or damaged or the disk is full.
     """
-    version = _trained(ws, visitor, version_id)
+    version = trained_version(ws, visitor, version_id)
     if folder.exists():
         raise InvalidSetting(f"{folder} is there already: choose another name.")
     adapter = adapter_folder(ws.settings, version)
@@ -63,7 +63,7 @@ def push_adapter(
     endpoint: str | None = None,
 ) -> str:  # fmt: skip
     """Make a model on the Hub of a version's adapter and card; its address. Raises as `write_adapter` and hub.push."""
-    _trained(ws, visitor, version_id)
+    trained_version(ws, visitor, version_id)
     repo = hub.check_repo(name)
     with TemporaryDirectory(dir=ws.settings.home) as scratch:
         folder = Path(scratch) / "adapter"
@@ -108,8 +108,8 @@ def _data(snapshot: DatasetSnapshot | None, version: ModelVersion) -> Iterator[s
         yield "Its snapshot is gone.\n"
         return
     yield (
-        f"{snapshot.train_count:,} rows to learn from and {snapshot.test_count:,} held out ({snapshot.kind}, SHA-256 "
-        f"`{snapshot.sha256}`), checked on {version.metrics.get('checked_on', 'nothing')}.\n"
+        f"{snapshot.train_count:,} rows to learn from and {snapshot.test_count:,} held out ({snapshot.kind}, "
+        f"SHA-256 `{snapshot.sha256}`), checked on {version.metrics.get('checked_on', 'nothing')}.\n"
     )
     left = {reason: n for reason, n in {**snapshot.counts, **dict(version.metrics.get("left_out", {}))}.items() if n}
     yield from (f"- {number:,} × {reason}" for reason, number in left.items())
@@ -132,7 +132,8 @@ def _table(rows: Any) -> Iterator[str]:
     yield ""
 
 
-def _trained(ws: Workspace, visitor: Visitor, version_id: object) -> ModelVersion:
+def trained_version(ws: Workspace, visitor: Visitor, version_id: object) -> ModelVersion:
+    """The version with an adapter. Raises NotAllowed for anyone but the owner, NotFound."""
     snapshots.only_owner(visitor)
     found = ws.store.find(ModelVersion, id=version_id) if is_id(version_id) else []
     if not found or not found[0].adapter_sha256:

@@ -15,13 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from collab import jobs
+from collab.checks import is_id
 from collab.datasets import snapshots
 from collab.datasets.splitting import to_check_on
 from collab.errors import InvalidSetting, NotFound, Unavailable
@@ -34,7 +35,7 @@ from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace
 from models.base import InvalidRequest, ModelInfo
 from models.device import pick_device
-from models.recipe import Recipe, in_words, recipe_from
+from models.recipe import Kind, Recipe, in_words, recipe_from
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,34 @@ RUN = "COLLAB_TRAINING_RUN"  # by which the process knows which run of its job i
 _BUSY = "A model is being trained already: wait for it to end, or stop it first."
 _GOING_S = 20.0  # that a process which was told to stop is waited for
 _ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, checked as far as it can be without the rows. parent: whose adapter is trained further."""
+
+    kind: Kind
+    recipe: Recipe
+    base: ModelInfo
+    parent: ModelVersion | None
+    snapshot_id: str
+
+
+def check_asked(
+    ws: Workspace, visitor: Visitor, kind: object, settings: object = None, *, snapshot_id: str = "", model: str = ""
+) -> Asked:
+    """Arguments and errors as of `start`, but for those that the rows give."""
+    snapshots.only_owner(visitor)
+    wanted = snapshots.check_kind(kind)
+    asked = _mapping(settings)
+    snapshot_id, model = (str(asked.pop(name, "") or given) for name, given in
+                          (("snapshot_id", snapshot_id), ("model", model)))  # fmt: skip
+    try:
+        recipe = recipe_from(wanted, asked)
+    except InvalidRequest as error:
+        raise InvalidSetting(str(error)) from error
+    base, parent = _base(ws, visitor, recipe, model)
+    return Asked(wanted, recipe, base, parent, snapshot_id)
 
 
 def start(
@@ -54,18 +83,10 @@ def start(
     them. snapshot_id: "" freezes all that may be used now. model: what is trained, "" for the one that serves.
     Raises NotAllowed, NotFound, InvalidSetting (too few rows among them), Unavailable while another is under way.
     """
-    snapshots.only_owner(visitor)
-    wanted = snapshots.check_kind(kind)
-    asked = _mapping(settings)
-    snapshot_id, model = (str(asked.pop(name, "") or given) for name, given in
-                          (("snapshot_id", snapshot_id), ("model", model)))  # fmt: skip
-    try:
-        recipe = recipe_from(wanted, asked)
-    except InvalidRequest as error:
-        raise InvalidSetting(str(error)) from error
-    base, parent = _base(ws, visitor, recipe, model)
-    if snapshot_id:
-        snapshot = snapshots.find(ws, visitor, snapshot_id)
+    asked = check_asked(ws, visitor, kind, settings, snapshot_id=snapshot_id, model=model)
+    wanted, recipe, base, parent = asked.kind, asked.recipe, asked.base, asked.parent
+    if asked.snapshot_id:
+        snapshot = snapshots.find(ws, visitor, asked.snapshot_id)
         _check_snapshot(snapshot, wanted)
         data = snapshots.rebuild(ws, snapshot)
     else:
@@ -78,9 +99,9 @@ def start(
     snapshot = snapshots.keep(ws, visitor, snapshot)
     parent = parent or stored_version(ws, base)
     spec = {
-        "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "revision": base.revision,
+        "kind": wanted, "snapshot_id": snapshot.id, "base": base.base, "name": base.name, "revision": base.revision,
         "precision": base.precision, "parent_id": parent.id, "recipe": recipe.as_json(), "said": said,
-        "lane": "training",  # the same in all: one at a time
+        "learn": len(learn), "held_out": len(check), "lane": "training",  # the same in all: one at a time
     }  # fmt: skip
     try:
         job = jobs.store(ws, visitor, KIND, spec, "queued", alone=("lane",))
@@ -91,11 +112,8 @@ def start(
 
 
 def resume(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
-    """Go on with one's own training that failed, was stopped or whose program is gone, from its last checkpoint."""
-    snapshots.only_owner(visitor)
-    job = jobs.get(ws, visitor, job_id)
-    if job.kind != KIND:
-        raise NotFound(f"Job {job.id} is no training: start it again where it was started.")
+    """Go on with a training that failed, was stopped or whose program is gone, from its last checkpoint."""
+    job = training_of(ws, visitor, job_id)
     if job.status in UNFINISHED:
         raise Unavailable("This training is under way: there is nothing to resume.")
     if job.status == "done":
@@ -104,6 +122,15 @@ def resume(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
     _wait_until_gone(job)
     _launch(ws, job)
     return ws.store.get(Job, job.id)
+
+
+def training_of(ws: Workspace, visitor: Visitor, job_id: object) -> Job:
+    """A training of this studio, whichever of its owners began it. Raises NotAllowed, NotFound."""
+    snapshots.only_owner(visitor)
+    found = ws.store.find(Job, id=job_id, kind=KIND) if is_id(job_id) else []
+    if not found:
+        raise NotFound(f"There is no training “{str(job_id)[:60]}”: check the id.")
+    return ws.jobs.settled(found[0])
 
 
 def folder_of(settings: Settings, job_id: str) -> Path:
@@ -128,9 +155,9 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
         parent = _parent(ws, recipe)
         if model and model not in (parent.id, parent.base):
             raise InvalidSetting(f"{parent.name} is an adapter of {parent.base}: leave the model out.")
-        info = resolve_model(ws, visitor, parent.id if recipe.kind != "reward" else parent.base, "text")
+        info = resolve_model(ws, visitor, parent.id if recipe.kind != "reward" else parent.base, recipe.modality)
         return replace(info, adapter=None), parent
-    info = replace(resolve_model(ws, visitor, model, "text"), adapter=None)
+    info = replace(resolve_model(ws, visitor, model, recipe.modality), adapter=None)
     if info.precision == "remote":
         raise InvalidSetting(f"{info.name} runs {info.where}, out of reach: choose a model that runs here.")
     return info, None
@@ -139,8 +166,10 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
 def _parent(ws: Workspace, recipe: Recipe) -> ModelVersion:
     """The version whose adapter is trained further."""
     found = ws.store.find(ModelVersion, id=recipe.continue_from)
-    if not found or not found[0].adapter_sha256 or found[0].modality != "text":
-        raise NotFound(f"There is no trained text model “{recipe.continue_from[:60]}” to go on from: check the id.")
+    if not found or not found[0].adapter_sha256 or found[0].modality != recipe.modality:
+        raise NotFound(
+            f"There is no trained {recipe.modality} model “{recipe.continue_from[:60]}” to go on from: check the id."
+        )
     if (found[0].recipe.get("kind") == "reward") != (recipe.kind == "reward"):
         raise InvalidSetting(f"{found[0].name} is no model to go on from here: one ranks texts, the other writes them.")
     adapter_folder(ws.settings, found[0])
@@ -218,7 +247,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     """This process's, with what this workspace was opened with."""
     ours = {
         "COLLAB_HOME": str(settings.home), "DATABASE_URL": settings.database_url, "COLLAB_SECRET": settings.secret,
-        "COLLAB_TEXT_MODEL": settings.text_model, "HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1",
+        "COLLAB_TEXT_MODEL": settings.text_model, "COLLAB_IMAGE_MODEL": settings.image_model,
+        "HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", "")))),
     }  # fmt: skip
     return {**os.environ, **{name: value for name, value in ours.items() if value}}

@@ -1,16 +1,16 @@
 """Carries a training out, in the process that was started for it: rows, adapter, checks, model version.
 
-The only way from here into torch is models.tune_text, imported when there is something to train.
+The only ways from here into torch are models.tune_text and tune_image, imported when there is something to train.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -24,12 +24,15 @@ from collab.training.adapters import adapter_folder, keep_adapter
 from collab.training.gates import gates
 from collab.training.mixing import weighed
 from collab.training.starting import RUN, folder_of
+from collab.training.telling import RECORDS
 from collab.types import DatasetSnapshot, Job, ModelVersion, new_id
 from collab.workspace import Workspace, catalog_of
-from models.base import ModelError
+from models.base import ModelError, ModelInfo
 from models.recipe import Recipe
 
-RECORDS = "metrics.jsonl"
+if TYPE_CHECKING:
+    from models.tune_shared import Tuned
+
 _MODEL_SHARE = 0.05  # of the progress shown, until the first step
 _NICE = 5  # generation goes first where both want the processor
 
@@ -60,16 +63,12 @@ def _train(ws: Workspace, job: Job, control: JobControl | None) -> Mapping[str, 
     records = _Records(folder, control)
     try:
         catalog = catalog_of(ws.settings)
-        info = catalog.resolve(spec["base"], "text")
+        info = catalog.resolve(spec["base"], recipe.modality)
         if (info.revision, info.precision) != (spec["revision"], spec["precision"]):
             raise Unavailable(f"The files of {info.name} are others than when this was asked for: start it again.")
         records.say(0.01, f"Preparing {info.name}")
         base = catalog.folder_of(info, lambda words, _: records.say(0.02, words))
-        from models.tune_text import tune
-
-        made = tune(base, learn, check, recipe, folder, precision=info.precision, start=start,
-                    base_name=info.base if "/" in info.base and not Path(info.base).exists() else info.name,
-                    watch=records)  # fmt: skip
+        made = _tuned(ws, base, learn, check, recipe, folder, info, start, records)
     except ModelError as error:
         raise translate(error) from error
     if control is None:
@@ -77,8 +76,9 @@ def _train(ws: Workspace, job: Job, control: JobControl | None) -> Mapping[str, 
     metrics = {**made.metrics, "checked_on": shares, "left_out": dict(made.left_out), "samples": list(made.samples)}
     metrics["gates"] = gates(recipe.kind, made.metrics, made.samples)
     version = ModelVersion(
-        name=f"{info.name} · {recipe.kind} {job.id[-6:]}", modality="text", base=info.base, revision=info.revision,
-        precision=info.precision, adapter_sha256=keep_adapter(ws.settings, made.folder), parent_id=parent.id,
+        name=f"{info.name} · {recipe.kind} {job.id[-6:]}", modality=recipe.modality, base=info.base,
+        revision=info.revision, precision=info.precision, parent_id=parent.id,
+        adapter_sha256=keep_adapter(ws.settings, made.folder),
         snapshot_id=snapshot.id, recipe={**recipe.as_json(), "versions": dict(made.versions), "job_id": job.id},
         metrics=metrics,
     )  # fmt: skip
@@ -89,6 +89,22 @@ def _train(ws: Workspace, job: Job, control: JobControl | None) -> Mapping[str, 
     passed = all(gate["passed"] for gate in metrics["gates"])
     return {"message": "Ready for a blind test" if passed else "Trained, but it did not pass its checks",
             "model_version_id": version.id}  # fmt: skip
+
+
+def _tuned(
+    ws: Workspace, base: Path, learn: Sequence[Mapping[str, Any]], check: Sequence[Mapping[str, Any]], recipe: Recipe,
+    folder: Path, info: ModelInfo, start: Path | None, records: _Records,
+) -> Tuned:  # fmt: skip
+    base_name = info.base if "/" in info.base and not Path(info.base).exists() else info.name
+    if recipe.modality == "image":
+        from models import tune_image
+
+        return tune_image.tune(base, learn, check, recipe, folder, pictures=ws.blobs.get, settings=info.defaults,
+                               precision=info.precision, start=start, base_name=base_name, watch=records)  # fmt: skip
+    from models import tune_text
+
+    return tune_text.tune(base, learn, check, recipe, folder, precision=info.precision, start=start,
+                          base_name=base_name, watch=records)  # fmt: skip
 
 
 def _registered(ws: Workspace, version: ModelVersion) -> ModelVersion:

@@ -13,7 +13,7 @@ TrialStage = Literal["screening", "confirming", "decided", "stopped"]
 AliasMove = Literal["promote", "rollback"]
 DecisionKind = Literal["propose", "reject", "trial", "confirm", "decide", "promote", "rollback", "watch", "stop"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
-SnapshotKind = Literal["sft", "dpo", "kto", "reward"]
+SnapshotKind = Literal["sft", "dpo", "kto", "reward", "image-sft", "image-dpo", "image-kto"]
 
 TRIALS_UNDER_WAY: tuple[TrialStage, ...] = ("screening", "confirming")
 

@@ -18,7 +18,7 @@ from collab import generation
 from collab.identity import Identity, open_identity
 from collab.refinement.trying.looking import Looking
 from collab.studies.pregeneration import Pregeneration
-from collab.ui import create, data, header, history, insights, rate, refine
+from collab.ui import create, data, header, history, insights, rate, refine, train
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.language import PageLanguage, words_route
 from collab.ui.library_endpoints import add_library_endpoints
@@ -46,6 +46,8 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
                 raters = rate.build(ws, identity)
             with gr.Tab("Refine", id="refine", visible=False) as refine_tab:
                 refining = refine.build(ws, identity)
+            with gr.Tab("Train", id="train", visible=False) as train_tab:
+                training = train.build(ws, identity)
             with gr.Tab("Insights", id="insights", visible=False) as insights_tab:
                 findings = insights.build(ws, identity)
             with gr.Tab("History", id="history") as history_tab:
@@ -53,14 +55,17 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
             with gr.Tab("Data", id="data") as data_tab:
                 given = data.build(ws, identity)
         _join(ws, identity, tabs, desk, past)
-        _join_studies(identity, page, tabs, (refine_tab, insights_tab), raters, findings)
-        _join_refining(tabs, raters, refining)
+        _join_studies(identity, page, tabs, (refine_tab, train_tab, insights_tab), raters, findings)
+        for board in (refining.board, training.board):
+            _join_loop(tabs, raters, board)
+        _join_training(ws, tabs, desk, training)
         given.board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
         data_tab.select(given.refresh, outputs=given.board, **PRIVATE)
         page.load(top.refresh, outputs=top.bar, **PRIVATE)
         history_tab.select(past.refresh, outputs=past.items, **PRIVATE)
         rate_tab.select(raters.refresh, outputs=raters.desk, **PRIVATE)
         refine_tab.select(refining.refresh, outputs=refining.board, **PRIVATE)
+        train_tab.select(training.refresh, outputs=training.board, **PRIVATE)
         insights_tab.select(findings.refresh, outputs=findings.shown, **PRIVATE)
         add_endpoints(ws, identity)
         add_library_endpoints(ws, identity)
@@ -146,15 +151,30 @@ def _join_studies(
     findings.composer.insights(spoken(on_watch), outputs=findings.shown, **PRIVATE)
 
 
-def _join_refining(tabs: gr.Tabs, raters: rate.RateView, refining: refine.RefineView) -> None:
-    """From Refine to Create, for the first feedback, and to Rate, to vote in a blind test."""
+def _join_loop(tabs: gr.Tabs, raters: rate.RateView, board: gr.HTML) -> None:
+    """From Refine and Train to Create, for the first feedback, and to Rate, to vote in a blind test."""
 
     def on_rate(event: gr.EventData) -> tuple[Any, ...]:
         asked = str((event._data or {}).get("study_id", ""))
         return gr.Tabs(selected="rate"), {"study_id": asked, "open": True}
 
-    refining.board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
-    refining.board.rate(spoken(on_rate), outputs=[tabs, raters.desk], **PRIVATE)
+    board.start(lambda: gr.Tabs(selected="create"), outputs=tabs, **PRIVATE)
+    board.rate(spoken(on_rate), outputs=[tabs, raters.desk], **PRIVATE)
+
+
+def _join_training(ws: Workspace, tabs: gr.Tabs, desk: create.CreateView, training: train.TrainView) -> None:
+    """From a model's lineage to the output that an act is about, on Create, which offers what serves."""
+
+    async def on_show(request: gr.Request, event: gr.EventData) -> AsyncIterator[tuple[Any, ...]]:
+        asked = str((event._data or {}).get("generation_id", ""))
+        async for update in _there(desk.show(asked, request)):
+            yield update
+
+    def on_served(modality: str) -> gr.Dropdown:
+        return desk.form.picker(ws, modality)
+
+    training.board.show(spoken(on_show), outputs=[tabs, *desk.shown], **create.STREAM)
+    training.board.served(on_served, inputs=desk.form.modality, outputs=desk.form.model, **PRIVATE)
 
 
 async def _there(updates: AsyncIterator[tuple[Any, ...]]) -> AsyncIterator[tuple[Any, ...]]:

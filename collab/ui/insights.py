@@ -8,13 +8,15 @@ from typing import Any
 
 import gradio as gr
 
+from collab.aliases import MODELS
 from collab.api import study as study_api
 from collab.errors import NotAllowed
 from collab.identity import Identity, Visitor
 from collab.store.history_queries import history_page
 from collab.store.queries import outputs_of
-from collab.types import PromptVersion, new_id
+from collab.types import MODALITIES, PromptVersion, new_id
 from collab.ui.endpoints import PRIVATE, spoken
+from collab.ui.pickers import model_choices
 from collab.ui.study_acts import composer_acts, insights_acts
 from collab.ui.web import picture_link
 from collab.ui.widgets import insights_board, study_composer
@@ -93,7 +95,12 @@ def choices(ws: Workspace, visitor: Visitor, link: Callable[[str], str]) -> dict
             {"prompt_version_id": v.id, "text": v.text, "modality": modality_of[v.id], "title": v.text.strip()[:60]}
             for v in versions
         ],
-        "models": [{"name": e.name, "title": e.title, "modality": e.modality} for e in ws.engine.entries()],
+        "models": [
+            {"name": name, "title": title, "modality": modality}
+            for modality in MODALITIES
+            for title, name in model_choices(ws, modality, owner=visitor.is_owner)
+            if name not in MODELS  # what serves is among them by its own name
+        ],
         "outputs": shown[:120],
         "draft": None,
         "opened": new_id(),  # a form opened again is a new one: the browser does not notice a value that is the same

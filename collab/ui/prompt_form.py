@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
+from collab.aliases import MODELS
 from collab.generation import Ask, wording_of
 from collab.identity import Identity
 from collab.pictures.restoring import Restored
@@ -16,7 +18,7 @@ from collab.store.history_queries import latest_generation
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
 from collab.ui.language import said_here
-from collab.ui.pickers import entry_of, model_choices
+from collab.ui.pickers import entry_of, model_choices, name_of_version, name_to_go_on_with, usual_model
 from collab.ui.settings_panel import SettingsPanel, build_settings
 from collab.ui.steering_switch import SteeringSwitch, build_steering
 from collab.workspace import Workspace
@@ -31,6 +33,7 @@ DRAFT_KEY = "collab-draft"
 class PromptForm:
     """The form's components. names: the variables whose boxes are shown, in their order. turns: the boxes of the
     few-shot examples, two a row. draft: what is being written, kept in the browser so that a reload does not lose it.
+    owner_here: whether an owner asks for what Gradio is answering: they may choose any model that was trained.
     """
 
     modality: gr.Radio
@@ -49,6 +52,7 @@ class PromptForm:
     boxes: list[gr.Textbox]
     panel: SettingsPanel
     steering: SteeringSwitch
+    owner_here: Callable[[], bool]
 
     @property
     def inputs(self) -> list[Any]:
@@ -75,7 +79,7 @@ class PromptForm:
         return Ask(
             prompt=prompt,
             modality=modality,
-            model=model or "",
+            model="" if model in MODELS else model or "",
             count=count,
             seed=self.panel.seed_of(rest),
             settings=self.panel.settings_of(modality, rest[MAX_VARIABLES:]),
@@ -86,11 +90,16 @@ class PromptForm:
             inputs={"steer": strength} if steers else None,
         )
 
+    def picker(self, ws: Workspace, modality: str, model: str = "") -> gr.Dropdown:
+        """An update for `model`: what can be chosen, and this chosen; "" what serves."""
+        choices = model_choices(ws, modality, owner=self.owner_here(), also=model)
+        return gr.Dropdown(choices=choices, value=model or usual_model(ws, modality))
+
     def for_modality(self, ws: Workspace, modality: str, model: str = "") -> tuple[Any, ...]:
         """Updates for `modal_outputs`: the modality's models, controls and defaults."""
         text, entry = modality == "text", entry_of(ws, modality, model)
         return (
-            gr.Dropdown(choices=model_choices(ws, modality), value=model or entry.name),
+            self.picker(ws, modality, model),
             gr.Accordion(visible=text),
             gr.Textbox(visible=not text),
             *self.panel.values_for(modality, entry.defaults),
@@ -101,9 +110,8 @@ class PromptForm:
         """Updates for `outputs`: the form as it was when a generation was asked for, with a new seed each time."""
         wording = wording_of(ws.store, ws.store.get(PromptVersion, made.prompt_version_id))
         brought = "brought" in made.inputs  # no model drew it
-        base = "" if brought else ws.store.get(ModelVersion, made.model_version_id).base
-        listed = {e.base: e.name for e in ws.engine.entries()}
-        model, *_rest = self.for_modality(ws, wording.modality, listed.get(base, base))
+        version = None if brought else ws.store.get(ModelVersion, made.model_version_id)
+        model = self.picker(ws, wording.modality, name_of_version(ws, version) if version else "")
         text = wording.modality == "text"
         return (
             wording.modality,
@@ -146,10 +154,10 @@ class PromptForm:
         settings, beyond = self.panel.possible(found.settings)
         model: Any = gr.skip()
         if found.entry:
-            model = gr.Dropdown(choices=model_choices(ws, "image"), value=found.entry.name)
+            model = self.picker(ws, "image", found.entry.name)
             settings = {**found.entry.defaults, **settings}
         else:
-            model = gr.Dropdown(choices=model_choices(ws, "image"), value=entry_of(ws, "image", "").name)
+            model = self.picker(ws, "image")
         seed = "" if found.seed is None else str(found.seed)
         names = list(dict.fromkeys([*placeholders(found.prompt), *placeholders(found.negative_prompt)]))
         if len(names) > MAX_VARIABLES:
@@ -197,10 +205,15 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
             more = gr.Button("Add an example", size="sm", elem_id="add-example")
         panel = build_settings(ws)
     switch = build_steering()
+
+    def owner_here() -> bool:
+        request = LocalContext.request.get(None)
+        return request is not None and identity.whoami(request).is_owner
+
     draft = gr.BrowserState(None, storage_key=DRAFT_KEY, secret=identity.sign("draft", DRAFT_KEY))
     form = PromptForm(
         modality, model, count, prompt, negative, instructions, system, rows, turns, more, draft, variables, names,
-        boxes, panel, switch,
+        boxes, panel, switch, owner_here,
     )  # fmt: skip
 
     def on_modality(chosen: str) -> tuple[Any, ...]:
@@ -242,6 +255,9 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
         if latest and "brought" in latest.inputs:  # a picture that no prompt made
             latest = None
         updates = list(form.recall(ws, latest) if latest else (gr.skip(),) * len(form.outputs))
+        last = ws.store.get(ModelVersion, latest.model_version_id) if latest else None
+        model_now = name_to_go_on_with(ws, last) if last else ""
+        updates[form.outputs.index(form.model)] = form.picker(ws, last.modality if last else "text", model_now)
         draft_of = kept if isinstance(kept, dict) else {}
         modal = draft_of.get("modality")
         if modal in ("text", "image") and (not latest or updates[0] != modal):

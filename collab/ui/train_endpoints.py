@@ -19,16 +19,17 @@ def add_train_endpoints(ws: Workspace, identity: Identity) -> None:
     """Register the endpoints of fine-tuning. Called inside a `gr.Blocks`."""
 
     def snapshot(kind: str, request: gr.Request = None) -> dict:
-        """Freeze the feedback that may be learned from (owner only): kind sft, dpo, kto or reward.
+        """Freeze the feedback that may be learned from (owner only): kind sft, dpo, kto, reward, image-sft, image-dpo
+        or image-kto.
 
         Answers with its snapshot_id, how many rows it has, what was left out and why, and whether they are too few.
         """
         return train_api.snapshot(ws, identity.whoami(request), kind)
 
     def train(kind: str, settings: dict | None = None, request: gr.Request = None) -> dict:
-        """Begin to train a text model on feedback (owner only) and answer at once: /job tells how far it is.
+        """Begin to train a model on feedback (owner only) and answer at once: /job tells how far it is.
 
-        kind: sft, dpo, kto or reward. settings: learning_rate, rank, epochs and the like; also snapshot_id, model.
+        kind: as of /snapshot. settings: learning_rate, rank, epochs and the like; also snapshot_id, model.
         """
         return train_api.start(ws, identity.whoami(request), kind, settings)
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from collab import aliases, cli, jobs
 from collab.api import refine as refine_api
 from collab.api import train as train_api
+from collab.api import train_board
 from collab.errors import InvalidPrompt, InvalidSetting, InvalidStudy, NotAllowed, NotFound, Unavailable
 from collab.feedback import edit_text, rate
 from collab.identity import LOCAL, Visitor
@@ -28,7 +29,17 @@ from collab.studies.creation import create_study
 from collab.training import starting as training
 from collab.training.adapters import adapter_problems
 from collab.training.gates import gates
-from collab.types import UNFINISHED, DatasetSnapshot, Job, ModelVersion
+from collab.training.teaching import Lessons
+from collab.types import (
+    UNFINISHED,
+    DatasetSnapshot,
+    Job,
+    ModelVersion,
+    PromptVersion,
+    Study,
+    StudyArm,
+    StudyCase,
+)
 from collab.workspace import Workspace, open_workspace
 from models.engine import Engine
 from tests.conftest import counts, make
@@ -173,6 +184,36 @@ def test_a_version_is_promoted_on_a_blind_study_against_what_serves_and_can_be_t
     assert resolve_model(ws, ann, version_id, "text").adapter  # what once served may be asked for again
     with pytest.raises(InvalidStudy):
         refine_api.rollback_alias(ws, LOCAL, "text-current")
+
+
+def test_one_click_puts_a_version_to_people_against_what_serves(
+    ws: Workspace, ann: Visitor, owner: Visitor, trained: dict[str, Any], tmp_path: Path
+):
+    board = train_board.training_board(ws, owner, trained["job_id"])  # another owner than who began it
+    version = board["version"]
+    assert board["command"].startswith("python -m collab train sft --settings ") and board["now"]["step"] == 8
+    assert version["can"]["trial"] == ""
+    assert "No blind study of yours shows" in version["can"]["promote"][version["version_id"]]
+    assert [bool(each["adapter"]) for each in version["line"]] == [True, False]
+    train_board.test_blind(ws, owner, version["version_id"])
+    (told,) = train_board.training_board(ws, owner, trained["job_id"])["version"]["tests"]
+    study = ws.store.get(Study, told["study_id"])
+    assert (told["serves"], told["wanted"], told["evidence"]["verdict"]) == (True, 60, "undecided")
+    assert study.access == "link" and study.spec["evidence"]["panel"] == [owner.annotator_id]
+    arms = sorted(ws.store.find(StudyArm, study_id=study.id), key=lambda arm: arm.position)
+    assert [arm.model_version_id for arm in arms] == [version["line"][1]["version_id"], version["version_id"]]
+    wording = ws.store.get(PromptVersion, arms[0].prompt_version_id)
+    assert wording.text == "{request}" and arms[1].prompt_version_id == wording.id
+    cases = [case.variables["request"] for case in ws.store.find(StudyCase, study_id=study.id)]
+    assert len(cases) == 24 and all(case.startswith("kaban loder mifil") for case in cases)
+    with pytest.raises(InvalidStudy, match="is open already"):
+        train_board.test_blind(ws, owner, version["version_id"])
+    with pytest.raises(NotAllowed):
+        train_board.test_blind(ws, ann, version["version_id"])
+    names = train_board.write_adapter(ws, owner, version["version_id"], tmp_path / "adapter.zip")
+    assert {"README.md", "adapter_config.json", "adapter_model.safetensors"} == set(names)
+    again = train_board.plan(ws, owner, Lessons(ws), "sft", FAST)
+    assert again["seconds"] > 0 and again["steps"] == 8  # known from this training
 
 
 def test_what_did_not_pass_its_checks_is_neither_tested_nor_promoted(ws: Workspace, trained: dict[str, Any]):

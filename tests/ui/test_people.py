@@ -18,8 +18,8 @@ from tests.ui.studio_states import walk_studio
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PROMPT = "Say hello."
 TABS = {
-    "en": ("Create", "Rate", "Refine", "Insights", "History"),
-    "zh": ("创作", "评价", "改进", "分析", "历史"),
+    "en": ("Create", "Rate", "Refine", "Train", "Insights", "History"),
+    "zh": ("创作", "评价", "改进", "训练", "分析", "历史"),
 }
 FIND = """async (part) => {
   // what a harness shows of its own is Gradio's

@@ -47,7 +47,7 @@ def make_plan(
     overlap: people on one item, 0 for a number that fits. Raises InvalidStudy or NotFound with one sentence.
     """
     scope = str(one_of(scope, "scope of the trial", ("population", "panel")))
-    members = _members(ws, visitor, panel) if scope == "panel" else []
+    members = panel_members(ws, visitor, panel) if scope == "panel" else []
     given = {"overlap": overlap, "screening_votes": screening_votes, "confirming_votes": confirming_votes,
              "seed": seed}  # fmt: skip
     usual = CONFIRMING_VOTES[scope] * max(1, len(members))
@@ -99,7 +99,7 @@ def study_asked(
         asked["quota"] = plan["block"]
     mentioned = variables_of(versions)  # not all candidates need have the same
     cases = [{name: case[name] for name in mentioned if name in case} for case in plan["cases"]]
-    return asked | {"overlap": overlap, **_spread(cases, items)}
+    return asked | {"overlap": overlap, **spread(cases, items)}
 
 
 def variables_of(versions: Sequence[PromptVersion]) -> list[str]:
@@ -108,7 +108,7 @@ def variables_of(versions: Sequence[PromptVersion]) -> list[str]:
     return list(dict.fromkeys(name for text in texts for name in placeholders(text)))
 
 
-def _spread(cases: Sequence[Mapping[str, str]], items: int) -> Spec:
+def spread(cases: Sequence[Mapping[str, str]], items: int) -> Spec:
     """Cases and samples that make about so many items of each pair: each case as often as it takes, with new seeds."""
     samples = min(_SAMPLES, math.ceil(items / len(cases)))
     wanted = max(1, math.ceil(items / samples))
@@ -116,7 +116,7 @@ def _spread(cases: Sequence[Mapping[str, str]], items: int) -> Spec:
     return {"samples": samples, "cases": [{"variables": dict(case)} for case in listed]}
 
 
-def _members(ws: Workspace, visitor: Visitor, panel: object) -> list[str]:
+def panel_members(ws: Workspace, visitor: Visitor, panel: object) -> list[str]:
     """The panel's annotator ids. “me” is the owner."""
     listed = some_names(panel, "panel", PANEL_LIMIT)
     if not listed:

@@ -16,7 +16,9 @@ SAID = frozenset({
     "notes", "problems", "trial", "promote", "rollback", "propose", "rationale", "warning", "too_few", "missing",
 })  # fmt: skip
 # what is a title or name of the product's there, though elsewhere people write those
-SAID_WITHIN = {"proposers": "title", "models": "title", "reflectors": "title", "": "note"}  # "": of the whole answer
+SAID_WITHIN = {
+    "proposers": "title", "models": "title", "reflectors": "title", "serving": "title", "": "note",  # "": of the answer
+}  # fmt: skip
 # an arm that its owner gave no name has one of ours, which stands here; an owner's own name stays
 _ARMS_WITHIN = {"arms": "name", "rows": "name"}
 _ARM_FIELDS = frozenset({"arm", "names", "leader", "runner_up", "challenger", "champion"})

@@ -104,7 +104,7 @@ SPOKEN: dict[str, tuple[str, ...]] = {
     "collab/training/starting.py": (),
     "collab/views.py": ("provenance",),
     "collab/ui/create.py": ("on_picture",),
-    "collab/ui/pickers.py": ("model_words",),
+    "collab/ui/pickers.py": ("model_words", "model_choices"),
     "collab/ui/prompt_form.py": ("restore", "_rows", "on_wording", "on_load"),
     "collab/ui/settings_panel.py": ("possible",),
     "collab/ui/web.py": ("send", "download", "archive", "owner_enter", "picture", "_FORM_WORDS"),

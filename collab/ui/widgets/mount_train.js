@@ -1,0 +1,4 @@
+const mounted = trainBoard();
+element.replaceChildren(mounted.root);
+mounted.setValue(props.value);
+watch("value", () => mounted.setValue(props.value));

@@ -1,0 +1,152 @@
+// The recipe of one training: the model, a few numbers, the rest folded away; in words, as a command, and started.
+const USUAL = ["epochs", "learning_rate", "rank"];
+const PLAN_AFTER_MS = 350;
+
+function recipePanel({ ask, started, close }) {
+  const title = h("h3", { class: "rf-panel-title" });
+  const model = h("select", { class: "in-select", onchange: changed });
+  const earlier = h("select", { class: "in-select", onchange: changed });
+  const earlierField = fieldOf(T.tr_continue, earlier, T.tr_continue_how);
+  const usual = h("div", { class: "tr-fields" });
+  const more = h("div", { class: "tr-fields" });
+  const advanced = h("details", { class: "rf-settings" }, h("summary", { text: T.tr_advanced }), more);
+  const said = h("p", { class: "tr-said", dir: "auto", "aria-live": "polite" });
+  const time = h("p", { class: "cb-muted tr-small" });
+  const command = h("code", { class: "tr-command", tabindex: "0", dir: "ltr", "aria-label": T.tr_command });
+  const copy = iconButton("copy", T.tr_copy_command, copyCommand);
+  const commandBox = h("div", { class: "tr-command-box" }, command, copy);
+  const note = failure();
+  const go = textButton(T.tr_start, begin, { class: "cb-primary" });
+  const node = h(
+    "form",
+    { class: "rf-panel tr-recipe", "aria-label": T.tr_recipe, hidden: true, novalidate: true },
+    h(
+      "div",
+      { class: "cb-row cb-spread rf-panel-head" },
+      title,
+      iconButton("close", T.tr_close, () => close()),
+    ),
+    h("div", { class: "tr-fields" }, fieldOf(T.tr_model, model), earlierField),
+    usual,
+    advanced,
+    said,
+    time,
+    commandBox,
+    note,
+    h("div", { class: "cb-row rf-panel-foot" }, go, textButton(T.cancel, () => close(), {})),
+  );
+  node.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!go.disabled) begin();
+  });
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    close();
+  });
+  let lesson = null;
+  let fields = new Map(); // name -> {input, spec}
+  let asking = 0;
+  let timer = 0;
+
+  function open(next) {
+    lesson = next;
+    const { recipe } = lesson;
+    node.dataset.kind = lesson.kind;
+    setText(title, fill(T.tr_recipe_of, { kind: kindName(lesson.kind) }));
+    offer(
+      model,
+      recipe.models.map((each) => [each.name, each.title]),
+    );
+    offer(earlier, [["", T.tr_continue_none], ...recipe.earlier.map((each) => [each.version_id, each.name])]);
+    show(earlierField, recipe.earlier.length > 0);
+    fields = new Map(recipe.settings.map((spec) => [spec.name, recipeField(spec, changed)]));
+    const nodes = (names) => names.filter((name) => fields.has(name)).map((name) => fields.get(name).node);
+    usual.replaceChildren(...nodes(USUAL));
+    more.replaceChildren(...nodes([...fields.keys()].filter((name) => !USUAL.includes(name))));
+    tell(note, "");
+    show(node, true);
+    plan();
+    node.scrollIntoView({ block: "nearest" });
+    model.focus({ preventScroll: true });
+  }
+
+  // What differs from the usual, by name. A box that holds no number goes as it is: the server says what is wrong.
+  function settings() {
+    const found = {};
+    for (const [name, field] of fields) {
+      const value = field.value();
+      if (value !== field.spec.value) found[name] = value;
+    }
+    if (earlier.value) found.continue_from = earlier.value;
+    else if (model.value && model.value !== lesson.recipe.models[0]?.name) found.model = model.value;
+    return found;
+  }
+
+  function changed() {
+    clearTimeout(timer);
+    timer = setTimeout(plan, PLAN_AFTER_MS);
+  }
+
+  async function plan() {
+    const turn = ++asking;
+    model.disabled = !!earlier.value;
+    const answer = await ask({ act: "plan", kind: lesson.kind, settings: settings() });
+    if (turn !== asking) return;
+    go.disabled = !answer.ok;
+    tell(note, answer.ok ? "" : answer.error || T.refused_unknown);
+    for (const each of [said, time, commandBox]) show(each, answer.ok);
+    if (!answer.ok) return;
+    setText(said, recipeWords(answer.plan));
+    setText(
+      time,
+      [
+        plural("tr_steps", answer.plan.steps),
+        known(answer.plan.seconds) ? fill(T.tr_about, { time: seconds(answer.plan.seconds) }) : T.tr_time_unknown,
+      ].join(" · "),
+    );
+    setText(command, answer.plan.command);
+  }
+
+  async function copyCommand() {
+    const done = await copyText(command.textContent);
+    setAttr(copy, "aria-label", done ? T.copied : T.copy_failed);
+    setTimeout(() => setAttr(copy, "aria-label", T.tr_copy_command), 3000);
+  }
+
+  async function begin() {
+    clearTimeout(timer);
+    asking += 1; // a plan that is still being asked for changes nothing any more
+    const answer = await press(go, note, () => ask({ act: "start", kind: lesson.kind, settings: settings() }));
+    if (answer) started(answer.training);
+  }
+
+  return { node, open, kind: () => (node.hidden ? "" : lesson.kind) };
+}
+
+// One number (or yes and no) of a recipe, with its range and what it does.
+function recipeField(spec, changed) {
+  const name = T["tr_set_" + spec.name] || spec.name;
+  const how = T["tr_how_" + spec.name] || "";
+  if (spec.kind === "bool") {
+    const box = h("input", { type: "checkbox", onchange: changed });
+    box.checked = !!spec.value;
+    const label_ = h("span", {}, h("b", { text: name }), how && h("span", { class: "in-how", text: how }));
+    return { spec, node: h("label", { class: "rf-check" }, box, label_), value: () => box.checked };
+  }
+  const input = h("input", {
+    class: "in-field rf-short",
+    inputmode: "decimal",
+    value: plainNumber(spec.value),
+    autocomplete: "off",
+    name: spec.name,
+    dir: "ltr",
+    oninput: changed,
+  });
+  const value = () => {
+    const told = input.value.trim().replace(",", ".");
+    return told !== "" && Number.isFinite(Number(told)) ? Number(told) : told || null;
+  };
+  return { spec, node: fieldOf(name, input, how), value };
+}
