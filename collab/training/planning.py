@@ -59,7 +59,7 @@ def _range(kind: str, name: str) -> Json:
 def trainable(ws: Workspace, modality: Modality) -> list[Any]:
     """The listed models whose weights can be had to be trained, that of what serves first."""
     listed = [e for e in ws.engine.entries(modality)
-              if not e.base.startswith("remote:") and not e.name.endswith(INT8)]  # fmt: skip
+              if e.adapters and not e.base.startswith("remote:") and not e.name.endswith(INT8)]  # fmt: skip
     tip = current(ws, of_model(modality))
     own = ws.settings.text_model if modality == "text" else ws.settings.image_model
     own = ws.store.get(ModelVersion, tip.version_id).base if tip else own

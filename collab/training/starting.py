@@ -160,6 +160,8 @@ def _base(ws: Workspace, visitor: Visitor, recipe: Recipe, model: str) -> tuple[
     info = replace(resolve_model(ws, visitor, model, recipe.modality), adapter=None)
     if info.precision == "remote":
         raise InvalidSetting(f"{info.name} runs {info.where}, out of reach: choose a model that runs here.")
+    if any(entry.base == info.base and not entry.adapters for entry in ws.engine.entries(recipe.modality)):
+        raise InvalidSetting(f"{info.name} cannot be trained further here: choose another model.")
     return info, None
 
 
