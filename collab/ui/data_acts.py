@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from collab.api import data as data_api
-from collab.errors import CollabError, InvalidImport, NotAllowed
+from collab.errors import InvalidImport, NotAllowed
 from collab.exchange import hub
 from collab.exchange.export_files import Part
 from collab.exchange.new_folder import passing_folder
 from collab.identity import Identity, Visitor
 from collab.people.my_export import own_prefix
+from collab.ui.answering import answering
 from collab.ui.archives import new_archive
 from collab.ui.data_builds import Builds, Step
-from collab.ui.endpoints import UNEXPECTED
 from collab.ui.history_acts import history_acts
 from collab.ui.web import archive_link
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 _MINE = ("my_data", "export_my_data", "delete_my_data")  # as on History
 
@@ -31,18 +29,11 @@ def data_acts(ws: Workspace, identity: Identity, hub_endpoint: str | None = None
     """The server function of the Data tab. hub_endpoint: another Hub than the public one."""
     mine, builds = history_acts(ws, identity), Builds()
 
+    own = answering(identity, lambda visitor, said: _answer(ws, identity, builds, visitor, said, hub_endpoint))
+
     def act(payload: dict, request: gr.Request) -> dict:
-        said: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
-        if said.get("act") in _MINE:
-            return mine(payload, request)
-        try:
-            return {"ok": True, **_answer(ws, identity, builds, identity.whoami(request), said, hub_endpoint)}
-        except CollabError as error:
-            return {"ok": False, "error": str(error)}
-        except Exception:
-            # its payload may hold a token, so it is not logged
-            log.exception("unexpected error in the Data tab's act %s", str(said.get("act"))[:40])
-            return {"ok": False, "error": UNEXPECTED}
+        is_mine = isinstance(payload, Mapping) and payload.get("act") in _MINE
+        return (mine if is_mine else own)(payload, request)
 
     return act
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
-from collab.errors import CollabError
 from collab.generation import Ask
-from collab.identity import Identity
+from collab.identity import Identity, Visitor
 from collab.library import grids
 from collab.types import new_id
 from collab.ui.acts import board_acts
-from collab.ui.endpoints import PRIVATE, UNEXPECTED, spoken
+from collab.ui.answering import answering
+from collab.ui.endpoints import PRIVATE, spoken
 from collab.ui.prompt_form import PromptForm
 from collab.ui.web import picture_link
 from collab.ui.widgets.grid import grid_panel
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
+_ACTS = ("grid", "grid_make", "grid_stop", "grid_go_on", "grid_reveal")
 Json = dict[str, Any]
 _AXES = {
     "text": ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "seed"),
@@ -52,30 +51,25 @@ def grid_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request],
     """The server function of the panel; what it does not know is an act about an output."""
     judge, link = board_acts(ws, identity), picture_link(identity)
 
+    def own(visitor: Visitor, said: Mapping[str, Any]) -> Json:
+        grid_id = said.get("grid_id")
+        match said["act"]:
+            case "grid_make":
+                grid_id = grids.make_grid(ws, visitor, _ask(said.get("ask")), said.get("axes"),
+                                          hidden=said.get("hidden") is True)  # fmt: skip
+            case "grid_stop":
+                grids.cancel_grid(ws, visitor, grid_id)
+            case "grid_go_on":
+                grids.go_on_with_grid(ws, visitor, grid_id)
+            case "grid_reveal":
+                grids.reveal_grid(ws, visitor, grid_id)
+        return {"grid": grids.shown_grid(ws, visitor, grid_id, link)}
+
+    answer = answering(identity, own)
+
     def act(payload: dict, request: gr.Request) -> dict:
-        said: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
-        visitor, grid_id = identity.whoami(request), said.get("grid_id")
-        try:
-            match said.get("act"):
-                case "grid_make":
-                    grid_id = grids.make_grid(ws, visitor, _ask(said.get("ask")), said.get("axes"),
-                                              hidden=said.get("hidden") is True)  # fmt: skip
-                case "grid_stop":
-                    grids.cancel_grid(ws, visitor, grid_id)
-                case "grid_go_on":
-                    grids.go_on_with_grid(ws, visitor, grid_id)
-                case "grid_reveal":
-                    grids.reveal_grid(ws, visitor, grid_id)
-                case "grid":
-                    pass
-                case _:
-                    return judge(payload, request)
-            return {"ok": True, "grid": grids.shown_grid(ws, visitor, grid_id, link)}
-        except CollabError as error:
-            return {"ok": False, "error": str(error)}
-        except Exception:
-            log.exception("unexpected error in the grid's act %s", str(said.get("act"))[:40])
-            return {"ok": False, "error": UNEXPECTED}
+        is_own = isinstance(payload, Mapping) and payload.get("act") in _ACTS
+        return (answer if is_own else judge)(payload, request)
 
     return act
 

@@ -5,7 +5,6 @@ Answers numbers and names; the words are the widget's.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,17 +12,15 @@ import gradio as gr
 
 from collab import api
 from collab.bulk import tag_outputs
-from collab.errors import CollabError
 from collab.identity import Identity, Visitor
 from collab.people.erasing import chosen_outputs, delete_my_data, delete_outputs, would_delete, would_delete_all
 from collab.store.history_queries import history_choices
 from collab.ui.acts import PAGE, board_acts
+from collab.ui.answering import answering
 from collab.ui.archives import write_own_archive
-from collab.ui.endpoints import UNEXPECTED
 from collab.ui.web import archive_link, picture_link
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -31,17 +28,11 @@ def history_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Reques
     """The server function of a history list; what it does not know is an act about an output."""
     judge = board_acts(ws, identity)
 
+    own = answering(identity, lambda visitor, said: _ACTS[said["act"]](ws, identity, visitor, said))
+
     def act(payload: dict, request: gr.Request) -> dict:
         name = payload.get("act") if isinstance(payload, Mapping) else None
-        if not isinstance(name, str) or name not in _ACTS:
-            return judge(payload, request)
-        try:
-            return {"ok": True, **_ACTS[name](ws, identity, identity.whoami(request), payload)}
-        except CollabError as error:
-            return {"ok": False, "error": str(error)}
-        except Exception:
-            log.exception("unexpected error in History's act %s", name)
-            return {"ok": False, "error": UNEXPECTED}
+        return (own if isinstance(name, str) and name in _ACTS else judge)(payload, request)
 
     return act
 

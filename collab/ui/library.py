@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
-from collab.errors import CollabError, InvalidPrompt
+from collab.errors import InvalidPrompt
 from collab.generation import wording_of
-from collab.identity import Identity
+from collab.identity import Identity, Visitor
 from collab.library import presets
 from collab.library import saved as library
 from collab.prompts import check_wording
 from collab.types import new_id
-from collab.ui.endpoints import PRIVATE, UNEXPECTED, spoken
+from collab.ui.answering import answering
+from collab.ui.endpoints import PRIVATE, spoken
 from collab.ui.prompt_form import PromptForm
 from collab.ui.widgets.library import library_panel
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -32,37 +31,28 @@ def build_library(ws: Workspace, identity: Identity) -> gr.HTML:
 def library_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
     """The server function of the panel."""
 
-    def act(payload: dict, request: gr.Request) -> dict:
-        said: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
-        visitor = identity.whoami(request)
-        try:
-            found: Json
-            match said.get("act"):
-                case "list":
-                    found = {"prompts": library.listed(ws, visitor), "presets": presets.listed(ws, visitor)}
-                case "tree":
-                    found = {"tree": library.tree(ws, visitor, said.get("prompt_id"))}
-                case "restore":
-                    found = library.restore(ws, visitor, said.get("prompt_version_id"))
-                case "change":
-                    changes = said.get("changes")
-                    changes = changes if isinstance(changes, Mapping) else {}
-                    found = library.change(ws, visitor, said.get("prompt_id"), changes)
-                case "save_preset":
-                    found = {"preset": presets.save(ws, visitor, said.get("name"), said.get("modality"),
-                                                    said.get("settings"))}  # fmt: skip
-                case "delete_preset":
-                    found = {"preset": presets.delete(ws, visitor, said.get("preset_id"))}
-                case other:
-                    raise InvalidPrompt(f"There is no act named “{str(other)[:40]}”.")
-            return {"ok": True, **found}
-        except CollabError as error:
-            return {"ok": False, "error": str(error)}
-        except Exception:
-            log.exception("unexpected error in the library's act %s", str(said.get("act"))[:40])
-            return {"ok": False, "error": UNEXPECTED}
+    def act(visitor: Visitor, said: Mapping[str, Any]) -> Json:
+        match said.get("act"):
+            case "list":
+                return {"prompts": library.listed(ws, visitor), "presets": presets.listed(ws, visitor)}
+            case "tree":
+                return {"tree": library.tree(ws, visitor, said.get("prompt_id"))}
+            case "restore":
+                return library.restore(ws, visitor, said.get("prompt_version_id"))
+            case "change":
+                changes = said.get("changes")
+                return library.change(
+                    ws, visitor, said.get("prompt_id"), changes if isinstance(changes, Mapping) else {}
+                )
+            case "save_preset":
+                asked = said.get("name"), said.get("modality"), said.get("settings")
+                return {"preset": presets.save(ws, visitor, *asked)}
+            case "delete_preset":
+                return {"preset": presets.delete(ws, visitor, said.get("preset_id"))}
+            case other:
+                raise InvalidPrompt(f"There is no act named “{str(other)[:40]}”.")
 
-    return act
+    return answering(identity, act)
 
 
 def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: PromptForm) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from collab.api import refine as refine_api
-from collab.errors import CollabError, InvalidPrompt
+from collab.errors import InvalidPrompt
 from collab.identity import Identity, Visitor
-from collab.ui.endpoints import UNEXPECTED
+from collab.ui.answering import answering
 from collab.ui.web import picture_link
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -56,15 +54,4 @@ def refine_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request
                 raise InvalidPrompt(f"There is no act named “{str(other)[:40]}”.")
         return {"board": board}
 
-    def answer(payload: dict, request: gr.Request) -> dict:
-        try:
-            if not isinstance(payload, Mapping):
-                raise InvalidPrompt("An act must be an object.")
-            return {"ok": True, **act(identity.whoami(request), payload)}
-        except CollabError as error:
-            return {"ok": False, "error": str(error)}
-        except Exception:
-            log.exception("unexpected error in a widget's act")
-            return {"ok": False, "error": UNEXPECTED}
-
-    return answer
+    return answering(identity, act)

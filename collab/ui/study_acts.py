@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,16 +9,14 @@ from typing import Any
 import gradio as gr
 
 from collab.api import study as study_api
-from collab.errors import CollabError, InvalidStudy
+from collab.errors import InvalidStudy
 from collab.identity import Identity, Visitor
+from collab.ui.answering import answering
 from collab.ui.archives import write_archive
-from collab.ui.endpoints import UNEXPECTED
 from collab.ui.web import archive_link, picture_link, task_link
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
-Act = Callable[[Visitor, Mapping[str, Any]], Json]
 
 
 def desk_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
@@ -56,7 +53,7 @@ def desk_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request],
             case other:
                 raise _unknown(other)
 
-    return _answering(identity, act)
+    return answering(identity, act, lambda error: {"field": field_of(str(error))})
 
 
 def insights_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
@@ -90,7 +87,7 @@ def insights_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Reque
         by, tag = str(said.get("by") or "arm"), str(said.get("tag") or "")
         return {"results": study_api.results(ws, visitor, study_id, link, by, tag)}
 
-    return _answering(identity, act)
+    return answering(identity, act, lambda error: {"field": field_of(str(error))})
 
 
 def composer_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request], dict]:
@@ -109,22 +106,7 @@ def composer_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Reque
             case other:
                 raise _unknown(other)
 
-    return _answering(identity, act)
-
-
-def _answering(identity: Identity, act: Act) -> Callable[[dict, gr.Request], dict]:
-    def answer(payload: dict, request: gr.Request) -> dict:
-        try:
-            if not isinstance(payload, Mapping):
-                raise InvalidStudy("An act must be an object.")
-            return {"ok": True, **act(identity.whoami(request), payload)}
-        except CollabError as error:
-            return {"ok": False, "error": str(error), "field": field_of(str(error))}
-        except Exception:
-            log.exception("unexpected error in a widget's act")
-            return {"ok": False, "error": UNEXPECTED}
-
-    return answer
+    return answering(identity, act, lambda error: {"field": field_of(str(error))})
 
 
 def field_of(sentence: str) -> str | None:

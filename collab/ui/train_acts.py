@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,15 +9,14 @@ import gradio as gr
 
 from collab.api import train as train_api
 from collab.api import train_board
-from collab.errors import CollabError, InvalidSetting
+from collab.errors import InvalidSetting
 from collab.identity import Identity, Visitor
 from collab.training.teaching import Lessons
+from collab.ui.answering import answering
 from collab.ui.archives import new_archive
-from collab.ui.endpoints import UNEXPECTED
 from collab.ui.web import archive_link
 from collab.workspace import Workspace
 
-log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
@@ -60,15 +58,4 @@ def train_acts(ws: Workspace, identity: Identity) -> Callable[[dict, gr.Request]
                 raise InvalidSetting(f"There is no act named “{str(other)[:40]}”.")
         return {"training": train_board.training_board(ws, visitor, job_id)}
 
-    def answer(payload: dict, request: gr.Request) -> dict:
-        try:
-            if not isinstance(payload, Mapping):
-                raise InvalidSetting("An act must be an object.")
-            return {"ok": True, **act(identity.whoami(request), payload)}
-        except CollabError as error:
-            return {"ok": False, "error": str(error)}
-        except Exception:
-            log.exception("unexpected error in a widget's act")
-            return {"ok": False, "error": UNEXPECTED}
-
-    return answer
+    return answering(identity, act)

@@ -263,3 +263,30 @@ const drafts = {
 };
 
 const PIXEL_ART_MAX = 32; // pictures this small are pixel art: enlarged with hard edges; larger ones look better smooth
+
+// One row for each item in a list: drawn anew when what it tells has changed, in the order of the items. The focus stays.
+function keyedRows(list, idOf, draw) {
+  const rows = new Map(); // id -> {node, told}
+
+  function update(items) {
+    const kept = new Set(items.map(idOf));
+    for (const [id, row] of rows)
+      if (!kept.has(id)) {
+        row.node.remove();
+        rows.delete(id);
+      }
+    items.forEach((item, i) => {
+      let row = rows.get(idOf(item));
+      if (!row || !sameJson(row.told, item)) {
+        const fresh = draw(item);
+        const focused = row && row.node.contains(document.activeElement);
+        if (row) row.node.replaceWith(fresh);
+        rows.set(idOf(item), (row = { node: fresh, told: item }));
+        if (focused) fresh.querySelector("button").focus({ preventScroll: true });
+      }
+      if (list.children[i] !== row.node) list.insertBefore(row.node, list.children[i] || null);
+    });
+  }
+
+  return { update, node: (id) => rows.get(id)?.node };
+}

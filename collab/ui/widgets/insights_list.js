@@ -16,8 +16,8 @@ function noStudies() {
 }
 
 function studyList(open) {
-  const rows = new Map(); // study_id -> {node, study}
   const list = h("ul", { class: "in-list" });
+  const rows = keyedRows(list, (study) => study.study_id, (study) => studyRow(study, open));
   const node = h(
     "div",
     { class: "in-studies", hidden: true },
@@ -30,27 +30,7 @@ function studyList(open) {
     list,
   );
 
-  function update(studies) {
-    const kept = new Set(studies.map((study) => study.study_id));
-    for (const [id, row] of rows)
-      if (!kept.has(id)) {
-        row.node.remove();
-        rows.delete(id);
-      }
-    studies.forEach((study, i) => {
-      let row = rows.get(study.study_id);
-      if (!row || !sameJson(row.study, study)) {
-        const fresh = studyRow(study, open);
-        const focused = row && row.node.contains(document.activeElement);
-        if (row) row.node.replaceWith(fresh);
-        rows.set(study.study_id, (row = { node: fresh, study }));
-        if (focused) fresh.querySelector("button").focus({ preventScroll: true });
-      }
-      if (list.children[i] !== row.node) list.insertBefore(row.node, list.children[i] || null);
-    });
-  }
-
-  return { node, update, row: (id) => rows.get(id)?.node };
+  return { node, update: rows.update, row: rows.node };
 }
 
 function studyRow(study, open) {

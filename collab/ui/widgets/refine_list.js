@@ -16,8 +16,8 @@ function noPrompts() {
 }
 
 function promptList(open) {
-  const rows = new Map(); // prompt_id -> {node, told}
   const list = h("ul", { class: "in-list" });
+  const rows = keyedRows(list, (prompt) => prompt.prompt_id, (prompt) => promptRow(prompt, open));
   const node = h(
     "div",
     { hidden: true },
@@ -30,27 +30,7 @@ function promptList(open) {
     list,
   );
 
-  function update(prompts) {
-    const kept = new Set(prompts.map((prompt) => prompt.prompt_id));
-    for (const [id, row] of rows)
-      if (!kept.has(id)) {
-        row.node.remove();
-        rows.delete(id);
-      }
-    prompts.forEach((prompt, i) => {
-      let row = rows.get(prompt.prompt_id);
-      if (!row || !sameJson(row.told, prompt)) {
-        const fresh = promptRow(prompt, open);
-        const focused = row && row.node.contains(document.activeElement);
-        if (row) row.node.replaceWith(fresh);
-        rows.set(prompt.prompt_id, (row = { node: fresh, told: prompt }));
-        if (focused) fresh.querySelector("button").focus({ preventScroll: true });
-      }
-      if (list.children[i] !== row.node) list.insertBefore(row.node, list.children[i] || null);
-    });
-  }
-
-  return { node, update, row: (id) => rows.get(id)?.node };
+  return { node, update: rows.update, row: rows.node };
 }
 
 function promptRow(prompt, open) {

@@ -8,28 +8,12 @@ function trainingList({ open, rollBack }) {
     h("h2", { class: "tr-title", text: T.tr_trainings }),
     list,
   );
-  const rows = new Map(); // job_id -> {node, told}
+  const rows = keyedRows(list, (training) => training.job_id, (training) => trainingRow(training, open));
 
   function update({ trainings, serving: served }) {
     drawServing(served);
     show(trainings_, trainings.length > 0);
-    const kept = new Set(trainings.map((training) => training.job_id));
-    for (const [id, row] of rows)
-      if (!kept.has(id)) {
-        row.node.remove();
-        rows.delete(id);
-      }
-    trainings.forEach((training, i) => {
-      let row = rows.get(training.job_id);
-      if (!row || !sameJson(row.told, training)) {
-        const fresh = trainingRow(training, open);
-        const focused = row && row.node.contains(document.activeElement);
-        if (row) row.node.replaceWith(fresh);
-        rows.set(training.job_id, (row = { node: fresh, told: training }));
-        if (focused) fresh.querySelector("button").focus({ preventScroll: true });
-      }
-      if (list.children[i] !== row.node) list.insertBefore(row.node, list.children[i] || null);
-    });
+    rows.update(trainings);
   }
 
   function drawServing(served) {
@@ -54,7 +38,7 @@ function trainingList({ open, rollBack }) {
     );
   }
 
-  return { serving, node: trainings_, update, row: (id) => rows.get(id)?.node };
+  return { serving, node: trainings_, update, row: rows.node };
 }
 
 function trainingRow(training, open) {
