@@ -8,13 +8,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from collab.checks import is_id
 from collab.datasets import snapshots
-from collab.errors import InvalidSetting, NotFound, Unavailable
+from collab.errors import InvalidSetting, NotFound
 from collab.exchange import hub
+from collab.exchange.new_folder import new_folder, passing_folder
 from collab.identity import Visitor
 from collab.training.adapters import adapter_folder
 from collab.types import DatasetSnapshot, ModelVersion
@@ -38,23 +38,15 @@ def write_adapter(ws: Workspace, visitor: Visitor, version_id: object, folder: P
     """Write a version's adapter and its card into a folder that does not exist yet, whole or not at all; the paths.
 
     Any peft or diffusers program loads it. Raises NotAllowed for anyone but the owner, NotFound, InvalidSetting where
-    there is something already, Unavailable where the adapter is gone or damaged or the disk is full.
+    there is something already, Unavailable where the adapter is gone or damaged or the disk refuses (see new_folder).
     """
     version = trained_version(ws, visitor, version_id)
     if folder.exists():
         raise InvalidSetting(f"{folder} is there already: choose another name.")
     adapter = adapter_folder(ws.settings, version)
-    making = folder.with_name(f".{folder.name}.new")
-    try:
-        shutil.rmtree(making, ignore_errors=True)
-        shutil.copytree(adapter, making)
+    with new_folder(folder) as making:
+        shutil.copytree(adapter, making, dirs_exist_ok=True)
         (making / CARD).write_text(card(ws, version), encoding="utf-8")
-        making.replace(folder)
-    except OSError as error:
-        raise Unavailable(f"The adapter could not be written ({error}): free some space, or name another folder.") \
-            from error  # fmt: skip
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -65,8 +57,8 @@ def push_adapter(
     """Make a model on the Hub of a version's adapter and card; its address. Raises as `write_adapter` and hub.push."""
     trained_version(ws, visitor, version_id)
     repo = hub.check_repo(name)
-    with TemporaryDirectory(dir=ws.settings.home) as scratch:
-        folder = Path(scratch) / "adapter"
+    with passing_folder(ws.settings.home) as scratch:
+        folder = scratch / "adapter"
         write_adapter(ws, visitor, version_id, folder)
         return hub.push(folder, repo, kind="model", private=private, token=token, endpoint=endpoint)
 

@@ -102,3 +102,14 @@ def run_alone(backend, *requests: TextRequest) -> dict[tuple[str, int], list[Tex
             assert not isinstance(sample, Ended), sample
             samples.setdefault((sample.request_id, sample.position), []).append(sample)
     return samples
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Sums of floats in one order, and no quarrel over cores with the tests beside."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

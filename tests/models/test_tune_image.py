@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,7 @@ SETTINGS = {**IMAGE_DEFAULTS, "num_inference_steps": 2, "guidance_scale": 1.0, "
 PROMPTS = ("a cat", "a dog", "a tree", "a car")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums of floats in one order, and no quarrel over cores with the tests beside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
