@@ -314,6 +314,19 @@ def test_a_row_draws_from_the_distribution_that_transformers_processors_leave(to
     assert drawn[0].logprob == pytest.approx(logits.log_softmax(-1)[0, drawn[0].token_id].item())
 
 
+@pytest.mark.parametrize("top_p", [0.05, 0.5, 0.9, 0.999])
+def test_looking_at_the_likeliest_only_draws_what_sorting_them_all_draws(top_p, monkeypatch):
+    logits = torch.randn(600, 3000, generator=torch.Generator().manual_seed(1)) * torch.linspace(0.1, 5, 600)[:, None]
+    drawn = []
+    for head in (4, 3000):
+        monkeypatch.setattr(sampling, "HEAD", head)
+        sampler = Sampler("cpu")
+        sampler.add({"repetition_penalty": 1, "temperature": 1.0, "top_k": 0, "top_p": top_p}, range(600), [0], 3000)
+        drawn.append([d.token_id for d in sampler.draw(logits)])
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) > 20
+
+
 def test_the_noise_of_two_places_seeds_and_tokens_is_independent_and_the_hash_is_splitmix():
     sampler = Sampler("cpu")
     sampler.add({"repetition_penalty": 1, "temperature": 1.0, "top_k": 0, "top_p": 1.0}, range(2000), [0], 4)
