@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.device import free_bytes
+from models.pages import LargePages
 
 LAID_OUT_FOR = 8  # rows
 SHARE = 0.25  # of the free memory, that the copies may take
@@ -22,10 +23,10 @@ SHARE = 0.25  # of the free memory, that the copies may take
 class PackedLinear(nn.Linear):
     """A linear layer that shares its weight with the one it replaces."""
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, room: LargePages) -> None:
         super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
         self.weight, self.bias = linear.weight, linear.bias
-        self.weight.data = self.weight.detach().t().contiguous().t()
+        self.weight.data = room.copy(self.weight.detach().t()).t()
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), LAID_OUT_FOR)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,10 +42,11 @@ def packed(model: Any, device: str) -> Any:
     fp32 = all(module.weight.dtype == torch.float32 for module in linears)
     if device != "cpu" or not linears or not fp32 or needed > SHARE * free_bytes() or not _agrees(linears[0]):
         return model
+    room = LargePages([module.weight for module in linears])
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear:
-                setattr(parent, name, PackedLinear(child))
+                setattr(parent, name, PackedLinear(child, room))
     return model
 
 
@@ -53,6 +55,6 @@ def _agrees(linear: nn.Linear) -> bool:
     """Whether this build of torch has the operation, and it does what it should."""
     x = torch.linspace(-1, 1, 3 * linear.in_features).reshape(3, -1)
     try:
-        return torch.allclose(PackedLinear(linear)(x), linear(x), rtol=1e-4, atol=1e-4)
+        return torch.allclose(PackedLinear(linear, LargePages([]))(x), linear(x), rtol=1e-4, atol=1e-4)
     except (AttributeError, RuntimeError, NotImplementedError):
         return False

@@ -20,7 +20,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from models import reading, sampling
+from models import pages, reading, sampling
 from models.adapters import MAX_ADAPTERS
 from models.base import TEXT_DEFAULTS, Ended, InvalidRequest, ModelInfo, ModelUnavailable, TextSample
 from models.int8 import quantised
@@ -352,3 +352,18 @@ def test_the_penalty_counts_what_a_row_itself_has_said():
     sampler.keep([1])
     sampler.add(settings, [5], [1], 4)
     assert [d.token_id for d in sampler.draw(torch.tensor([[9.0, 6.0, 5.0, 4.0]] * 2))] == [0, 0]
+
+
+def test_weights_in_large_pages_are_the_same_numbers_wherever_they_lie(monkeypatch):
+    tensors = [torch.randn(5, 7), torch.arange(3), torch.randn(64, 96).t()]
+    for offered in (True, False):
+        if not offered:
+            monkeypatch.delattr(pages.mmap, "MADV_HUGEPAGE", raising=False)
+        room = pages.LargePages(tensors)
+        copies = [room.copy(tensor) for tensor in tensors]
+        more = room.copy(torch.ones(9, 9))  # for which there is no room
+        del room
+        for copy, tensor in zip([*copies, more], [*tensors, torch.ones(9, 9)], strict=True):
+            assert torch.equal(copy, tensor) and copy.is_contiguous() and copy.dtype == tensor.dtype
+        copies[0].zero_()
+        assert tensors[0].any() and torch.equal(copies[1], tensors[1])
