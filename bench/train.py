@@ -1,14 +1,16 @@
 """Measures fine-tuning on the embedded model: does what people correct, or prefer, fade from what it writes?
 
-    python -m bench.train [--taste brief] [--kinds sft dpo] [--shuffled]
+    python -m bench.train [--taste brief] [--kinds sft dpo kto reward] [--shuffled] [--seed 0]
 
-People of one taste, which nobody is told, correct and order what the model wrote about 48 things. Through the studio's
-own feedback, snapshots and trainer an adapter learns from that; then base and adapter write four texts, with the
-settings people write with, about each of 24 other things, from the same seeds. What a text costs to make right, new
-people of that taste tell (refine/editors.py), and which of two costs less has their vote. Whether the votes would
-promote the adapter, the studio's own test says. --shuffled: the control, in which corrections and orders belong to
-other texts of the same thing at random. One seed: it says that the parts work together, and how long it takes; not how
-sure the gain is over seeds.
+People of one taste, which nobody is told, correct, judge and order what the model wrote about 48 things: a text that
+needs no change gets a thumb up, one that would have to be written anew a thumb down. Through the studio's own
+feedback, snapshots and trainer an adapter learns from that; then base and adapter write four texts, with the settings
+people write with, about each of 24 other things, from the same seeds. What a text costs to make right, new people of
+that taste tell (refine/editors.py), and which of two costs less has their vote. Whether the votes would promote the
+adapter, the studio's own test says; of a reward model, which writes nothing, only the held-out accuracy counts.
+--shuffled: the control, in which corrections, judgements and orders belong to other texts of the same thing at random.
+--seed: of what the texts are drawn with, who the people are, and the training. One run says how sure the gain is over
+things and voters, not over seeds.
 
 The likeliest text (temperature 0) is a bad measure here: the base loses its subject in none of 24, but in 27 of 96
 texts that people would see, and an adapter that loses it less often there lost it in 1 to 4 of the 24.
@@ -51,8 +53,9 @@ RESAMPLES = 2_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--taste", default="brief", choices=[taste.name for taste in TASTES])
-    parser.add_argument("--kinds", nargs="+", default=["sft", "dpo"], choices=["sft", "dpo"])
+    parser.add_argument("--kinds", nargs="+", default=["sft", "dpo"], choices=["sft", "dpo", "kto", "reward"])
     parser.add_argument("--shuffled", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", default="{}", help="of the recipe, as JSON")
     asked = parser.parse_args()
     taste = next(t for t in TASTES if t.name == asked.taste)
@@ -63,13 +66,13 @@ def main() -> None:
         ws = open_workspace(read_settings({"COLLAB_HOME": str(home)}))
         try:
             began_s = time.perf_counter()
-            _gather(ws, taste, shuffled=asked.shuffled)
+            _gather(ws, taste, asked.seed, shuffled=asked.shuffled)
             print(f"feedback gathered in {time.perf_counter() - began_s:.0f} s", flush=True)
-            found = [f for kind in asked.kinds for f in _figures(ws, taste, kind, json.loads(asked.settings),
-                                                                 shuffled=asked.shuffled)]  # fmt: skip
+            for kind in asked.kinds:
+                settings = {"seed": asked.seed, **json.loads(asked.settings)}
+                keep(_figures(ws, taste, kind, settings, shuffled=asked.shuffled), "train")
         finally:
             ws.close()
-    keep(found, "train")
 
 
 def _cache() -> Path:
@@ -78,19 +81,19 @@ def _cache() -> Path:
     return cache
 
 
-def _gather(ws: Workspace, taste: Taste, *, shuffled: bool) -> None:
-    """Everybody corrects and orders the texts about their own things."""
-    rng, things = Random(0), [*EDITED, *VOTED]
+def _gather(ws: Workspace, taste: Taste, seed: int, *, shuffled: bool) -> None:
+    """Everybody corrects, judges and orders the texts about their own things."""
+    rng, things = Random(seed), [*EDITED, *VOTED]
     people = [Visitor(new_id(), "anonymous") for _ in range(0, len(things), THINGS_EACH)]
     asked = [
         generate(ws, people[n // THINGS_EACH], Ask(
-            prompt=ASKED.format(thing=thing), count=EACH, seed=n * 1000,
+            prompt=ASKED.format(thing=thing), count=EACH, seed=n * 1000 + seed * 1_000_000,
             settings={"max_new_tokens": TOKENS},
         ))
         for n, thing in enumerate(things)
     ]  # fmt: skip
     for n, (thing, generation_id) in enumerate(zip(things, asked, strict=True)):
-        person, edit = people[n // THINGS_EACH], taste.person(Random(n // THINGS_EACH))
+        person, edit = people[n // THINGS_EACH], taste.person(Random(n // THINGS_EACH + 1000 * seed))
         outputs = _ended(ws, generation_id)
         said = [output.text or "" for output in outputs]
         costs = [cost(text, edit, thing) for text in said]
@@ -99,7 +102,9 @@ def _gather(ws: Workspace, taste: Taste, *, shuffled: bool) -> None:
             rng.shuffle(costs)
             rng.shuffle(corrected)
         for output, text, price in zip(outputs, corrected, costs, strict=True):
-            if price < 1 and text.strip() and text != output.text:  # what costs 1 is written anew and not corrected
+            if price in (0, 1):
+                feedback.rate(ws, person, output.id, thumb=1 if price == 0 else -1)
+            elif text.strip() and text != output.text:
                 feedback.edit_text(ws, person, output.id, text)
         order = sorted(set(costs))
         if len(order) > 1:
@@ -130,20 +135,24 @@ def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any]
         raise SystemExit(job["error"])
     metrics = job["metrics"]
     print({k: v for k, v in metrics.items() if k != "samples"}, *metrics["samples"], sep="\n", flush=True)
-    version = ws.store.get(ModelVersion, job["model_version_id"])
-    before, after = _texts(ws, str(version.parent_id)), _texts(ws, version.id)
-    people = [taste.person(Random(12345 + n)) for n in range(VOTERS * len(HELD_OUT))]
-    old, new = (_costs(texts, people) for texts in (before, after))  # of each voter's texts
-    print(*(f"{fmean(b):.2f} {fmean(a):.2f} {texts[0]!r}"
-            for b, a, texts in zip(old, new, after * VOTERS, strict=True)), sep="\n", flush=True)  # fmt: skip
-    about = f"{metrics['rows']} rows, {metrics['steps']} steps, one seed"
-    label = f"{kind}, {taste.name}{', shuffled' if shuffled else ''}"
+    seed = settings["seed"]
+    about = f"{metrics['rows']} rows, {metrics['steps']} steps, seed {seed}"
+    label = f"{kind}, {taste.name}{', shuffled' if shuffled else ''}{f', seed {seed}' if seed else ''}"
+    gates = ", ".join(f"{gate['gate']} {'passed' if gate['passed'] else 'failed'}" for gate in metrics["gates"])
     found = [
         Figure(f"training time ({label})", round(minutes, 2), "min", note=about),
         Figure(f"held-out accuracy ({label})", metrics["accuracy"], "",
-               note=f"95 % lower {metrics['accuracy_lower']}, {metrics['held_out']} rows; {about}"),
-        Figure(f"gain of liked texts in log-probability ({label})", metrics["chosen_gain"], "nat", note=about),
+               note=f"95 % lower {metrics['accuracy_lower']}, {metrics['held_out']} rows; gates: {gates}; {about}"),
     ]  # fmt: skip
+    if kind == "reward":
+        return found
+    found.append(Figure(f"gain of liked texts in log-probability ({label})", metrics["chosen_gain"], "nat", note=about))
+    version = ws.store.get(ModelVersion, job["model_version_id"])
+    before, after = (_texts(ws, model, seed) for model in (str(version.parent_id), version.id))
+    people = [taste.person(Random(12345 + n + 1000 * seed)) for n in range(VOTERS * len(HELD_OUT))]
+    old, new = (_costs(texts, people) for texts in (before, after))  # of each voter's texts
+    print(*(f"{fmean(b):.2f} {fmean(a):.2f} {texts[0]!r}"
+            for b, a, texts in zip(old, new, after * VOTERS, strict=True)), sep="\n", flush=True)  # fmt: skip
     fall, low, high = _interval(old, new)
     lost = [sum(c == 1 for costs in of[: len(HELD_OUT)] for c in costs) for of in (old, new)]
     found.append(Figure(f"held-out edit cost falls by ({label})", round(100 * fall, 1), "%",
@@ -168,9 +177,10 @@ def _costs(texts: Sequence[Sequence[str]], people: Sequence[Edit]) -> list[list[
             for n, edit in enumerate(people)]  # fmt: skip
 
 
-def _texts(ws: Workspace, model: str) -> list[list[str]]:
+def _texts(ws: Workspace, model: str, seed: int) -> list[list[str]]:
     """What people would see of a model version about each held-out thing."""
-    asked = [generate(ws, LOCAL, Ask(prompt=ASKED.format(thing=thing), model=model, count=EACH, seed=77 + 1000 * n,
+    asked = [generate(ws, LOCAL, Ask(prompt=ASKED.format(thing=thing), model=model, count=EACH,
+                                     seed=77 + 1000 * n + 1_000_000 * seed,
                                      settings={"max_new_tokens": TOKENS}))
              for n, thing in enumerate(HELD_OUT)]  # fmt: skip
     return [[output.text or "" for output in _ended(ws, generation_id)] for generation_id in asked]
