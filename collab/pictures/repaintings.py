@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LEAST, MOST = 0.001, 0.8  # share of a picture that an edit changes: less is a slip, more is another picture
 PARTS = 10_000  # an edit's distance from its picture is kept in these parts of the whole
 _PATCH = 8  # pixels a side: a place of a diffusion model's latents, and of JPEG's grid
-_LEVELS = 12  # of 256, that a patch's mean may move and be the same: copies of icons in JPEG and WebP moved none more
+_LEVELS = 12  # of 256, that a patch's mean may move and be the same: copies of an icon in JPEG and WebP moved none more
 
 
 def edit_distance(before: bytes, after: bytes) -> int:
