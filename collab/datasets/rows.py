@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from rapidfuzz.distance import Levenshtein
 
 from collab.datasets.sources import Messages, Source, Told
+from collab.pictures import repaintings
 from collab.said_of_outputs import liking, preferred
 from collab.types import Act, Edit, Modality, Preference, Ranking, Rating
 
@@ -82,7 +83,7 @@ def _edited(acts: Sequence[Act], told: Told, *, paired: bool) -> Iterator[Row | 
     """What people made of texts; paired: over what it was, for an edit is also a preference."""
     for act, source in _edits(acts, told):
         after = _made_of(act)
-        if problem := _edit_problem(source, after) if act.blob_sha256 is None else _repainting_problem(source, after):
+        if problem := _edit_problem(source, after) if act.blob_sha256 is None else _repainting_problem(source, act):
             yield LeftOut(problem)
         else:
             yield _row(source, act, answer=after, rejected=source.text if paired else None)
@@ -188,8 +189,18 @@ def _edit_problem(source: Source, after: str) -> str:
     return "an edit that left the end cut off" if source.cut_off and old[-1:] == new[-1:] else ""
 
 
-def _repainting_problem(source: Source, after: str) -> str:
-    return "an edit that left the picture as it was" if after == source.text else ""
+def _repainting_problem(source: Source, act: Edit) -> str:
+    """The same of a picture's edit; one that was kept before its distance was measured is taken as it is."""
+    if act.blob_sha256 == source.text:
+        return "an edit that left the picture as it was"
+    if act.edit_distance is None:
+        return ""
+    share = act.edit_distance / repaintings.PARTS
+    if share < repaintings.LEAST:
+        return f"an edit of less than {repaintings.LEAST:.1%} of the picture"
+    if share > repaintings.MOST:
+        return f"an edit of more than {repaintings.MOST:.0%} of the picture"
+    return ""
 
 
 def _row(source: Source, act: Act, *, answer: str, rejected: str | None = None, good: bool | None = None) -> Row:

@@ -16,6 +16,7 @@ from collab.generation import Ask
 from collab.identity import Visitor
 from collab.inputs import own_outputs
 from collab.pictures.own import ReadPicture, bring_picture, given_bytes, read_picture
+from collab.pictures.repaintings import edit_distance
 from collab.pictures.sizes import check_mask, picture_size
 from collab.prompts import fill, without_variables
 from collab.store.picture_queries import own_output_with
@@ -145,7 +146,7 @@ def edit_image(
         check_mask(drawn, original)
     new = Edit(
         annotator_id="", subject="", generation_id=output.generation_id, output_id=output.id, blob_sha256=sha256,
-        mask_sha256=hashlib.sha256(drawn).hexdigest() if drawn else None,
+        mask_sha256=hashlib.sha256(drawn).hexdigest() if drawn else None, edit_distance=edit_distance(original, png),
     )  # fmt: skip
     act = do(ws, visitor, f"edit:{output.id}", lambda _live: _kept(ws, png, drawn, new), request_id)
     # a deletion at this moment may have taken the bytes for unused before the row was there: this brings them back

@@ -62,7 +62,8 @@ class Ranking(Feedback):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit(Feedback):
-    """What a person made of an output. edit_distance: Levenshtein distance in words, from the output's text."""
+    """What a person made of an output. edit_distance: Levenshtein distance in words from the output's text; of a
+    picture, how much of it changed, in ten-thousandths (see pictures/repaintings.py)."""
 
     output_id: str
     text: str | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,9 +18,11 @@ from collab.identity import Visitor
 from collab.people.erasing import delete_my_data
 from collab.pictures.editing import edit_image
 from collab.store.verify import problems
+from collab.training.teaching import lesson
 from collab.types import DatasetSnapshot, Output
 from collab.workspace import Workspace
 from tests.conftest import make
+from tests.models import fake
 from tests.studies.people import people
 
 
@@ -26,10 +30,14 @@ def drawn(ws: Workspace, person: Visitor, prompt: str, count: int = 3, **more: o
     return make(ws, person, prompt, modality="image", count=count, **more)[1]
 
 
-def painted(colour: str) -> str:
+def encoded(picture: Image.Image, kind: str = "PNG", **how: int) -> str:
     file = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(file, "PNG")
+    picture.save(file, kind, **how)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def painted(colour: str) -> str:
+    return encoded(Image.new("RGB", (64, 64), colour))
 
 
 def judged(ws: Workspace, number: int) -> list[tuple[Visitor, list[Output]]]:
@@ -43,6 +51,19 @@ def judged(ws: Workspace, number: int) -> list[tuple[Visitor, list[Output]]]:
         rank(ws, person, [[b.id], [c.id]])
         found.append((person, [a, b, c]))
     return found
+
+
+def photo(seed: int | bytes, size: tuple[int, int] = (64, 64)) -> Image.Image:
+    """Soft blobs of colour, as unlike those of another seed as two pictures are."""
+    seed = seed if isinstance(seed, int) else int.from_bytes(seed)
+    spots = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(spots).resize(size, Image.Resampling.BICUBIC)
+
+
+def with_box(picture: Image.Image, box: tuple[int, int, int, int], colour: str) -> Image.Image:
+    changed = picture.copy()
+    changed.paste(colour, box)
+    return changed
 
 
 @pytest.mark.each_database
@@ -103,3 +124,39 @@ def test_of_one_prompt_with_and_without_a_negative_nothing_is_split(ws: Workspac
     data = build_kind(ws, "image-dpo")
     train, test = ({row["prompt"] for row in rows} for rows in (data.train, data.test))
     assert test and not train & test
+
+
+def test_very_small_and_very_large_edits_of_pictures_are_left_out_and_counted(
+    ws: Workspace, owner: Visitor, ann: Visitor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fake, "_encoded", lambda colour, size, kind: base64.b64decode(encoded(photo(colour, size))))
+    outputs = [o for n in range(3) for o in drawn(ws, ann, f"a picture of subject {n}")]
+    mask = encoded(with_box(Image.new("L", (64, 64), 0), (8, 8, 40, 40), "white"))
+    double = (128, 128)
+    edits: dict[str, list[Callable[[Image.Image], str]]] = {
+        "an edit of less than 0.1% of the picture": [
+            lambda was: encoded(was, "JPEG", quality=50),
+            lambda was: encoded(was, "WEBP", quality=50),
+            lambda was: encoded(was.resize(double, Image.Resampling.BICUBIC)),
+        ],
+        "an edit of more than 80% of the picture": [
+            lambda was: encoded(photo(1)),
+            lambda was: encoded(photo(2, (320, 100))),
+            lambda was: encoded(Image.new("RGB", was.size, "white")),
+        ],
+        "": [
+            lambda was: encoded(with_box(was, (8, 8, 40, 40), "red")),  # as an inpainting of the mask would
+            lambda was: encoded(with_box(was.resize(double), (16, 16, 80, 80), "red")),
+            lambda was: encoded(was.point(lambda value: value // 2)),  # its tone: each pixel changes and no form
+        ],
+    }  # fmt: skip
+    made = [(why, change) for why, some in edits.items() for change in some]
+    for output, (why, change) in zip(outputs, made, strict=True):
+        was = Image.open(io.BytesIO(ws.blobs.get(output.blob_sha256 or "")))
+        edit_image(ws, ann, output.id, change(was), None if why else mask)
+    for kind in ("image-sft", "image-dpo"):
+        snapshot = snapshots.make(ws, owner, kind)
+        assert snapshot.train_count + snapshot.test_count == len(edits[""])
+        left_out = {f"left out: {why}": len(some) for why, some in edits.items() if why}
+        assert dict(snapshot.counts).items() >= left_out.items() and lesson(ws, owner, kind).left_out == left_out
+        assert snapshots.rebuild(ws, snapshot).sha256 == snapshot.sha256

@@ -100,6 +100,14 @@ def test_very_small_and_very_large_edits_are_left_out():
     assert len(made("sft", [source("a", long)], act(Edit, output_id="a", text=f"{long} and two more"))[0]) == 1
 
 
+def test_an_edit_of_a_picture_counts_by_the_distance_that_was_kept_with_it():
+    for distance, said in ((None, ""), (9, "less than 0.1%"), (10, ""), (8000, ""), (8001, "more than 80%")):
+        painted = act(Edit, output_id="a", blob_sha256="after", edit_distance=distance)
+        rows, left_out = made("image-dpo", [source("a", "before")], painted)
+        assert [(row.answer, row.rejected) for row in rows] == ([] if said else [("after", "before")]), distance
+        assert [said in why for why in left_out] == ([True] if said else [])
+
+
 def test_a_word_is_a_character_where_no_spaces_are_written():
     before, after = "今日は天気がとても良いので散歩に行きました。", "今日は天気がとても良いので公園に散歩に行きました。"
     (row,), left_out = made("dpo", [source("a", before)], act(Edit, output_id="a", text=after))

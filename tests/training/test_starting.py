@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -46,6 +43,7 @@ from tests.conftest import counts, make
 from tests.models.fake import FakeCatalog
 from tests.models.tiny_llama import save_tiny_llama
 from tests.studies.people import TWO_ARMS, answers_all, filled_study, people, prefers
+from tests.training.killing import killed_and_resumed, until
 from tests.visitors import new_visitor, same_visitors
 
 FAST = {"max_steps": 8, "learning_rate": 3e-3, "evaluations": 2, "max_length": 256}
@@ -75,22 +73,6 @@ def ws(settings: Settings) -> Iterator[Workspace]:
     opened = open_workspace(settings)
     yield opened
     opened.close()
-
-
-def until(look: Callable[[], Any], *, timeout_s: float = 240) -> Any:
-    end_s = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
-    return found
-
-
-def steps(ws: Workspace, job_id: str) -> list[int]:
-    return [record["step"] for record in train_api.look(ws, LOCAL, job_id)["steps"]]
-
-
-def pid_of(job: Job) -> int:
-    return int(job.worker.split(":")[1])
 
 
 @pytest.fixture(scope="module")
@@ -246,44 +228,8 @@ def test_what_did_not_pass_its_checks_is_neither_tested_nor_promoted(ws: Workspa
 
 def test_a_training_outlives_its_server_is_killed_and_resumed(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    first = open_workspace(settings)
-    before = _adapted(first)
     asked = {**FAST, "max_steps": 60, "evaluations": 15, "patience": 0, "epochs": 100, "seed": 3}
-    job_id = train_api.start(first, LOCAL, "sft", asked)["job_id"]
-    with pytest.raises(Unavailable, match="being trained already"):
-        train_api.start(first, LOCAL, "sft", FAST)
-    until(lambda: len(steps(first, job_id)) > 5)
-    first.close()  # the server stops; another one starts
-    ws = open_workspace(settings)
-    job = ws.store.get(Job, job_id)
-    assert job.status == "running" and psutil.pid_exists(pid_of(job))
-    with pytest.raises(Unavailable, match="under way"):
-        train_api.resume(ws, LOCAL, job_id)
-    os.kill(pid_of(job), signal.SIGKILL)
-    until(lambda: jobs.get(ws, LOCAL, job_id).status not in UNFINISHED)
-    dead = train_api.look(ws, LOCAL, job_id)
-    assert dead["status"] == "failed" and dead["error"] == (
-        "The program stopped while a model was being trained: resume it, and it goes on from its last checkpoint."
-    )
-    assert _adapted(ws) == before  # nothing half registered
-    folder = training.folder_of(settings, job_id)
-    assert list(folder.glob("checkpoints/checkpoint-*")) and not (folder / "adapter").exists()
-
-    train_api.resume(ws, LOCAL, job_id)
-    until(lambda: jobs.get(ws, LOCAL, job_id).status not in UNFINISHED)
-    done = train_api.look(ws, LOCAL, job_id)
-    assert done["status"] == "done", done["error"]
-    told = (json.loads(line) for line in (folder / "metrics.jsonl").read_bytes().splitlines() if line.endswith(b"}"))
-    walked = [record["step"] for record in told if record["what"] == "step"]
-    assert walked.count(1) == 1  # it did not begin anew
-    assert [s["step"] for s in done["steps"]] == list(range(1, 61)) and done["metrics"]["steps"] == 60
-    with pytest.raises(Unavailable, match="has ended"):
-        train_api.resume(ws, LOCAL, job_id)
-    ws.close()
-
-
-def _adapted(ws: Workspace) -> list[str]:
-    return [version.id for version in ws.store.find(ModelVersion) if version.adapter_sha256]
+    killed_and_resumed(settings, "sft", asked, after=5)
 
 
 def test_a_process_that_cannot_start_is_told(settings: Settings):
