@@ -1,15 +1,39 @@
-"""Several tasks in one adapter, some shown more often: rows repeated, or left out, by the weight of their prompt."""
+"""Several tasks in one adapter, some shown more often: rows repeated, or left out, by the weight of their prompt.
+
+Whose rows there are to be weighed is told here too; what the prompts are called is not known.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from collab.errors import InvalidSetting
 from collab.types import PromptVersion
 from collab.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one prompt. prompt_ids: of the same words typed by several people each has their own."""
+
+    prompt_ids: tuple[str, ...]
+    rows: int
+
+
+def parts(asked: Sequence[str], prompts: Mapping[str, tuple[str, str]]) -> list[Part]:
+    """The prompts behind rows, those with most rows first. asked: each row's prompt version; prompts: of each version
+    its prompt, and what is the same for all who typed it."""
+    rows, ids = Counter[str](), dict[str, set[str]]()
+    for version, number in Counter(asked).items():
+        prompt_id, same = prompts.get(version, (version, version))
+        rows[same] += number
+        ids.setdefault(same, set()).add(prompt_id)
+    return [Part(tuple(sorted(ids[same])), number) for same, number in rows.most_common()]
 
 
 def weighed(

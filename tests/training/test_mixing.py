@@ -10,7 +10,7 @@ from collab.datasets.building import build
 from collab.errors import InvalidSetting
 from collab.feedback import rate
 from collab.identity import Visitor
-from collab.training.mixing import weighed
+from collab.training.mixing import Part, parts, weighed
 from collab.types import PromptVersion
 from collab.workspace import Workspace
 from tests.conftest import make
@@ -39,3 +39,9 @@ def test_rows_are_shown_as_often_as_their_prompt_weighs(ws: Workspace, ann: Visi
         shown(nobody=2)
     with pytest.raises(InvalidSetting, match="leave no row"):
         shown(**{say.id: 0, sing.id: 0})
+
+
+def test_the_prompts_behind_rows_come_with_most_rows_first_and_the_same_words_of_several_people_as_one():
+    prompts = {"v1": ("mine", "say"), "v2": ("mine", "say"), "v3": ("yours", "say"), "v4": ("other", "sing")}
+    found = parts(["v4", "v1", "v2", "v3", "v3", "gone"], prompts)
+    assert found == [Part(("mine", "yours"), 4), Part(("other",), 1), Part(("gone",), 1)]
