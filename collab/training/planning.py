@@ -70,7 +70,7 @@ def mixes(ws: Workspace, visitor: Visitor, lessons: Sequence[Lesson]) -> dict[st
             "prompts": [
                 {
                     "name": next((own[i] for i in part.prompt_ids if i in own), names.get(part.prompt_ids[0], "")),
-                    "prompt_ids": part.prompt_ids,
+                    "prompt_id": part.prompt_ids[0],
                     "rows": part.rows,
                 }
                 for part in parts

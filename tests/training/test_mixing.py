@@ -14,6 +14,7 @@ from collab.training.mixing import Part, parts, weighed
 from collab.types import PromptVersion
 from collab.workspace import Workspace
 from tests.conftest import make
+from tests.visitors import new_visitor
 
 
 def test_rows_are_shown_as_often_as_their_prompt_weighs(ws: Workspace, ann: Visitor):
@@ -35,6 +36,11 @@ def test_rows_are_shown_as_often_as_their_prompt_weighs(ws: Workspace, ann: Visi
     assert shown(**{say.id: 0, sing.prompt_id: 2}) == {"say": 0, "sing": 20}
     half = shown(**{say.id: 1.5})
     assert 10 < half["say"] < 20 and half == shown(**{say.id: 1.5})  # drawn, and the same again
+    again = make(ws, new_visitor(), "say {thing}", variables={"thing": "a tune of 11"})[0]
+    theirs = ws.store.get(PromptVersion, again.prompt_version_id)
+    more = [*rows, {"prompt_version_id": theirs.id}]  # another's prompt of the same words goes with it, unless named
+    both = [{say.prompt_id: 3}, {say.prompt_id: 3, theirs.prompt_id: 1}, {theirs.prompt_id: 3}]
+    assert [len(weighed(ws, more, mix, seed=1)) for mix in both] == [43, 41, 43]
     with pytest.raises(InvalidSetting, match="No row belongs to prompt “nobody”"):
         shown(nobody=2)
     with pytest.raises(InvalidSetting, match="leave no row"):

@@ -111,11 +111,11 @@ def test_prompts_are_told_by_name_with_their_rows_and_weigh_as_a_training_would_
     there, mix = known.of(owner, "sft"), told["mix"]
     by_name = {each["name"]: each for each in mix["prompts"]}
     sing, say = by_name["tunes"], by_name["say {thing}"]
-    assert len(by_name) == 2 and own.prompt_id in sing["prompt_ids"] and len(sing["prompt_ids"]) > 1
+    assert len(by_name) == 2 and sing["prompt_id"] == own.prompt_id  # the first of several that are the same
     assert sing["rows"] + say["rows"] == there.learn and mix["others"] == {"prompts": 0, "rows": 0}
     assert "asked" not in told and json.dumps(told)
 
-    asked = {"mix": dict.fromkeys(sing["prompt_ids"], 2.5) | dict.fromkeys(say["prompt_ids"], 0)}
+    asked = {"mix": {sing["prompt_id"]: 2.5, say["prompt_id"]: 0}}
     planned = train_board.plan(ws, owner, known, "sft", asked)
     row, data = snapshots.taken(ws, owner, "sft")
     learn, *_ = to_check_on(data.train, data.test, row.seed)

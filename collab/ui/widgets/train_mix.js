@@ -11,7 +11,7 @@ function mixPanel({ changed }) {
     h("summary", { text: T.tr_mix }),
     h("div", { class: "tr-mix-body" }, how, list, others),
   );
-  let mix = null; // {prompts: [{name, prompt_ids, rows}], others: {prompts, rows}, most}; null with one prompt
+  let mix = null; // {prompts: [{name, prompt_id, rows}], others: {prompts, rows}, most}; null with one prompt
   let lines = []; // one each of its prompts
 
   function open(next) {
@@ -56,7 +56,7 @@ function mixPanel({ changed }) {
   // as a recipe has it: weights by the id of a prompt, without those that change nothing
   function value() {
     const weighty = lines.filter((line) => line.weight() !== 1);
-    return Object.fromEntries(weighty.flatMap((line) => line.prompt.prompt_ids.map((id) => [id, line.weight()])));
+    return Object.fromEntries(weighty.map((line) => [line.prompt.prompt_id, line.weight()]));
   }
 
   // "“A” 3 times and “B” not at all", or "" where too many are weighed for one sentence
