@@ -94,7 +94,7 @@ def _gather(ws: Workspace, taste: Taste, seed: int, *, shuffled: bool) -> None:
     ]  # fmt: skip
     for n, (thing, generation_id) in enumerate(zip(things, asked, strict=True)):
         person, edit = people[n // THINGS_EACH], taste.person(Random(n // THINGS_EACH + 1000 * seed))
-        outputs = _ended(ws, generation_id)
+        outputs = ended(ws, generation_id)
         said = [output.text or "" for output in outputs]
         costs = [cost(text, edit, thing) for text in said]
         corrected = [edit(text, thing) for text in said]
@@ -112,7 +112,7 @@ def _gather(ws: Workspace, taste: Taste, seed: int, *, shuffled: bool) -> None:
             feedback.rank(ws, person, groups)
 
 
-def _ended(ws: Workspace, generation_id: str) -> list[Output]:
+def ended(ws: Workspace, generation_id: str) -> list[Output]:
     """The outputs of a generation once it has ended, in order."""
 
     async def watch() -> None:
@@ -123,18 +123,24 @@ def _ended(ws: Workspace, generation_id: str) -> list[Output]:
     return sorted(ws.store.find(Output, generation_id=generation_id), key=lambda output: output.position)
 
 
-def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any], *, shuffled: bool) -> list[Figure]:
+def trained(ws: Workspace, kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+    """The job of a training from all feedback there is, once it is done, and its minutes."""
     snapshot = train_api.snapshot(ws, LOCAL, kind)
     print({k: snapshot[k] for k in ("rows", "train", "test", "counts", "too_few")}, flush=True)
     began_s = time.perf_counter()
     job_id = train_api.start(ws, LOCAL, kind, {**settings, "snapshot_id": snapshot["snapshot_id"]})["job_id"]
     while (job := train_api.look(ws, LOCAL, job_id))["status"] in UNFINISHED:
         time.sleep(1)
-    minutes = (time.perf_counter() - began_s) / 60
     if job["status"] != "done":
         raise SystemExit(job["error"])
+    print({k: v for k, v in job["metrics"].items() if k != "samples"}, flush=True)
+    return job, (time.perf_counter() - began_s) / 60
+
+
+def _figures(ws: Workspace, taste: Taste, kind: str, settings: Mapping[str, Any], *, shuffled: bool) -> list[Figure]:
+    job, minutes = trained(ws, kind, settings)
     metrics = job["metrics"]
-    print({k: v for k, v in metrics.items() if k != "samples"}, *metrics["samples"], sep="\n", flush=True)
+    print(*metrics["samples"], sep="\n", flush=True)
     seed = settings["seed"]
     about = f"{metrics['rows']} rows, {metrics['steps']} steps, seed {seed}"
     label = f"{kind}, {taste.name}{', shuffled' if shuffled else ''}{f', seed {seed}' if seed else ''}"
@@ -183,7 +189,7 @@ def _texts(ws: Workspace, model: str, seed: int) -> list[list[str]]:
                                      seed=77 + 1000 * n + 1_000_000 * seed,
                                      settings={"max_new_tokens": TOKENS}))
              for n, thing in enumerate(HELD_OUT)]  # fmt: skip
-    return [[output.text or "" for output in _ended(ws, generation_id)] for generation_id in asked]
+    return [[output.text or "" for output in ended(ws, generation_id)] for generation_id in asked]
 
 
 def _interval(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, float, float]:

@@ -26,13 +26,12 @@ import numpy as np
 from PIL import Image
 
 from bench.record import Figure, keep
-from bench.train import _ended
+from bench.train import ended, trained
 from collab import feedback
-from collab.api import train as train_api
 from collab.generation import Ask, generate
 from collab.identity import LOCAL, Visitor
 from collab.settings import read_settings
-from collab.types import UNFINISHED, ModelVersion, Output, new_id
+from collab.types import ModelVersion, Output, new_id
 from collab.workspace import Workspace, open_workspace
 
 SUBJECTS = (
@@ -79,7 +78,7 @@ def _gather(ws: Workspace, seed: int, *, shuffled: bool) -> None:
     for n, subject in enumerate(SUBJECTS):
         person = Visitor(new_id(), "anonymous")
         outputs = [
-            _ended(ws, generate(ws, person, Ask(
+            ended(ws, generate(ws, person, Ask(
                 prompt=_asked(subject), modality="image", seed=seed * 100_000 + n * 10 + k,
                 settings={"guidance_scale": scale, "num_inference_steps": STEPS},
             )))[0]
@@ -94,18 +93,8 @@ def _asked(subject: str) -> str:
 
 
 def _figures(ws: Workspace, kind: str, seed: int, settings: Mapping[str, Any], *, shuffled: bool) -> list[Figure]:
-    snapshot = train_api.snapshot(ws, LOCAL, kind)
-    print({k: snapshot[k] for k in ("rows", "train", "test", "counts", "too_few")}, flush=True)
-    began_s = time.perf_counter()
-    asked = {"seed": seed, **settings, "snapshot_id": snapshot["snapshot_id"]}
-    job_id = train_api.start(ws, LOCAL, kind, asked)["job_id"]
-    while (job := train_api.look(ws, LOCAL, job_id))["status"] in UNFINISHED:
-        time.sleep(1)
-    minutes = (time.perf_counter() - began_s) / 60
-    if job["status"] != "done":
-        raise SystemExit(job["error"])
+    job, minutes = trained(ws, kind, {"seed": seed, **settings})
     metrics = job["metrics"]
-    print({k: v for k, v in metrics.items() if k != "samples"}, flush=True)
     version = ws.store.get(ModelVersion, job["model_version_id"])
     before, after = (_drawn(ws, model, seed) for model in (str(version.parent_id), version.id))
     wins = [[1.0 if b > a else 0.5 if b == a else 0.0 for a, b in zip(old, new, strict=True)]
@@ -133,7 +122,7 @@ def _drawn(ws: Workspace, model: str, seed: int) -> list[list[float]]:
     for n, subject in enumerate(HELD_OUT):
         ask = Ask(prompt=_asked(subject), modality="image", model=model, count=PICTURES_EACH,
                   seed=seed * 100_000 + 50_000 + n * 10, settings={"num_inference_steps": STEPS})  # fmt: skip
-        found.append([saturation(ws, output) for output in _ended(ws, generate(ws, LOCAL, ask))])
+        found.append([saturation(ws, output) for output in ended(ws, generate(ws, LOCAL, ask))])
     return found
 
 

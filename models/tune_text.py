@@ -75,6 +75,7 @@ class _Run:
 
     def carried_out(self, train: Sequence[Row], test: Sequence[Row], base_name: str) -> Tuned:
         ready, held = (prepared(rows, self.recipe, self.tokenizer) for rows in (train, test))
+        self._leave_unreached(ready)
         left_out = ready.left_out + held.left_out
         if len(ready.rows) < self.recipe.batch_size:
             raise TrainingFailed(
@@ -110,6 +111,16 @@ class _Run:
             left_out=dict(left_out),
             versions=versions_of(PACKAGES),
         )  # fmt: skip
+
+    def _leave_unreached(self, ready: Prepared) -> None:
+        """Leave out, by lot, rows that max_steps never reaches: the reference would read them for nothing."""
+        reached = self.recipe.max_steps * self.recipe.batch_size
+        if not 0 < reached < len(ready.rows) or self.recipe.epochs < 1:
+            return
+        drawn = torch.randperm(len(ready.rows), generator=torch.Generator().manual_seed(self.recipe.seed))
+        kept = sorted(drawn[:reached].tolist())
+        ready.left_out["left out: max_steps ends the training before them"] += len(ready.rows) - reached
+        ready.rows, ready.encoded = [ready.rows[n] for n in kept], [ready.encoded[n] for n in kept]
 
     def _trainer(self, ready: Prepared, held: Prepared) -> Any:
         kind = {"sft": "SFT", "dpo": "DPO", "kto": "KTO", "reward": "Reward"}[self.recipe.kind]

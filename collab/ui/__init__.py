@@ -20,6 +20,7 @@ from collab.refinement.trying.looking import Looking
 from collab.studies.pregeneration import Pregeneration
 from collab.ui import create, data, header, history, insights, rate, refine, train
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
+from collab.ui.front_page import FrontPage
 from collab.ui.language import PageLanguage, words_route
 from collab.ui.library_endpoints import add_library_endpoints
 from collab.ui.refine_endpoints import add_refine_endpoints
@@ -220,7 +221,11 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         "show_error": True,
         "mcp_server": True,
         "app_kwargs": {
-            "middleware": [Middleware(VisitorCookie, identity=identity), Middleware(PageLanguage)],
+            "middleware": [
+                Middleware(VisitorCookie, identity=identity),
+                Middleware(FrontPage),
+                Middleware(PageLanguage),
+            ],
             "routes": [*routes(ws, identity), words_route()],
         },
     }

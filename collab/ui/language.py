@@ -5,7 +5,6 @@ English is in the widgets themselves. A cookie remembers what was chosen; withou
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from functools import cache
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from gradio.context import LocalContext
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -100,8 +98,7 @@ class PageLanguage:
         if language == "en":  # as Gradio writes it
             await self.app(scope, receive, send)
             return
-        zips = "gzip" in headers.get("accept-encoding", "")
-        # what is written into must not be compressed yet
+        # what is written into must not be compressed yet; front_page compresses it
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         start: Message = {}
         body = bytearray()
@@ -121,11 +118,7 @@ class PageLanguage:
                 # after <base>, by which the script's address is read
                 head, base, rest = content.partition(b'<meta\n\t\t\tname="viewport"')
                 content = head + _head_of(language) + base + rest if base else content
-                content = await run_in_threadpool(gzip.compress, content, 5) if zips else content
-                if zips:
-                    answer["content-encoding"] = "gzip"
                 answer["content-length"] = str(len(content))
-                answer.add_vary_header("Cookie, Accept-Language, Accept-Encoding")
             await send(start)
             await send({"type": "http.response.body", "body": content})
 

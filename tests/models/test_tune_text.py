@@ -100,6 +100,8 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint_to_the_same_adapter
 
 def test_an_adapter_can_be_trained_further_and_layers_left_alone(base: Path, tmp_path: Path):
     first = trained(base, tmp_path / "first", "sft", freeze_layers=1, max_steps=6)
+    assert first.metrics["rows"] == 24  # of 32: six steps of four see no more
+    assert first.left_out == {"left out: max_steps ends the training before them": 8}
     keys = load_file(first.folder / "adapter_model.safetensors").keys()
     assert keys and all(".layers.1." in key for key in keys)
     for kind in ("sft", "dpo"):
