@@ -683,3 +683,9 @@ def test_the_page_is_written_once_for_each_address_and_language_and_goes_out_com
     assert "https://studio.example" in abroad.text and "studio.example" not in page().text
     assert page("?deep_link=none").status_code == 200
     assert page(x_forwarded_host="x" * 2000).status_code == 200
+
+
+def test_a_session_holds_what_was_answered_and_not_the_whole_page(studio: Studio, ann: Client):
+    generated(ann)
+    sessions = list(studio.served.page.app.state_holder.session_data.values())
+    assert sessions and max(len(session.config_values) for session in sessions) < 20

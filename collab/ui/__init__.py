@@ -18,7 +18,7 @@ from collab import generation
 from collab.identity import Identity, open_identity
 from collab.refinement.trying.looking import Looking
 from collab.studies.pregeneration import Pregeneration
-from collab.ui import create, data, header, history, insights, rate, refine, train
+from collab.ui import create, data, header, history, insights, rate, refine, sessions, train
 from collab.ui.endpoints import PRIVATE, add_endpoints, spoken
 from collab.ui.front_page import FrontPage
 from collab.ui.language import PageLanguage, words_route
@@ -76,26 +76,8 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         if ws.settings.space_id:
             gr.LoginButton()
     page.queue(default_concurrency_limit=None, max_size=500)
-    for block in page.blocks.values():
-        _remember_config(block)
+    sessions.lighten(page)
     return page
-
-
-def _remember_config(block: Any) -> None:
-    """Have a component describe itself once.
-
-    Gradio asks all of them anew for each browser session, which takes a tenth of a second of the event loop that
-    everybody waits for; a component that changes in a session is another object, which describes itself.
-    """
-    describe = block.get_config
-    known: list[dict[str, Any]] = []
-
-    def get_config() -> dict[str, Any]:
-        if not known:
-            known.append(describe())
-        return dict(known[0])
-
-    block.get_config = get_config
 
 
 def _join(ws: Workspace, identity: Identity, tabs: gr.Tabs, desk: create.CreateView, past: history.HistoryView) -> None:
@@ -212,9 +194,7 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         "footer_links": [],
         "run_history": False,
         "allowed_paths": [],
-        # each holds a quarter of a megabyte of this page's layout, and every bare HTTP call opens one: gradio's own
-        # 10,000 would fill gigabytes
-        "state_session_capacity": 2000,
+        "state_session_capacity": sessions.CAPACITY,
         "blocked_paths": [str(ws.settings.home)],
         "max_file_size": "20mb",
         "ssr_mode": False,
