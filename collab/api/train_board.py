@@ -6,7 +6,7 @@ All of it is for owners.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,7 +20,7 @@ from collab.refinement.trying import model_promotion, model_tests
 from collab.store.training_queries import newest_trainings
 from collab.training import lineage, planning, publishing
 from collab.training import starting as training
-from collab.training.teaching import Lessons
+from collab.training.teaching import Lesson, Lessons
 from collab.training.telling import spent, thinned
 from collab.types import UNFINISHED, Job, Modality, ModelVersion
 from collab.workspace import Workspace
@@ -30,15 +30,20 @@ Json = dict[str, Any]
 TRAININGS_SHOWN = 100
 POINTS = 300  # of a curve on the page
 _NUMBERS = (int, float)
+_OF_LESSONS = [field.name for field in fields(Lesson) if field.name not in ("asked", "parts")]  # those go with each row
 
 
 # ---- before ---------------------------------------------------------------------------------------------------------
 
 
 def lessons(ws: Workspace, visitor: Visitor, known: Lessons) -> list[Json]:
-    """What each kind of training could learn from now, with its recipe; takes as long as making all rows does."""
-    return [{**asdict(each), "recipe": planning.choices(ws, each.kind) if each.kind in DEFAULTS else None}
-            for each in known.all(visitor)]  # fmt: skip
+    """What each kind of training could learn from now, with its recipe, and the prompts that may be weighed where there
+    are several; takes as long as making all rows does."""
+    counted = known.all(visitor)
+    mixes = planning.mixes(ws, visitor, counted)
+    return [{**{name: getattr(each, name) for name in _OF_LESSONS}, "mix": mixes.get(each.kind),
+             "recipe": planning.choices(ws, each.kind) if each.kind in DEFAULTS else None}
+            for each in counted]  # fmt: skip
 
 
 def plan(ws: Workspace, visitor: Visitor, known: Lessons, kind: object, settings: object) -> Json:

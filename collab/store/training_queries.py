@@ -128,6 +128,21 @@ def people_behind(store: Store, act_ids: Collection[str]) -> int:
     return len(people)
 
 
+def prompts_of(store: Store, version_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Of each prompt version: its prompt, and the hash of that prompt's first wording, the same whoever typed it."""
+    v, found = schema.prompt_versions, dict[str, tuple[str, str]]()
+    first = v.alias()
+    query = (
+        sa.select(v.c.id, v.c.prompt_id, first.c.content_sha256)
+        .join(first, sa.and_(first.c.prompt_id == v.c.prompt_id, first.c.parent_id.is_(None)))
+        .order_by(first.c.id.desc())  # where several have no parent, the oldest is what stays
+    )
+    with store.reading() as connection:
+        for ids in chunks(sorted(version_ids)):
+            found |= {row[0]: (row[1], row[2]) for row in connection.execute(query.where(v.c.id.in_(ids)))}
+    return found
+
+
 def newest_trainings(store: Store, *, limit: int) -> list[Job]:
     """The studio's trainings, whoever began them, newest first."""
     j = schema.jobs

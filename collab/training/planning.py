@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from collab.aliases import current, of_model
 from collab.identity import Visitor
 from collab.store.training_queries import newest_trainings
+from collab.training.mixing import weighed
 from collab.training.starting import check_asked
 from collab.training.teaching import Lesson
 from collab.training.telling import pace_s
-from collab.types import Modality, ModelVersion
+from collab.types import Modality, ModelVersion, Prompt, SavedPrompt
 from collab.workspace import Workspace
-from models.recipe import DEFAULTS, RANGES, in_words, range_of, settings_of
+from models.recipe import DEFAULTS, MIX_MOST, RANGES, WEIGHT_MOST, in_words, range_of, settings_of
 
 Json = dict[str, Any]
 INT8 = ":int8"
@@ -56,6 +57,31 @@ def _range(kind: str, name: str) -> Json:
     return {"kind": spec.kind, "low": spec.low, "high": spec.high} if spec else {"kind": "bool"}
 
 
+def mixes(ws: Workspace, visitor: Visitor, lessons: Sequence[Lesson]) -> dict[str, Json]:
+    """For each kind that several prompts teach, what a mix may weigh: the prompts with most rows, by the visitor's own
+    name for them or else their first line; and how much the others have, which weigh 1."""
+    taught = {each.kind: each.parts for each in lessons if len(each.parts) > 1}
+    listed = {kind: parts[:MIX_MOST] for kind, parts in taught.items()}
+    firsts = {part.prompt_ids[0] for parts in listed.values() for part in parts}
+    names = {prompt.id: prompt.title for prompt in ws.store.find(Prompt, id=sorted(firsts))} if firsts else {}
+    own = {saved.prompt_id: saved.name for saved in ws.store.find(SavedPrompt, created_by=visitor.annotator_id)}
+    return {
+        kind: {
+            "prompts": [
+                {
+                    "name": next((own[i] for i in part.prompt_ids if i in own), names.get(part.prompt_ids[0], "")),
+                    "prompt_id": part.prompt_ids[0],
+                    "rows": part.rows,
+                }
+                for part in parts
+            ],
+            "others": {"prompts": len(taught[kind]) - len(parts), "rows": sum(p.rows for p in taught[kind][MIX_MOST:])},
+            "most": WEIGHT_MOST,
+        }
+        for kind, parts in listed.items()
+    }
+
+
 def trainable(ws: Workspace, modality: Modality) -> list[Any]:
     """The listed models whose weights can be had to be trained, that of what serves first."""
     listed = [e for e in ws.engine.entries(modality)
@@ -70,14 +96,17 @@ def plan(ws: Workspace, visitor: Visitor, lesson: Lesson, settings: object) -> J
     """What a training with these settings would do. Raises what starting it would, but for too few rows."""
     asked = check_asked(ws, visitor, lesson.kind, settings)
     recipe, given = asked.recipe, dict(settings) if isinstance(settings, Mapping) else {}
-    steps = math.ceil(lesson.learn / recipe.batch_size * recipe.epochs)
+    learn = lesson.learn
+    if recipe.mix:
+        learn = len(weighed(ws, [{"prompt_version_id": each} for each in lesson.asked], recipe.mix, recipe.seed))
+    steps = math.ceil(learn / recipe.batch_size * recipe.epochs)
     steps = min(steps, recipe.max_steps) if recipe.max_steps else steps
     pace = _pace(ws, lesson.kind, asked.base.base)
     return {
-        "said": in_words(recipe, asked.base.name, lesson.learn, lesson.held_out),
+        "said": in_words(recipe, asked.base.name, learn, lesson.held_out),
         "recipe": recipe.as_json(),
         "base": asked.base.name,
-        "learn": lesson.learn,
+        "learn": learn,
         "held_out": lesson.held_out,
         "command": command(lesson.kind, given),
         "steps": steps,

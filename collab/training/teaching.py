@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -17,16 +17,17 @@ from collab.datasets.rows import KINDS
 from collab.datasets.splitting import to_check_on
 from collab.errors import NotFound
 from collab.identity import Visitor
-from collab.store.training_queries import people_behind, said_so_far
+from collab.store.training_queries import people_behind, prompts_of, said_so_far
+from collab.training.mixing import Part, parts
 from collab.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
     """One kind of training and what there is for it. learn, held_out: rows to learn from and to check on; shares: in
-    words, what those share. good, bad: of labelled texts. missing: how many more acts at least. missing_good,
-    missing_bad: how many of these must be of each label. left_out: by reason. how: what gives a row, or why there is
-    none."""
+    words, what those share. asked: the prompt version of each row to learn from; parts: the prompts behind them. good,
+    bad: of labelled texts. missing: how many more acts at least. missing_good, missing_bad: how many of these must be
+    of each label. left_out: by reason. how: what gives a row, or why there is none."""
 
     kind: str
     rows: int = 0
@@ -36,6 +37,8 @@ class Lesson:
     learn: int = 0
     held_out: int = 0
     shares: str = ""
+    asked: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
     good: int | None = None
     bad: int | None = None
     missing: int = snapshots.LEAST_ROWS
@@ -53,6 +56,7 @@ class Lessons:
         self._lock = threading.Lock()
         self._counted_at: object = None
         self._known: dict[str, Lesson] = {}
+        self._prompts: dict[str, tuple[str, str]] = {}  # of prompt versions, which never change
 
     def all(self, visitor: Visitor) -> list[Lesson]:
         """Each kind's lesson. Takes as long as making all rows does. Raises NotAllowed for anyone but the owner."""
@@ -60,9 +64,14 @@ class Lessons:
         with self._lock:
             at = said_so_far(self._ws.store)
             if at != self._counted_at:
-                self._known = {kind: lesson(self._ws, visitor, kind) for kind in KINDS}
+                self._known = {kind: self._with_parts(lesson(self._ws, visitor, kind)) for kind in KINDS}
                 self._counted_at = at
             return list(self._known.values())
+
+    def _with_parts(self, counted: Lesson) -> Lesson:
+        if new := set(counted.asked) - self._prompts.keys():
+            self._prompts |= prompts_of(self._ws.store, new)
+        return replace(counted, parts=tuple(parts(counted.asked, self._prompts)))
 
     def of(self, visitor: Visitor, kind: str) -> Lesson:
         """One kind's lesson. Raises NotAllowed."""
@@ -83,7 +92,7 @@ def lesson(ws: Workspace, visitor: Visitor, kind: str) -> Lesson:
     return Lesson(
         kind=kind, rows=len(rows), prompts=len({orjson.dumps(_asked(row)) for row in rows}),
         people=people_behind(ws.store, acts), learn=len(learn), held_out=len(check), shares=shares,
-        left_out=dict(data.counts), **_labels(rows),
+        asked=tuple(row["prompt_version_id"] for row in learn), left_out=dict(data.counts), **_labels(rows),
     )  # fmt: skip
 
 

@@ -10,10 +10,11 @@ from collab.datasets.building import build
 from collab.errors import InvalidSetting
 from collab.feedback import rate
 from collab.identity import Visitor
-from collab.training.mixing import weighed
+from collab.training.mixing import Part, parts, weighed
 from collab.types import PromptVersion
 from collab.workspace import Workspace
 from tests.conftest import make
+from tests.visitors import new_visitor
 
 
 def test_rows_are_shown_as_often_as_their_prompt_weighs(ws: Workspace, ann: Visitor):
@@ -35,7 +36,18 @@ def test_rows_are_shown_as_often_as_their_prompt_weighs(ws: Workspace, ann: Visi
     assert shown(**{say.id: 0, sing.prompt_id: 2}) == {"say": 0, "sing": 20}
     half = shown(**{say.id: 1.5})
     assert 10 < half["say"] < 20 and half == shown(**{say.id: 1.5})  # drawn, and the same again
+    again = make(ws, new_visitor(), "say {thing}", variables={"thing": "a tune of 11"})[0]
+    theirs = ws.store.get(PromptVersion, again.prompt_version_id)
+    more = [*rows, {"prompt_version_id": theirs.id}]  # another's prompt of the same words goes with it, unless named
+    both = [{say.prompt_id: 3}, {say.prompt_id: 3, theirs.prompt_id: 1}, {theirs.prompt_id: 3}]
+    assert [len(weighed(ws, more, mix, seed=1)) for mix in both] == [43, 41, 43]
     with pytest.raises(InvalidSetting, match="No row belongs to prompt “nobody”"):
         shown(nobody=2)
     with pytest.raises(InvalidSetting, match="leave no row"):
         shown(**{say.id: 0, sing.id: 0})
+
+
+def test_the_prompts_behind_rows_come_with_most_rows_first_and_the_same_words_of_several_people_as_one():
+    prompts = {"v1": ("mine", "say"), "v2": ("mine", "say"), "v3": ("yours", "say"), "v4": ("other", "sing")}
+    found = parts(["v4", "v1", "v2", "v3", "v3", "gone"], prompts)
+    assert found == [Part(("mine", "yours"), 4), Part(("other",), 1), Part(("gone",), 1)]

@@ -10,14 +10,16 @@ import pytest
 from collab.api import train as train_api
 from collab.api import train_board
 from collab.datasets import snapshots
+from collab.datasets.splitting import to_check_on
 from collab.errors import InvalidSetting, NotAllowed, NotFound
 from collab.feedback import compare, edit_text, rate, undo
 from collab.identity import Visitor
 from collab.studies.names import pseudonym
+from collab.training.mixing import weighed
 from collab.training.starting import folder_of
 from collab.training.teaching import Lesson, Lessons
 from collab.training.telling import RECORDS, spent, thinned
-from collab.types import DatasetSnapshot, Job
+from collab.types import DatasetSnapshot, Job, PromptVersion, SavedPrompt
 from collab.workspace import Workspace
 from tests.conftest import make
 from tests.visitors import new_visitor
@@ -92,6 +94,37 @@ def test_a_plan_says_what_starting_would_do_and_refuses_what_it_would(ws: Worksp
         train_board.plan(ws, owner, known, "sft", {"rank": "many"})
     with pytest.raises(NotAllowed):
         train_board.plan(ws, ann, known, "sft", {})
+
+
+def test_prompts_are_told_by_name_with_their_rows_and_weigh_as_a_training_would_weigh_them(
+    ws: Workspace, owner: Visitor
+):
+    for n in range(12):  # the same words of several people, half of it the owner's own: too much to be held out
+        person = owner if n < 6 else new_visitor()
+        for words in ("sing {thing}", "say {thing}"):
+            (text,) = make(ws, person, words, variables={"thing": f"tune {n}"}, count=1, seed=n)[1]
+            rate(ws, person, text.id, score=5)
+    own = next(v for v in ws.store.find(PromptVersion, created_by=owner.annotator_id) if v.text == "sing {thing}")
+    ws.store.add(SavedPrompt(prompt_id=own.prompt_id, current_id=own.id, name="tunes", created_by=owner.annotator_id))
+    known = Lessons(ws)
+    told = next(each for each in train_board.lessons(ws, owner, known) if each["kind"] == "sft")
+    there, mix = known.of(owner, "sft"), told["mix"]
+    by_name = {each["name"]: each for each in mix["prompts"]}
+    sing, say = by_name["tunes"], by_name["say {thing}"]
+    assert len(by_name) == 2 and sing["prompt_id"] == own.prompt_id  # the first of several that are the same
+    assert sing["rows"] + say["rows"] == there.learn and mix["others"] == {"prompts": 0, "rows": 0}
+    assert "asked" not in told and json.dumps(told)
+
+    asked = {"mix": {sing["prompt_id"]: 2.5, say["prompt_id"]: 0}}
+    planned = train_board.plan(ws, owner, known, "sft", asked)
+    row, data = snapshots.taken(ws, owner, "sft")
+    learn, *_ = to_check_on(data.train, data.test, row.seed)
+    shown = weighed(ws, learn, asked["mix"], 0)
+    assert planned["learn"] == len(shown) and 2 * sing["rows"] < len(shown) < 3 * sing["rows"]
+    assert f"the {len(shown)} texts" in planned["said"] and '"mix": {' in planned["command"]
+    for mix, said in (({"nobody": 2}, "No row belongs"), (dict.fromkeys(asked["mix"], 0), "leave no row")):
+        with pytest.raises(InvalidSetting, match=said):
+            train_board.plan(ws, owner, known, "sft", {"mix": mix})
 
 
 def test_the_recipe_of_every_kind_can_be_set_up(ws: Workspace, owner: Visitor):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +119,19 @@ def page(request: pytest.FixtureRequest, context: BrowserContext, studio: Studio
     open_create(opened, studio)
     yield opened
     problems = [said for said in problems if not any(words in said for words in known)]
+    assert not problems, problems
+
+
+@contextmanager
+def owners_page(context: BrowserContext, url: str) -> Iterator[Page]:
+    """The page of a studio's owner, on this machine. Fails if its scripts fell over."""
+    context.set_default_timeout(30_000)
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.goto(url)
+    opened.wait_for_selector("#board .cb-board")
+    yield opened
     assert not problems, problems
 
 

@@ -21,7 +21,7 @@ from models.base import TextRequest
 from tests.models.fake import FakeBackend, FakeCatalog
 from tests.studies.served import open_studio
 from tests.test_server import Studio
-from tests.ui.conftest import wait_done, write
+from tests.ui.conftest import owners_page, wait_done, write
 
 PROMPT = "Write about {thing}."
 LEAD_IN = "Sure, here is a text about"
@@ -62,15 +62,8 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
 
 @pytest.fixture
 def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
-    """The owner's page. Fails if it said anything on its console that it should not."""
-    context.set_default_timeout(20_000)
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.goto(studio.served.url)
-    opened.wait_for_selector("#board .cb-board")
-    yield opened
-    assert not problems, problems
+    with owners_page(context, studio.served.url) as opened:
+        yield opened
 
 
 def test_feedback_becomes_a_version_that_wins_serves_and_is_rolled_back(page: Page, studio: Studio) -> None:

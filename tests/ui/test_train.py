@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from collab.feedback import edit_text, rate
 from collab.settings import Settings, read_settings
-from collab.types import Generation, Job, ModelVersion, Output, Study
+from collab.types import Generation, Job, ModelVersion, Output, Prompt, Study
 from collab.ui import serve
 from collab.workspace import open_workspace
 from models.engine import Engine
@@ -22,7 +22,7 @@ from tests.conftest import make
 from tests.models.fake import FakeCatalog
 from tests.models.tiny_llama import save_tiny_llama
 from tests.test_server import Studio, free_port
-from tests.ui.conftest import wait_done, write
+from tests.ui.conftest import owners_page, wait_done, write
 from tests.visitors import new_visitor, same_visitors
 
 TASTE = "sopim teban"  # what people add to every text
@@ -64,21 +64,14 @@ def gather(settings: Settings) -> None:
 
 @pytest.fixture
 def page(context: BrowserContext, studio: Studio) -> Iterator[Page]:
-    """The owner's page. Fails if it said anything on its console that it should not."""
-    context.set_default_timeout(30_000)
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.goto(studio.served.url)
-    opened.wait_for_selector("#board .cb-board")
-    yield opened
-    assert not problems, problems
+    with owners_page(context, studio.served.url) as opened:
+        yield opened
 
 
 def test_feedback_becomes_a_model_that_is_tried_blind_serves_and_is_rolled_back(page: Page, studio: Studio) -> None:
     lacks_one_row(page)
     give_the_row(page)
-    set_up_and_start(page)
+    set_up_and_start(page, studio)
     stop_and_resume(page)
     page.reload()  # the training goes on, and the page finds it again by its id
     page.wait_for_selector("#board .cb-board")
@@ -131,7 +124,7 @@ def give_the_row(page: Page) -> None:
     expect(card.locator(".cb-note")).to_contain_text("saved ✓")
 
 
-def set_up_and_start(page: Page) -> None:
+def set_up_and_start(page: Page, studio: Studio) -> None:
     to(page, "Train")
     card = page.locator(".tr-card[data-kind=sft]")
     expect(card).to_contain_text("24 rows")
@@ -145,12 +138,38 @@ def set_up_and_start(page: Page) -> None:
                         "Longest row, in tokens": "256"}.items():  # fmt: skip
         form.get_by_label(name).fill(value)
     expect(form.locator(".tr-said")).to_contain_text(f"at most {STEPS} steps")
+    mix = weigh(form)
     command = form.locator(".tr-command")
     expect(command).to_contain_text("python -m collab train sft --settings '{")
     expect(command).to_contain_text(f'"max_steps": {STEPS}')
     expect(form).to_contain_text("not known before the first training")
     form.get_by_role("button", name="Start training").click()
     expect(page.locator(".tr-head .tr-state")).to_have_text(re.compile("waits|running"))
+    (job,) = studio.ws.store.find(Job, kind="train")
+    names = {prompt.id: prompt.title for prompt in studio.ws.store.find(Prompt)}
+    assert {names[prompt_id]: weight for prompt_id, weight in job.spec["recipe"]["mix"].items()} == mix
+
+
+def weigh(form: Locator) -> dict[str, float]:
+    """The prompts of the rows, by name, with the share that each weight gives; a bad one is refused at once."""
+    form.get_by_text("Mix of prompts").click()
+    lines = form.locator(".tr-mix li")
+    loud, silent = lines.locator(".tr-mix-name").all_inner_texts()[:2]
+    learn = lines.count()
+    box = form.get_by_label(f"Weight of “{loud}”", exact=True)
+    expect(lines.first).to_contain_text("1 row")
+    expect(box).to_have_accessible_description(re.compile(rf"^{100 / learn:.0f}\s% of what is shown$"))
+    box.fill("101")
+    expect(form.get_by_role("alert")).to_have_text(f"“{loud}” has the weight “101”: choose a number from 0 to 100.")
+    expect(form.get_by_role("button", name="Start training")).to_be_disabled()
+    box.fill("3")
+    form.get_by_label(f"Weight of “{silent}”", exact=True).fill("0")
+    expect(lines.first.locator(".tr-mix-share")).to_have_text(f"{300 / (learn + 1):.0f} %")  # of one row more
+    said = form.locator(".tr-said")
+    expect(said).to_contain_text(f"imitates the {learn + 1} texts")
+    expect(said).to_contain_text(f"“{loud}” 3 times and “{silent}” not at all")
+    expect(form.locator(".tr-command")).to_contain_text('"mix": {')
+    return {loud: 3, silent: 0}
 
 
 def stop_and_resume(page: Page) -> None:

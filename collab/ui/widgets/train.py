@@ -12,9 +12,9 @@ from collab.ui.widgets.bundle import script, server_act
 TRAIN_SCRIPT = script(
     "strings.js", "dom.js", "diff.js", "lightbox.js", "insights_words.js", "plots.js", "plot_export.js",
     "plot_figure.js", "plot_evidence.js", "insights_list.js", "insights_head.js", "insights_study.js",
-    "refine_words.js", "refine_trial.js", "refine_decide.js", "train_words.js", "train_lessons.js", "train_recipe.js",
-    "train_list.js", "train_plots.js", "train_samples.js", "train_live.js", "train_result.js", "train_lineage.js",
-    "train.js", "mount_train.js",
+    "refine_words.js", "refine_trial.js", "refine_decide.js", "train_words.js", "train_lessons.js", "train_mix.js",
+    "train_recipe.js", "train_list.js", "train_plots.js", "train_samples.js", "train_live.js", "train_result.js",
+    "train_lineage.js", "train.js", "mount_train.js",
     styles=("shared.css", "insights.css", "plots.css", "refine.css", "refine_forms.css", "train.css"),
 )  # fmt: skip
 

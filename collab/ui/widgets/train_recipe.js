@@ -10,6 +10,7 @@ function recipePanel({ ask, started, close }) {
   const usual = h("div", { class: "tr-fields" });
   const more = h("div", { class: "tr-fields" });
   const advanced = h("details", { class: "rf-settings" }, h("summary", { text: T.tr_advanced }), more);
+  const mix = mixPanel({ changed });
   const said = h("p", { class: "tr-said", dir: "auto", "aria-live": "polite" });
   const time = h("p", { class: "cb-muted tr-small" });
   const command = h("code", { class: "tr-command", tabindex: "0", dir: "ltr", "aria-label": T.tr_command });
@@ -28,6 +29,7 @@ function recipePanel({ ask, started, close }) {
     ),
     h("div", { class: "tr-fields" }, fieldOf(T.tr_model, model), earlierField),
     usual,
+    mix.node,
     advanced,
     said,
     time,
@@ -65,6 +67,7 @@ function recipePanel({ ask, started, close }) {
     const nodes = (names) => names.filter((name) => fields.has(name)).map((name) => fields.get(name).node);
     usual.replaceChildren(...nodes(USUAL));
     more.replaceChildren(...nodes([...fields.keys()].filter((name) => !USUAL.includes(name))));
+    mix.open(lesson.mix);
     tell(note, "");
     show(node, true);
     plan();
@@ -79,6 +82,8 @@ function recipePanel({ ask, started, close }) {
       const value = field.value();
       if (value !== field.spec.value) found[name] = value;
     }
+    const weights = mix.value();
+    if (Object.keys(weights).length) found.mix = weights;
     if (earlier.value) found.continue_from = earlier.value;
     else if (model.value && model.value !== lesson.recipe.models[0]?.name) found.model = model.value;
     return found;
@@ -89,16 +94,23 @@ function recipePanel({ ask, started, close }) {
     timer = setTimeout(plan, PLAN_AFTER_MS);
   }
 
+  // A weight that is none never leaves: the server knows prompts by their ids, and the form by their names.
+  async function sent(act) {
+    const error = mix.problem();
+    return error ? { ok: false, error } : ask({ act, kind: lesson.kind, settings: settings() });
+  }
+
   async function plan() {
     const turn = ++asking;
     model.disabled = !!earlier.value;
-    const answer = await ask({ act: "plan", kind: lesson.kind, settings: settings() });
+    const weighed = mix.said();
+    const answer = await sent("plan");
     if (turn !== asking) return;
     go.disabled = !answer.ok;
     tell(note, answer.ok ? "" : answer.error || T.refused_unknown);
     for (const each of [said, time, commandBox]) show(each, answer.ok);
     if (!answer.ok) return;
-    setText(said, recipeWords(answer.plan));
+    setText(said, recipeWords({ ...answer.plan, weighed }));
     setText(
       time,
       [
@@ -118,7 +130,7 @@ function recipePanel({ ask, started, close }) {
   async function begin() {
     clearTimeout(timer);
     asking += 1; // a plan that is still being asked for changes nothing any more
-    const answer = await press(go, note, () => ask({ act: "start", kind: lesson.kind, settings: settings() }));
+    const answer = await press(go, note, () => sent("start"));
     if (answer) started(answer.training);
   }
 
@@ -144,9 +156,11 @@ function recipeField(spec, changed) {
     dir: "ltr",
     oninput: changed,
   });
-  const value = () => {
-    const told = input.value.trim().replace(",", ".");
-    return told !== "" && Number.isFinite(Number(told)) ? Number(told) : told || null;
-  };
-  return { spec, node: fieldOf(name, input, how), value };
+  return { spec, node: fieldOf(name, input, how), value: () => typedNumber(input) };
+}
+
+// What stands in a box: a number; what it is where it is none; null for nothing.
+function typedNumber(input) {
+  const told = input.value.trim().replace(",", ".");
+  return told !== "" && Number.isFinite(Number(told)) ? Number(told) : told || null;
 }

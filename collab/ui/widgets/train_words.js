@@ -63,8 +63,9 @@ async function press(button, note, run) {
   return answer.ok ? answer : null;
 }
 
-// What a training does, sentence by sentence; `said`, the server's own words, where its numbers are not known.
-function recipeWords({ recipe, base, learn, held_out, said }) {
+// What a training does, sentence by sentence; `said`, the server's own words, where its numbers are not known. weighed:
+// the weights of prompts in words, where their names are known.
+function recipeWords({ recipe, base, learn, held_out, said, weighed }) {
   const does = kindWords("tr_said", recipe.kind);
   if (!does || !known(learn)) return said;
   const numbers = {
@@ -79,13 +80,14 @@ function recipeWords({ recipe, base, learn, held_out, said }) {
     layers: number(recipe.freeze_layers),
     held: number(held_out),
     patience: number(recipe.patience),
-    prompts: number(Object.keys(recipe.mix || {}).length),
+    weighed,
   };
+  const mixed = Object.keys(recipe.mix || {}).length;
   return [
     does,
     recipe.max_steps ? T.tr_said_passes_most : T.tr_said_passes,
     recipe.kind === "dpo" && recipe.sft_weight && T.tr_said_imitates,
-    recipe.mix && Object.keys(recipe.mix).length && T.tr_said_mix,
+    mixed && (weighed ? T.tr_said_weighed : plural("tr_said_mix", mixed)),
     recipe.continue_from ? T.tr_said_further : T.tr_said_adapter,
     recipe.freeze_layers && T.tr_said_frozen,
     !held_out ? T.tr_said_unchecked : recipe.patience ? T.tr_said_checked_stop : T.tr_said_checked,
