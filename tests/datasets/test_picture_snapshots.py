@@ -130,7 +130,7 @@ def test_very_small_and_very_large_edits_of_pictures_are_left_out_and_counted(
     ws: Workspace, owner: Visitor, ann: Visitor, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(fake, "_encoded", lambda colour, size, kind: base64.b64decode(encoded(photo(colour, size))))
-    outputs = [o for n in range(3) for o in drawn(ws, ann, f"a picture of subject {n}")]
+    outputs = [o for n in range(3) for o in drawn(ws, ann, f"a picture of subject {n}", seed=10 * n)]
     mask = encoded(with_box(Image.new("L", (64, 64), 0), (8, 8, 40, 40), "white"))
     double = (128, 128)
     edits: dict[str, list[Callable[[Image.Image], str]]] = {
