@@ -689,3 +689,7 @@ def test_a_session_holds_what_was_answered_and_not_the_whole_page(studio: Studio
     generated(studio.client())
     *_, newest = studio.served.page.app.state_holder.session_data.values()
     assert 0 < len(newest.config_values) < 20
+
+
+def test_more_people_may_watch_their_generations_than_gradio_works_on_by_itself(studio: Studio):
+    assert len(studio.served.page._queue.active_jobs) == 500  # whoever comes after the last of them waits, to rate too

@@ -75,7 +75,7 @@ def build(ws: Workspace, identity: Identity) -> gr.Blocks:
         add_train_endpoints(ws, identity)
         if ws.settings.space_id:
             gr.LoginButton()
-    page.queue(default_concurrency_limit=None, max_size=500)
+    page.queue(default_concurrency_limit=None, max_size=sessions.AT_ONCE)
     sessions.lighten(page)
     return page
 
@@ -210,6 +210,7 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         },
     }
     _, url, _ = page.launch(**options)
+    sessions.widen(page)
     makes_beforehand = Pregeneration(ws)
     ws.pregeneration = makes_beforehand
     makes_beforehand.start()

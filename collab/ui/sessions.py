@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio import state_holder
 
+AT_ONCE = 500  # events under way, as many as may wait
 CAPACITY = 2000  # sessions; every bare HTTP call opens one, and gradio's own 10,000 are as many as it would keep
 
 
@@ -27,6 +28,16 @@ def lighten(page: gr.Blocks) -> None:
     state_holder.SessionState = _Session
     for block in page.blocks.values():
         _remember_config(block)
+
+
+def widen(page: gr.Blocks) -> None:
+    """Have many events under way in a launched page.
+
+    Gradio works on forty at a time, and whoever watches a generation is one until it ends: at two hundred people
+    everybody's ratings waited for seconds behind them. How many threads there are stays as it is.
+    """
+    jobs = page._queue.active_jobs
+    jobs.extend([None] * (AT_ONCE - len(jobs)))
 
 
 def _remember_config(block: Any) -> None:
