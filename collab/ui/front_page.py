@@ -1,7 +1,8 @@
 """The page as Gradio writes it, written once for each address and language and kept compressed. Knows bytes alone.
 
-Gradio copies its whole layout and renders three megabytes anew for each visitor: with two hundred people who open the
-page at once nothing else was done for a minute. Nothing in it says who asks; that comes with the first event.
+Gradio copies its whole layout and renders three megabytes anew for each visitor: with two hundred people who opened the
+page at once, the engine stood still in all thirty seconds of a profile. Nothing in it says who asks; that comes with
+the first event.
 """
 
 from __future__ import annotations
@@ -52,7 +53,6 @@ class FrontPage:
                 page = self._pages.get(key) or await self._written(scope, receive, send, key)
         if page is None:  # it went out as it came
             return
-        self._pages[key] = page
         self._pages.move_to_end(key)
         taken = Headers(scope=scope).get("accept-encoding", "")
         encoding, body = next((name, body) for name, body in page.bodies.items() if name in taken)
@@ -66,7 +66,7 @@ class FrontPage:
         await send({"type": "http.response.body", "body": body})
 
     async def _written(self, scope: Scope, receive: Receive, send: Send, key: tuple[str, ...]) -> _Page | None:
-        """The page from the application behind, with room made for it; None for another answer, which is sent on."""
+        """The page from the application behind, now kept; None for another answer, which is sent on."""
         messages: list[Message] = []
 
         async def take(message: Message) -> None:
@@ -81,7 +81,8 @@ class FrontPage:
             return None
         body = b"".join(part.get("body", b"") for part in parts)
         page = _Page(start["headers"], await run_in_threadpool(_encoded, body))
-        while len(self._pages) >= KEPT:
+        self._pages[key] = page
+        while len(self._pages) > KEPT:
             self._pages.popitem(last=False)
         return page
 
