@@ -33,7 +33,8 @@ from collab.workspace import Workspace
 SERVER_FILE = "server.json"
 HERE = Path(__file__).parent
 PAGE_CSS = CSS + (HERE / "page.css").read_text(encoding="utf-8")
-PAGE_HEAD = f"{HEAD}<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+SCRIPTS = "".join((HERE / name).read_text(encoding="utf-8") for name in ("streams.js", "page.js"))
+PAGE_HEAD = f"{HEAD}<script>{SCRIPTS}</script>"
 
 
 def build(ws: Workspace, identity: Identity) -> gr.Blocks:

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import httpx
 import pytest
 from platformdirs import user_cache_path
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = [
@@ -93,6 +94,21 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell with a failure what stood on the pages, and what their server said last."""
+    report = yield
+    if report.when == "call" and report.failed:
+        given = getattr(item, "funcargs", {})
+        if "context" in given:
+            for shown in given["context"].pages:
+                with suppress(PlaywrightError):  # a page that broke may not tell
+                    report.sections.append((f"page {shown.url}", shown.inner_text("body", timeout=5_000)[:3000]))
+        if "studio" in given:
+            report.sections.append(("server", (given["studio"].home / "server.log").read_text()[-3000:]))
+    return report
 
 
 @pytest.fixture
