@@ -14,8 +14,8 @@ from collab.store.verify import problems
 from collab.types import Task, new_id
 from collab.ui.endpoints import UNEXPECTED
 from tests.conftest import counts
+from tests.server.served import RAW, Studio, is_a_sentence, said_by
 from tests.studies.served import annotator, made, open_studio, spec
-from tests.test_server import RAW, Studio, is_a_sentence, said_by
 
 CONFUSED: list[Any] = [
     None, True, 7, -1, 1.5, 10**300, "", "x", "a\x00b", "\x1b[0m", "../../etc/passwd", "' OR 1=1 --", "x" * 200_000, [],

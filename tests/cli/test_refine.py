@@ -21,7 +21,7 @@ from tests.cli.test_cli import refused, run
 from tests.cli.test_study import whole_json
 from tests.conftest import counts, make
 from tests.refinement.trying import prompt_with, won
-from tests.test_server import free_port
+from tests.server.served import free_port
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from collab.ui.endpoints import UNEXPECTED
 from collab.ui.refine_acts import refine_acts
 from collab.workspace import Workspace
 from tests.conftest import counts, make
+from tests.server.served import is_a_sentence
 from tests.studies.test_hostile_arguments import CONFUSED, by
-from tests.test_server import is_a_sentence
 
 ACTS = {
     "prompts": (), "board": ("prompt_id",), "job": ("job_id",), "cancel_job": ("job_id",),

@@ -20,7 +20,7 @@ from collab.ui import serve
 from collab.workspace import open_workspace
 from models.engine import Engine
 from tests.models.fake import FakeCatalog
-from tests.test_server import TOKEN, Studio, free_port
+from tests.server.served import TOKEN, Studio, free_port
 from tests.visitors import new_visitor
 
 QUESTIONS: list[dict[str, Any]] = [

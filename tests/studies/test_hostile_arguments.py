@@ -20,8 +20,8 @@ from collab.ui.study_acts import composer_acts, desk_acts, insights_acts
 from collab.ui.web import task_link
 from collab.workspace import Workspace
 from tests.conftest import counts
+from tests.server.served import is_a_sentence
 from tests.studies.people import TWO_ARMS, filled_study, given
-from tests.test_server import is_a_sentence
 from tests.visitors import new_visitor
 
 CONFUSED: list[Any] = [

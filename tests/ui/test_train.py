@@ -21,7 +21,7 @@ from models.engine import Engine
 from tests.conftest import make
 from tests.models.fake import FakeCatalog
 from tests.models.tiny_llama import save_tiny_llama
-from tests.test_server import Studio, free_port
+from tests.server.served import Studio, free_port
 from tests.ui.conftest import owners_page, wait_done, write
 from tests.visitors import new_visitor, same_visitors
 
