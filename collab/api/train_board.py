@@ -106,6 +106,7 @@ def training_board(ws: Workspace, visitor: Visitor, job_id: object) -> Json:
         "training": job.spec["kind"], "base": str(job.spec.get("name") or job.spec["base"]),
         "at": job.created_at.isoformat(timespec="seconds"),
         "learn": job.spec.get("learn"), "held_out": job.spec.get("held_out"),
+        "weighing": planning.weighing(ws, visitor, job.spec["recipe"].get("mix") or {}),
         "command": planning.command(job.spec["kind"], _given(job)),
         "now": {name: last.get(name) for name in ("step", "steps", "eta_s", "seconds", "memory_gb")}
                | spent(ws.settings, job),

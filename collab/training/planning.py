@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
 from typing import Any
 
 from collab.aliases import current, of_model
 from collab.identity import Visitor
-from collab.store.training_queries import newest_trainings
+from collab.store.training_queries import newest_trainings, prompts_of
 from collab.training.mixing import weighed
 from collab.training.starting import check_asked
 from collab.training.teaching import Lesson
@@ -62,14 +62,12 @@ def mixes(ws: Workspace, visitor: Visitor, lessons: Sequence[Lesson]) -> dict[st
     name for them or else their first line; and how much the others have, which weigh 1."""
     taught = {each.kind: each.parts for each in lessons if len(each.parts) > 1}
     listed = {kind: parts[:MIX_MOST] for kind, parts in taught.items()}
-    firsts = {part.prompt_ids[0] for parts in listed.values() for part in parts}
-    names = {prompt.id: prompt.title for prompt in ws.store.find(Prompt, id=sorted(firsts))} if firsts else {}
-    own = {saved.prompt_id: saved.name for saved in ws.store.find(SavedPrompt, created_by=visitor.annotator_id)}
+    own, titles = _names(ws, visitor, {part.prompt_ids[0] for parts in listed.values() for part in parts})
     return {
         kind: {
             "prompts": [
                 {
-                    "name": next((own[i] for i in part.prompt_ids if i in own), names.get(part.prompt_ids[0], "")),
+                    "name": next((own[i] for i in part.prompt_ids if i in own), titles.get(part.prompt_ids[0], "")),
                     "prompt_id": part.prompt_ids[0],
                     "rows": part.rows,
                 }
@@ -80,6 +78,21 @@ def mixes(ws: Workspace, visitor: Visitor, lessons: Sequence[Lesson]) -> dict[st
         }
         for kind, parts in listed.items()
     }
+
+
+def weighing(ws: Workspace, visitor: Visitor, mix: Mapping[str, float]) -> list[Json]:
+    """The prompts that a recipe's mix weighs, by the names that `mixes` has for them; "" for one that was deleted."""
+    prompt_ids = {name: prompt_id for name, (prompt_id, _) in prompts_of(ws.store, mix).items()}
+    own, titles = _names(ws, visitor, {prompt_ids.get(name, name) for name in mix})
+    names = titles | own
+    return [{"name": names.get(prompt_ids.get(name, name), ""), "weight": weight} for name, weight in mix.items()]
+
+
+def _names(ws: Workspace, visitor: Visitor, prompt_ids: Set[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The visitor's own names for prompts, and these prompts' first lines."""
+    own = {saved.prompt_id: saved.name for saved in ws.store.find(SavedPrompt, created_by=visitor.annotator_id)}
+    found = ws.store.find(Prompt, id=sorted(prompt_ids)) if prompt_ids else []
+    return own, {prompt.id: prompt.title for prompt in found}
 
 
 def trainable(ws: Workspace, modality: Modality) -> list[Any]:

@@ -15,6 +15,7 @@ from collab.errors import InvalidSetting, NotAllowed, NotFound
 from collab.feedback import compare, edit_text, rate, undo
 from collab.identity import Visitor
 from collab.studies.names import pseudonym
+from collab.training import planning
 from collab.training.mixing import weighed
 from collab.training.starting import folder_of
 from collab.training.teaching import Lesson, Lessons
@@ -116,6 +117,9 @@ def test_prompts_are_told_by_name_with_their_rows_and_weigh_as_a_training_would_
     assert "asked" not in told and json.dumps(told)
 
     asked = {"mix": {sing["prompt_id"]: 2.5, say["prompt_id"]: 0}}
+    told_again = planning.weighing(ws, owner, asked["mix"] | {own.id: 3, "gone": 2})
+    assert told_again == [{"name": name, "weight": weight} for name, weight in
+                          (("tunes", 2.5), ("say {thing}", 0), ("tunes", 3), ("", 2))]  # fmt: skip
     planned = train_board.plan(ws, owner, known, "sft", asked)
     row, data = snapshots.taken(ws, owner, "sft")
     learn, *_ = to_check_on(data.train, data.test, row.seed)

@@ -147,6 +147,8 @@ def set_up_and_start(page: Page, studio: Studio) -> None:
     expect(page.locator(".tr-head .tr-state")).to_have_text(re.compile("waits|running"))
     (job,) = studio.ws.store.find(Job, kind="train")
     names = {prompt.id: prompt.title for prompt in studio.ws.store.find(Prompt)}
+    loud, silent = mix
+    expect(page.locator(".tr-head .tr-said")).to_contain_text(f"“{loud}” 3 times and “{silent}” not at all")
     assert {names[prompt_id]: weight for prompt_id, weight in job.spec["recipe"]["mix"].items()} == mix
 
 

@@ -45,7 +45,7 @@ function livePane({ ask, say }) {
     setText(state, stateWords({ ...training, serves: training.version?.serves, passed: passedOf(training) }));
     setAttr(state, "data-status", training.version?.serves ? "serves" : training.status);
     setText(facts, [kindName(training.training), training.base, dateTime(training.at)].join(" · "));
-    setText(said, recipeWords(training));
+    setText(said, recipeWords({ ...training, weighed: weighedWords(training.weighing) }));
     setText(command, training.command);
     const done = Math.min(1, Math.max(0, training.progress || 0));
     show(bar, going);

@@ -1,6 +1,17 @@
 // How often the rows of each prompt are shown: a weight for each, and the share that comes of it. Knows no server.
 const NAMED_AT_MOST = 3; // prompts in a sentence
 
+// "“A” 3 times and “B” not at all", or "" where too many are weighed for one sentence, or one of them has no name
+function weighedWords(weighing) {
+  const weighty = weighing.filter((prompt) => prompt.weight !== 1);
+  if (!weighty.length || weighty.length > NAMED_AT_MOST || !weighty.every((prompt) => prompt.name)) return "";
+  return listed(
+    weighty.map(({ name, weight }) =>
+      fill(weight ? T.tr_mix_times : T.tr_mix_never, { prompt: name, weight: plainNumber(weight) }),
+    ),
+  );
+}
+
 function mixPanel({ changed }) {
   const list = h("ul", { class: "tr-mix-list" });
   const others = h("p", { class: "cb-muted tr-small" });
@@ -59,16 +70,8 @@ function mixPanel({ changed }) {
     return Object.fromEntries(weighty.map((line) => [line.prompt.prompt_id, line.weight()]));
   }
 
-  // "“A” 3 times and “B” not at all", or "" where too many are weighed for one sentence
   function said() {
-    const weighty = lines.filter((line) => line.weight() !== 1);
-    if (!weighty.length || weighty.length > NAMED_AT_MOST) return "";
-    return listed(
-      weighty.map((line) => {
-        const told = { prompt: line.prompt.name, weight: plainNumber(line.weight()) };
-        return fill(line.weight() ? T.tr_mix_times : T.tr_mix_never, told);
-      }),
-    );
+    return weighedWords(lines.map((line) => ({ name: line.prompt.name, weight: line.weight() })));
   }
 
   return { node, open, value, problem, said };
