@@ -112,11 +112,14 @@ SPOKEN: dict[str, tuple[str, ...]] = {
     "models/engine.py": ("_end()",),
     "models/hub.py": ("progress()",),
     "models/image.py": ("progress()", "_explained"),
+    "models/picture_rows.py": ("prepared",),
     "models/pipelines.py": ("progress()",),
     "models/remote.py": ("progress()",),
     "models/residents.py": ("is_now()",),
     "models/smollm2.py": ("progress()",),
     "models/text.py": ("progress()", "_why"),
+    "models/tune_text.py": ("_leave_unreached",),
+    "models/tuning_rows.py": ("prepared",),
 }
 
 
