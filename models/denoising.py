@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from diffusers import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 from torch import Tensor
 
@@ -17,7 +17,7 @@ from models.base import ImageRequest
 from models.embedded_prompts import EmbeddedPrompts
 from models.fabric import References, steer
 from models.pipelines import Kind, Pipeline, copy_with_scheduler, input_channels
-from models.sharing import Pass, SharedUNet
+from models.sharing import Pass, SharedDenoiser, shared_place
 from models.unet_adapters import UNetAdapters
 
 
@@ -65,7 +65,7 @@ def denoise(
     report: Callable[[Progress | Pass], None],
 ) -> list[Image.Image]:
     """The finished pictures of `positions`, in order. `report` may block: it is told every denoising step that is done,
-    and, by the families that can share, every pass of the UNet that is wanted; it returns when that is granted."""
+    and, by the families that can share, every pass of the denoiser that is wanted; it returns when that is granted."""
     settings = plan.request.settings
     blends = plan.kind == "inpaint" and blends_latents(pipelines)
     pipe = copy_with_scheduler(pipelines["image-to-image" if blends else plan.kind], settings["scheduler"])
@@ -73,15 +73,14 @@ def denoise(
     if plan.references is not None:
         adapters.stand_in(pipe, plan.adapter)
         steer(pipe, plan.references, len(positions))
-    elif isinstance(getattr(pipe, "unet", None), UNet2DConditionModel):
-        SharedUNet(pipe.unet, report, plan.adapter).stand_in(pipe)
+    elif place := shared_place(pipe):
+        SharedDenoiser(getattr(pipe, place), report, plan.adapter).stand_in(pipe, place)
     latest = _Latest()
     _watch_scheduler(pipe.scheduler, latest)
     generators = [seeded(plan.request.seed, position) for position in positions]
     accepts = inspect.signature(type(pipe).__call__).parameters
     offered: dict[str, Any] = {
         "prompt": plan.prompt,
-        "negative_prompt": plan.negative_prompt or None,
         "num_inference_steps": settings["num_inference_steps"],
         "guidance_scale": settings["guidance_scale"],
         "generator": generators,
@@ -90,6 +89,8 @@ def denoise(
         "height": settings["height"],
         "output_type": "pil",
     }
+    if plan.negative_prompt:  # what stands for none differs between families
+        offered["negative_prompt"] = plan.negative_prompt
     if plan.init is not None:
         offered |= {"image": plan.init, "strength": settings["strength"]}
     if plan.mask is not None:

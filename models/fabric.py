@@ -93,11 +93,11 @@ class _SteeredUNet(StandIn):
         """As the UNet's own. sample: (rows, C, h, w), or (2 · rows, C, h, w): the unconditional rows first."""
         at = float(timestep.reshape(-1)[0] if isinstance(timestep, Tensor) else timestep)
         if at < (1 - STEERED_SHARE) * len(self._alphas):
-            return self.unet(sample, timestep, encoder_hidden_states=encoder_hidden_states, **rest)
+            return self.denoiser(sample, timestep, encoder_hidden_states=encoder_hidden_states, **rest)
         kept = self._hidden_states(sample, timestep, at, encoder_hidden_states, rest)
         guided = len(sample) == 2 * self._rows
         with _hooked(self._layers, lambda layer, hidden: self._with_references(hidden, kept[layer], guided)):
-            return self.unet(sample, timestep, encoder_hidden_states=encoder_hidden_states, **rest)
+            return self.denoiser(sample, timestep, encoder_hidden_states=encoder_hidden_states, **rest)
 
     def _hidden_states(
         self, sample: Tensor, timestep: Any, at: float, words: Tensor, rest: dict[str, Any]
@@ -109,7 +109,7 @@ class _SteeredUNet(StandIn):
         kept: dict[torch.nn.Module, Tensor] = {}
         with _hooked(self._layers, kept.__setitem__):
             # the first row is the unconditional one: the references are shown without the prompt's words
-            self.unet(noised, timestep, encoder_hidden_states=_first(words, count), **_first(rest, count))
+            self.denoiser(noised, timestep, encoder_hidden_states=_first(words, count), **_first(rest, count))
         return kept
 
     def _signal(self, at: float) -> float:

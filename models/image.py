@@ -1,8 +1,8 @@
 """The diffusers backend: any text-to-image pipeline, stepped for all its requests side by side.
 
 A request runs diffusers' own whole call, on threads that sleep between denoising steps (see stepping.py): so any family
-works, and a cancel frees its place at once. Where the family has a UNet, requests of one size share its passes (see
-sharing.py); others take turns. Knows nothing of queues, owners or files.
+works, and a cancel frees its place at once. Where the family has a UNet or a transformer for single pictures,
+requests of one size share its passes (see sharing.py); others take turns. Knows nothing of queues, owners or files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from models.pipelines import (
 )
 from models.planning import accepted, planned
 from models.preview import PREVIEW_TYPE, PreviewClock, Previewer
-from models.sharing import Pass, grant
+from models.sharing import Pass, grant, shared_place
 from models.stepping import SteppedCall
 from models.unet_adapters import UNetAdapters
 
@@ -137,7 +137,7 @@ class ImageBackend:
         while todo and time.monotonic() - started <= SLICE_S:
             together = self._sharing(todo)
             wishes = [lane.wish for lane in together if lane.wish is not None]
-            if wishes and not grant(self._unet, wishes, self._adapters):
+            if wishes and not grant(self._denoiser, wishes, self._adapters):
                 self._batch_pixels = sum(lane.pixels for lane in together) // 2
                 _free_memory()
             for lane in together:
@@ -180,8 +180,9 @@ class ImageBackend:
         )
 
     @property
-    def _unet(self) -> Any:
-        return next(iter(self._pipelines.values())).unet
+    def _denoiser(self) -> Any:
+        pipe = next(iter(self._pipelines.values()))
+        return getattr(pipe, shared_place(pipe))
 
     def _in_turn(self) -> list[_Lane]:
         """The first lane of every request, then the second of every request …"""
@@ -189,7 +190,7 @@ class ImageBackend:
         return [lane for each in rounds for lane in each if lane is not None]
 
     def _sharing(self, todo: Sequence[_Lane]) -> list[_Lane]:
-        """The next lane and those behind it that can go through the UNet with it."""
+        """The next lane and those behind it that can go through the denoiser with it."""
         together, pixels = [todo[0]], todo[0].pixels
         for lane in todo[1:]:
             alike = lane.wish is not None and todo[0].wish is not None and lane.wish.kind == todo[0].wish.kind

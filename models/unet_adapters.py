@@ -89,4 +89,4 @@ class _Adapted(StandIn):
     def forward(self, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         """As the UNet's own."""
         with self._adapters.rows([self._name] * len(sample)):
-            return self.unet(sample, *args, **kwargs)
+            return self.denoiser(sample, *args, **kwargs)

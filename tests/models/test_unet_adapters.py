@@ -57,8 +57,10 @@ def test_base_and_adapters_share_passes_and_each_draws_as_if_alone(backend, fold
     assert np.array_equal(run(backend, asked("x")).pixels("x"), before)
     assert all(np.abs(a - b).mean() > 1 for a, b in zip(alone, [*alone[1:], alone[0]], strict=True))
     passes = []
-    forward = backend._unet.forward
-    monkeypatch.setattr(backend._unet, "forward", lambda *a, **k: passes.append(len(k["sample"])) or forward(*a, **k))
+    forward = backend._denoiser.forward
+    monkeypatch.setattr(
+        backend._denoiser, "forward", lambda *a, **k: passes.append(len(k["sample"])) or forward(*a, **k)
+    )
     crowd = run(backend, asked("a", adapters[0]), asked("base"), asked("b", adapters[1]))
     assert set(passes) == {6}  # three people, with and without the prompt
     for id_, expected in zip(("base", "a", "b"), alone, strict=True):
