@@ -66,6 +66,12 @@ class Run:
         return self.generation.status not in UNFINISHED
 
 
+def _patience_s(ahead: int) -> float:
+    """After how many seconds somebody who waits behind so many is told their place again. Where 200 people wait it
+    hardly changes in one, and the telling takes from the engine."""
+    return min(max(1.0, ahead / 10), 5.0)
+
+
 class Runs:
     """The generations that this process carries out, each kept here from its submission until it is stored whole."""
 
@@ -130,7 +136,7 @@ class Runs:
                         return
                     await asyncio.sleep(1 / at_most_hz)
                 try:  # a waiting request's place in the queue changes without an event of its own
-                    await asyncio.wait_for(changed.wait(), timeout=1.0)
+                    await asyncio.wait_for(changed.wait(), timeout=_patience_s(run.ahead))
                 except TimeoutError:
                     seen = -1
         finally:

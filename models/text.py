@@ -35,14 +35,14 @@ from models.chat import PLAIN_STOP, rendered
 from models.device import pick_device
 from models.int8 import quantised
 from models.packed import packed
-from models.reading import PIECE_TOKENS, Reader, Reading
+from models.reading import Reader, Reading
 from models.rows import Apart, Forward, Rows, Together, batches_exactly
 from models.sampling import Draw, Sampler
 from models.scoring import Scoring, check_fits, continued
 from models.transcript import Transcript
 
 DTYPES = {"fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-ROWS = {"cpu": 16, "mps": 16, "cuda": 64}  # outputs generated at once
+ROWS = {"cpu": 32, "mps": 16, "cuda": 64}  # outputs generated at once
 CONTEXT_WORDS = 8  # tokens of the prompt decoded along with a continuation
 TRIED_WITH = "Hello there, how are you today?"  # any words: a loaded model is warmed up and tried with them
 
@@ -181,22 +181,17 @@ class TextBackend:
     # ---- one step --------------------------------------------------------------------------------------------------
 
     def _read_on(self) -> list[Sample | Ended]:
-        """Read PIECE_TOKENS tokens of the waiting prompts, the shortest rest first; begin the answers of those read."""
+        """Read on in the waiting prompts; begin the answers of those that are read."""
         out: list[Sample | Ended] = []
-        waiting = [run.reading for run in self._running.values() if run.reading is not None]
-        budget = PIECE_TOKENS
-        for reading in sorted(waiting, key=lambda reading: reading.left):
-            if budget <= 0:
-                break
-            run = next(run for run in self._running.values() if run.reading is reading)
-            before = reading.left
+        runs = {id(run.reading): run for run in self._running.values() if run.reading is not None}
+        for reading, logits in self._reader.read_on([run.reading for run in runs.values() if run.reading is not None]):
+            run = runs[id(reading)]
             try:
-                logits = self._reader.advance(reading, budget)
-                if logits is not None:
-                    out += self._begin(run, logits)
+                if isinstance(logits, Exception):
+                    raise logits
+                out += self._begin(run, logits)
             except RuntimeError as error:
                 out.append(self._failed(run.request.id, error))
-            budget -= before - reading.left
         return out
 
     def _begin(self, run: _Running, logits: Tensor) -> list[Sample | Ended]:

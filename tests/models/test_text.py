@@ -11,6 +11,7 @@ from jinja2 import TemplateError
 
 from models.base import Backend, InvalidRequest, Message, TextSample
 from models.chat import rendered
+from models.text import ROWS
 from models.transcript import Transcript
 from tests.models.conftest import run_alone, text_request
 
@@ -165,12 +166,12 @@ def test_a_long_prompt_is_read_in_pieces_while_others_write_on(text_backend):
     assert text_backend.active() == 0
 
 
-def test_there_is_room_for_sixteen_rows_and_an_idle_backend_always_has_room(text_backend):
-    eight = text_request(text_backend.info, PROMPT, id="a", count=8)
+def test_there_is_room_for_so_many_rows_and_an_idle_backend_always_has_room(text_backend):
+    eight, rest = text_request(text_backend.info, PROMPT, id="a", count=8), ROWS[text_backend._device] - 8
     assert text_backend.room(replace(eight, count=99))
     text_backend.admit(eight)
-    assert text_backend.room(eight)
-    assert not text_backend.room(replace(eight, count=9))
+    assert text_backend.room(replace(eight, count=rest))
+    assert not text_backend.room(replace(eight, count=rest + 1))
     text_backend.evict("a")
     text_backend.evict("a")
     assert text_backend.active() == 0
