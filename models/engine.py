@@ -28,6 +28,7 @@ from models.base import (
     Started,
 )
 from models.cancelling import cancelled_samples
+from models.device import give_memory_back
 from models.pace import cost, done
 from models.residents import ModelSource, ModelStatus, Resident, Residents
 
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 Sink = Callable[[Event], None]
 REMOTE_POLL_S = 0.01
+REST_S = 10.0  # without work, after which memory is given back
 # whoever has something running may fill so much of a model; the rest is kept for those who have nothing running yet
 OWN_SHARE = 0.75
 
@@ -170,6 +172,7 @@ class Engine:
     # ---- the engine's thread ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        worked = False  # since memory was given back
         while True:
             with self._wake:
                 self._changed = False
@@ -186,9 +189,13 @@ class Engine:
                 log.exception("The engine stumbled and goes on")
                 stepped = ["idle"]
                 time.sleep(REMOTE_POLL_S)
+            worked, asked = worked or "samples" in stepped, True
             with self._wake:
                 if "samples" not in stepped and not self._changed:
-                    self._wake.wait(REMOTE_POLL_S if "nothing" in stepped else None)
+                    asked = self._wake.wait(REMOTE_POLL_S if "nothing" in stepped else REST_S if worked else None)
+            if not asked and "nothing" not in stepped:
+                give_memory_back()
+                worked = False
         self._models.close()
 
     def _serve(self, model: Resident) -> Literal["idle", "nothing", "samples"]:

@@ -57,7 +57,7 @@ async def states(client: httpx.AsyncClient, name: str, data: list[Any]) -> Async
 async def person(url: str, number: int, until: float, diary: Diary, *, tokens: int = 24, think_s: float = 3.0) -> None:
     """Use the studio until the clock says `until` (time.perf_counter). Every fourth thing made is a picture."""
     rng = random.Random(number)
-    limits = httpx.Limits(max_connections=4)
+    limits = httpx.Limits(max_connections=4, keepalive_expiry=2)  # a server may close what rests for five seconds
     async with httpx.AsyncClient(base_url=url, timeout=600, trust_env=False, limits=limits) as client:
         await asyncio.sleep(rng.uniform(0, think_s))
         await client.get("/")

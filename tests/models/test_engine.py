@@ -21,6 +21,7 @@ from models.base import (
     TextSample,
     canonical_settings,
 )
+from models.device import give_memory_back
 from models.engine import Engine
 from models.fairness import FairQueue
 from models.pace import cost
@@ -357,6 +358,26 @@ def test_an_idle_engine_sleeps(fake_engine):
     used_s = time.process_time()
     time.sleep(0.5)
     assert time.process_time() - used_s < 0.2
+
+
+def test_memory_is_given_back_once_when_there_is_nothing_to_do(fake_engine, monkeypatch):
+    given: list[float] = []
+    monkeypatch.setattr("models.engine.REST_S", 0.05)
+    monkeypatch.setattr("models.engine.give_memory_back", lambda: given.append(time.perf_counter()))
+    for turn in (1, 2):
+        inbox = Inbox()
+        fake_engine.submit(text_request(FAKE_TEXT, "a b c", id=str(turn)), inbox)
+        inbox.wait()
+        ended_s = time.perf_counter()
+        while len(given) < turn:
+            assert time.perf_counter() < ended_s + 30
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert len(given) == turn
+
+
+def test_giving_memory_back_does_no_harm_here():
+    give_memory_back()
 
 
 def test_closing_cancels_everything_and_refuses_more():
