@@ -277,6 +277,14 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
             updates[form.outputs.index(form.variables) :] = _boxes(list(typed), typed)
         return tuple(updates)
 
+    def on_loaded(chosen: str, name: str) -> tuple[Any, ...]:
+        """Text or pictures may have been chosen while the form as it was came in: what belongs to them then."""
+        other = "text" if chosen == "image" else "image"
+        offered = [{value for _, value in model_choices(ws, each, owner=True)} for each in (other, chosen)]
+        if name in offered[0] - offered[1]:
+            return form.for_modality(ws, chosen)
+        return (gr.skip(),) * len(form.modal_outputs)
+
     written_in = [modality, count, prompt, system, negative, names, *boxes]
     modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **PRIVATE)
     model.input(on_model, inputs=[modality, model], outputs=panel.components, **PRIVATE)
@@ -299,7 +307,8 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     more.click(on_more, inputs=turns, outputs=[*rows, more], **PRIVATE)
     page = gr.context.Context.root_block
     assert page is not None, "a form is built inside a gr.Blocks"
-    page.load(on_load, inputs=draft, outputs=form.outputs, **PRIVATE)
+    loaded = page.load(on_load, inputs=draft, outputs=form.outputs, **PRIVATE)
+    loaded.then(on_loaded, inputs=[modality, model], outputs=form.modal_outputs, **PRIVATE)
     return form
 
 

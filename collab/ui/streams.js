@@ -47,8 +47,10 @@
 
   // The lines of a stream, and of those that follow it while something is waited for.
   async function* listen(request, answer) {
-    for (let open = answer; open; ) {
+    let open = answer;
+    while (open) {
       const current = open;
+      let closed = false;
       open = null;
       for await (const line of lines(current)) {
         const { msg, event_id: id } = told(line);
@@ -58,9 +60,13 @@
           if (!open.ok) throw new Error(`The stream could not be opened again: ${open.status}.`);
           break;
         }
-        if (msg === "close_stream") left = leaving(request.signal);
+        if (msg === "close_stream") {
+          closed = true;
+          left = leaving(request.signal);
+        }
         yield line;
       }
+      if (!open && !closed) waiting.clear(); // it broke off: what it still owed never comes
     }
   }
 
@@ -74,8 +80,9 @@
           for await (const line of listen(request, answer)) out.enqueue(encoder.encode(`${line}\n`));
           out.close();
         } catch (error) {
+          if (request.signal.aborted) return; // the client has left
           waiting.clear();
-          if (!request.signal.aborted) out.error(error);
+          out.error(error);
         }
       },
     });
