@@ -36,8 +36,8 @@ from collab.types import (
 from models.base import ImageRequest, Request, TextRequest
 from models.catalog import CatalogEntry
 from tests.models.fake import FAKE_IMAGE, FAKE_TEXT, FakeBackend, FakeCatalog
-from tests.server.served import Studio
-from tests.studies.served import annotator, answer_to, from_elsewhere, made, open_studio
+from tests.server.served import Studio, open_studio
+from tests.studies.served import annotator, answer_to, from_elsewhere, made
 
 ANN = Visitor("01890000-0000-7000-8000-00000000a001", "anonymous")
 PLAIN_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"sRGB", b"gAMA", b"pHYs"}

@@ -20,8 +20,8 @@ from gradio_client.exceptions import AppError
 from collab.store.verify import problems
 from collab.types import Task, new_id
 from tests.conftest import counts
-from tests.server.served import Studio
-from tests.studies.served import ARMS, annotator, answer_to, answers_all, made, open_studio, spec
+from tests.server.served import Studio, open_studio
+from tests.studies.served import ARMS, annotator, answer_to, answers_all, made, spec
 
 KINDS = [("compare", "text"), ("compare", "image"), ("rank", "text"), ("rate", "text"), ("edit", "text")]
 TASK_KEYS = {

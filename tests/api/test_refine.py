@@ -31,8 +31,8 @@ from collab.workspace import Workspace
 from tests.conftest import counts, make
 from tests.refinement.reflectors import TEXT, ReflectingCatalog, judged, rewrites
 from tests.refinement.trying import prompt_with, said
-from tests.server.served import Studio, is_a_sentence
-from tests.studies.served import annotator, open_studio
+from tests.server.served import Studio, is_a_sentence, open_studio
+from tests.studies.served import annotator
 
 BETTER = "Write exactly two short lines about {thing}, in plain words"
 CANDIDATE = {

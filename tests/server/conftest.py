@@ -8,15 +8,13 @@ import pytest
 from gradio_client import Client
 
 from collab.store.verify import problems
-from tests.server.served import (
-    Studio,
-    studio_of,
-)
+from tests.models.fake import FakeCatalog
+from tests.server.served import Studio, open_studio
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with studio_of(tmp_path_factory.mktemp("studio")) as running:
+    with open_studio(tmp_path_factory.mktemp("studio"), FakeCatalog(delay_s=0.01)) as running:
         yield running
     assert list(problems(running.ws.store, running.ws.blobs)) == []  # sound after all that the file did
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from collab.ui import Served, serve
 from collab.ui.endpoints import UNEXPECTED
 from collab.workspace import Workspace, open_workspace
 from models.engine import Engine
+from tests.conftest import counts
 from tests.models.fake import FakeCatalog
 
 LONG = " ".join(f"word{n}" for n in range(30))
@@ -42,12 +43,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def studio_of(home: Path) -> Iterator[Studio]:
-    """A studio on a free port whose fake engine writes back what it is asked."""
+def open_studio(home: Path, catalog: FakeCatalog | None = None, **environ: str) -> Iterator[Studio]:
+    """A served studio with fake models; it stops with the block."""
     settings = read_settings(
-        {"COLLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(free_port()), "COLLAB_OWNER_TOKEN": TOKEN}
+        {"COLLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(free_port()), "COLLAB_OWNER_TOKEN": TOKEN, **environ}
     )
-    ws = open_workspace(settings, engine=Engine(FakeCatalog(delay_s=0.01)))
+    ws = open_workspace(settings, engine=Engine(catalog or FakeCatalog()))
     with serve(ws) as served:
         yield Studio(ws, served)
     ws.close()
@@ -82,3 +83,15 @@ def is_a_sentence(said: str) -> bool:
         and 15 < len(said) < 300
         and said[-1] in ".!"
     )
+
+
+def check_harmless(studio: Studio, api_name: str, bodies: Iterable[str]) -> None:
+    """Bodies that no client would send are each refused, without a trace, and store nothing."""
+    before, url = counts(studio.ws.store), f"{studio.served.url}gradio_api/call/{api_name}"
+    for body in bodies:
+        answer = httpx.post(url, content=body, timeout=30, headers={"content-type": "application/json"})
+        assert "Traceback" not in answer.text and "event: complete" not in answer.text
+        if answer.status_code == 200:
+            said = httpx.get(f"{url}/{answer.json()['event_id']}", timeout=30).text
+            assert "event: error" in said and "Traceback" not in said and UNEXPECTED not in said, (body, said)
+    assert counts(studio.ws.store) == before

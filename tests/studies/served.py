@@ -6,21 +6,13 @@ Knows how every kind of task is answered; knows nothing of what a test expects.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from gradio_client import Client
 
 from collab.identity import VISITOR_COOKIE, Visitor
-from collab.settings import read_settings
 from collab.store.study_queries import item_states
-from collab.ui import serve
-from collab.workspace import open_workspace
-from models.engine import Engine
-from tests.models.fake import FakeCatalog
-from tests.server.served import TOKEN, Studio, free_port
+from tests.server.served import Studio
 from tests.visitors import new_visitor
 
 QUESTIONS: list[dict[str, Any]] = [
@@ -66,18 +58,6 @@ def answer_to(task: dict[str, Any], choice: int = 0) -> dict[str, Any]:
             "span": [{"start": 0, "end": 2, "label": "good"}],
         }[question["kind"]]
     return {"values": values}
-
-
-@contextmanager
-def open_studio(home: Path, catalog: FakeCatalog | None = None, **environ: str) -> Iterator[Studio]:
-    """A served studio with fake models; it stops with the block."""
-    settings = read_settings(
-        {"COLLAB_HOME": str(home), "GRADIO_SERVER_PORT": str(free_port()), "COLLAB_OWNER_TOKEN": TOKEN, **environ}
-    )
-    ws = open_workspace(settings, engine=Engine(catalog or FakeCatalog()))
-    with serve(ws) as served:
-        yield Studio(ws, served)
-    ws.close()
 
 
 def from_elsewhere(studio: Studio, visitor: Visitor | None = None) -> dict[str, str]:

@@ -19,8 +19,7 @@ from collab.identity import VISITOR_COOKIE
 from collab.types import PromptVersion, Study, StudyArm, Trial
 from models.base import TextRequest
 from tests.models.fake import FakeBackend, FakeCatalog
-from tests.server.served import Studio
-from tests.studies.served import open_studio
+from tests.server.served import Studio, open_studio
 from tests.ui.conftest import owners_page, wait_done, write
 
 PROMPT = "Write about {thing}."
