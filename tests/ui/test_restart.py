@@ -21,8 +21,9 @@ def test_a_killed_server_says_what_it_lost_and_offers_to_run_it_again(browser: B
         page.wait_for_selector("#board .cb-running", timeout=120_000)
         port = int(first.url.rpartition(":")[2])
         first.kill()
+        expect(page.get_by_text("Attempting reconnection")).to_be_visible(timeout=90_000)
         second = start_studio(tmp_path / "home", port)
-        open_create(page, second)
+        # Nobody reloads: the page asks every two seconds whether the server is back, and then reloads by itself.
         page.wait_for_selector("#board .cb-toolbar[data-status=failed]")
         expect(page.locator("#board .cb-banner")).to_contain_text("run it again")
         page.get_by_role("tab", name="Create").click()
