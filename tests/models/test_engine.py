@@ -11,7 +11,6 @@ import pytest
 
 from models.base import (
     Ended,
-    ImageRequest,
     ImageSample,
     InvalidRequest,
     Message,
@@ -19,45 +18,13 @@ from models.base import (
     Started,
     TextRequest,
     TextSample,
-    canonical_settings,
 )
-from models.device import give_memory_back
 from models.engine import Engine
 from models.fairness import FairQueue
 from models.pace import cost
-from models.residents import NotEnoughMemory
 from tests.models.conftest import text_request
-from tests.models.fake import BROKEN, FAKE_IMAGE, FAKE_TEXT, FakeBackend, FakeCatalog, fake_words
-
-
-class Inbox:
-    """A sink that keeps all events and waits for the last one."""
-
-    def __init__(self) -> None:
-        self.events: list = []
-        self.ended = threading.Event()
-        self.first_sample = threading.Event()
-
-    def __call__(self, event) -> None:
-        self.events.append(event)
-        if isinstance(event, TextSample | ImageSample):
-            self.first_sample.set()
-        if isinstance(event, Ended):
-            self.ended.set()
-
-    def wait(self, timeout_s: float = 60.0) -> Ended:
-        assert self.ended.wait(timeout_s), self.events[-3:]
-        assert sum(isinstance(e, Ended) for e in self.events) == 1
-        assert isinstance(self.events[-1], Ended)
-        return self.events[-1]
-
-    def finals(self) -> dict[int, TextSample | ImageSample]:
-        return {e.position: e for e in self.events if getattr(e, "finish_reason", None)}
-
-
-def image_request(id: str, prompt: str, *, count: int = 1, **settings) -> ImageRequest:
-    complete = canonical_settings("image", settings, FAKE_IMAGE.defaults)
-    return ImageRequest(id, "ada", FAKE_IMAGE, complete, seed=1, count=count, prompt=prompt)
+from tests.models.fake import FAKE_TEXT, FakeBackend, FakeCatalog, fake_words
+from tests.models.inbox import Inbox, image_request
 
 
 def test_a_text_request_starts_streams_and_ends_once(fake_engine):
@@ -215,16 +182,6 @@ def test_too_much_waiting_is_refused_with_a_sentence():
     engine.close()
 
 
-def test_a_model_that_does_not_load_fails_its_requests_and_is_tried_again(fake_engine):
-    for attempt in range(2):
-        inbox = Inbox()
-        fake_engine.submit(text_request(BROKEN, "x", id=f"r{attempt}"), inbox)
-        ended = inbox.wait()
-        assert (ended.status, ended.error.startswith("fake-broken needs 900 GB")) == ("failed", True)
-    (status,) = fake_engine.status()
-    assert (status.state, status.message) == ("failed", ended.error)
-
-
 def test_a_crash_in_a_step_fails_that_backends_requests_and_the_engine_lives_on(fake_engine, caplog):
     crash, fine = Inbox(), Inbox()
     fake_engine.submit(text_request(FAKE_TEXT, "!crash", id="crash"), crash)
@@ -258,82 +215,6 @@ def test_a_raising_sink_ends_its_own_request_only(fake_engine, caplog):
     assert [type(e) for e in seen] == [Started, Ended] and seen[1].status == "failed"
 
 
-def test_a_loading_model_does_not_hold_up_another():
-    catalog = FakeCatalog()
-    engine = Engine(catalog)
-    ready = Inbox()
-    engine.submit(text_request(FAKE_TEXT, "x", id="warm"), ready)
-    ready.wait()
-    catalog.load_s = 2.0
-    slow, quick = Inbox(), Inbox()
-    engine.submit(image_request("slow", "cat"), slow)
-    engine.submit(text_request(FAKE_TEXT, "x", id="quick"), quick)
-    assert quick.wait(1.5).status == "done"
-    assert {s.name: s.state for s in engine.status()} == {"fake-text": "ready", "fake-image": "loading"}
-    assert slow.wait().status == "done"
-    assert slow.events[-1].timings["loading"] >= 1.5
-    engine.close()
-
-
-def test_warm_loads_without_a_request(fake_engine):
-    fake_engine.warm(FAKE_TEXT)
-    deadline_s = time.perf_counter() + 10
-    while [s.state for s in fake_engine.status()] != ["ready"] and time.perf_counter() < deadline_s:
-        time.sleep(0.01)
-    assert [s.state for s in fake_engine.status()] == ["ready"]
-
-
-def test_the_least_recently_used_idle_model_makes_room_and_busy_ones_take_turns():
-    catalog = FakeCatalog(delay_s=0.002)
-    engine = Engine(catalog, max_models=1)
-    infos = [replace(FAKE_TEXT, revision=str(k)) for k in range(3)]
-    inboxes = []
-    for turn in range(4):
-        for k, info in enumerate(infos):
-            inbox = Inbox()
-            engine.submit(text_request(info, "a b c d e f", id=f"{turn} {k}"), inbox)
-            inboxes.append(inbox)
-    assert all(inbox.wait().status == "done" for inbox in inboxes)
-    assert sum(not backend.closed for backend in catalog.loaded) == 1
-    assert [s.state for s in engine.status()] == ["ready"]
-    engine.close()
-    assert all(backend.closed for backend in catalog.loaded)
-
-
-def test_a_model_that_lacks_memory_loads_after_an_idle_one_has_been_closed(fake_catalog):
-    load = fake_catalog.load
-
-    def tight(info, progress):
-        if any(not backend.closed for backend in fake_catalog.loaded):
-            raise NotEnoughMemory("fake-image needs 9 GB, but 1 GB are free: choose another.")
-        return load(info, progress)
-
-    fake_catalog.load = tight
-    engine = Engine(fake_catalog)
-    first, second = Inbox(), Inbox()
-    engine.submit(text_request(FAKE_TEXT, "x"), first)
-    first.wait()
-    engine.submit(image_request("i", "cat"), second)
-    assert second.wait().status == "done"
-    assert [b.closed for b in fake_catalog.loaded] == [True, False]
-    engine.close()
-
-
-def test_models_make_room_for_a_training_when_they_have_finished_and_come_back_when_asked_for():
-    catalog = FakeCatalog(delay_s=0.01)
-    engine = Engine(catalog)
-    idle, busy, late = Inbox(), Inbox(), Inbox()
-    engine.submit(image_request("i", "cat"), idle)
-    idle.wait()
-    engine.submit(text_request(FAKE_TEXT, " ".join("abcdefgh"), id="busy"), busy)
-    assert busy.first_sample.wait(30)
-    engine.make_room()
-    engine.submit(text_request(FAKE_TEXT, "x", id="late"), late)
-    assert busy.wait().status == late.wait().status == "done"  # neither was cut off
-    assert [b.closed for b in catalog.loaded] == [True, True, False]  # the pictures' stays away until it is asked for
-    engine.close()
-
-
 def test_a_quiet_remote_is_polled_without_a_busy_loop():
     class Quiet(FakeBackend):
         steps = 0
@@ -358,26 +239,6 @@ def test_an_idle_engine_sleeps(fake_engine):
     used_s = time.process_time()
     time.sleep(0.5)
     assert time.process_time() - used_s < 0.2
-
-
-def test_memory_is_given_back_once_when_there_is_nothing_to_do(fake_engine, monkeypatch):
-    given: list[float] = []
-    monkeypatch.setattr("models.engine.REST_S", 0.05)
-    monkeypatch.setattr("models.engine.give_memory_back", lambda: given.append(time.perf_counter()))
-    for turn in (1, 2):
-        inbox = Inbox()
-        fake_engine.submit(text_request(FAKE_TEXT, "a b c", id=str(turn)), inbox)
-        inbox.wait()
-        ended_s = time.perf_counter()
-        while len(given) < turn:
-            assert time.perf_counter() < ended_s + 30
-            time.sleep(0.01)
-        time.sleep(0.2)
-        assert len(given) == turn
-
-
-def test_giving_memory_back_does_no_harm_here():
-    give_memory_back()
 
 
 def test_closing_cancels_everything_and_refuses_more():
