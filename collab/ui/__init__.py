@@ -211,7 +211,7 @@ def serve(ws: Workspace, *, share: bool = False) -> Iterator[Served]:
         },
     }
     _, url, _ = page.launch(**options)
-    sessions.widen(page)
+    sessions.admit_crowd(page)
     makes_beforehand = Pregeneration(ws)
     ws.pregeneration = makes_beforehand
     makes_beforehand.start()

@@ -52,7 +52,7 @@ class _Waiting(dict[str, Any]):
                 super().__setitem__(oldest, kept)
 
 
-def widen(page: gr.Blocks) -> None:
+def admit_crowd(page: gr.Blocks) -> None:
     """Have many events under way in a launched page, and forget no session that waits for one.
 
     Gradio works on forty at a time, and whoever watches a generation is one until it ends: at two hundred people
