@@ -139,6 +139,11 @@ def set_up_and_start(page: Page, studio: Studio) -> None:
         form.get_by_label(name).fill(value)
     expect(form.locator(".tr-said")).to_contain_text(f"at most {STEPS} steps")
     mix = weigh(form)
+    page.reload()  # what stands in the form is kept
+    page.wait_for_selector("#board .cb-board")
+    to(page, "Train")
+    expect(form.get_by_label("Rank")).to_have_value("8")
+    expect(form.get_by_label(f"Weight of “{next(iter(mix))}”", exact=True)).to_have_value("3")
     command = form.locator(".tr-command")
     expect(command).to_contain_text("python -m collab train sft --settings '{")
     expect(command).to_contain_text(f'"max_steps": {STEPS}')

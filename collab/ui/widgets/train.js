@@ -78,6 +78,14 @@ function trainBoard() {
     if (!answer.ok) return refuse(answer.error);
     counted = answer.lessons;
     lessons.update(counted, busyNow());
+    if (!opened && !recipe.kind()) setUpAgain();
+  }
+
+  // The recipe that was being written when the page was reloaded.
+  function setUpAgain() {
+    const kept = JSON.parse(drafts.get("train", "recipe") || "null");
+    const lesson = kept && counted.find((each) => each.kind === kept.kind);
+    if (lesson && isReady(lesson)) recipe.open(lesson, kept);
   }
 
   function takeOverview(answer) {
@@ -172,6 +180,7 @@ function trainBoard() {
     const kind = recipe.kind();
     if (!kind) return;
     const held = recipe.node.contains(document.activeElement);
+    drafts.drop("train", "recipe");
     show(recipe.node, false);
     if (held) lessons.card(kind)?.querySelector("button")?.focus();
   }

@@ -70,11 +70,23 @@ function mixPanel({ changed }) {
     return Object.fromEntries(weighty.map((line) => [line.prompt.prompt_id, line.weight()]));
   }
 
+  // what stands in the boxes, by the id of a prompt
+  function typedIn() {
+    return Object.fromEntries(lines.map((line) => [line.prompt.prompt_id, line.typed()]));
+  }
+
+  function type(kept) {
+    for (const line of lines) if (line.prompt.prompt_id in kept) line.type(kept[line.prompt.prompt_id]);
+    if (!mix) return;
+    node.open = lines.some((line) => line.weight() !== 1);
+    draw();
+  }
+
   function said() {
     return weighedWords(lines.map((line) => ({ name: line.prompt.name, weight: line.weight() })));
   }
 
-  return { node, open, value, problem, said };
+  return { node, open, value, problem, said, typed: typedIn, type };
 }
 
 function mixLine(prompt, typed) {
@@ -105,5 +117,12 @@ function mixLine(prompt, typed) {
     setAttr(input, "aria-invalid", bad ? "true" : null);
   }
 
-  return { prompt, node, update, typed: () => input.value.trim(), weight: () => typedNumber(input) };
+  return {
+    prompt,
+    node,
+    update,
+    typed: () => input.value.trim(),
+    type: (text) => (input.value = text),
+    weight: () => typedNumber(input),
+  };
 }

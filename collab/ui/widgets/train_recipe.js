@@ -52,7 +52,8 @@ function recipePanel({ ask, started, close }) {
   let asking = 0;
   let timer = 0;
 
-  function open(next) {
+  // kept: what stood in the form before the page was reloaded
+  function open(next, kept = null) {
     lesson = next;
     const { recipe } = lesson;
     node.dataset.kind = lesson.kind;
@@ -68,11 +69,31 @@ function recipePanel({ ask, started, close }) {
     usual.replaceChildren(...nodes(USUAL));
     more.replaceChildren(...nodes([...fields.keys()].filter((name) => !USUAL.includes(name))));
     mix.open(lesson.mix);
+    if (kept) fillIn(kept);
     tell(note, "");
     show(node, true);
     plan();
+    if (kept) return;
+    keep();
     node.scrollIntoView({ block: "nearest" });
     model.focus({ preventScroll: true });
+  }
+
+  function keep() {
+    const boxes = Object.fromEntries([...fields].map(([name, field]) => [name, field.typed()]));
+    const said = { kind: lesson.kind, model: model.value, earlier: earlier.value, boxes, mix: mix.typed() };
+    drafts.set("train", "recipe", JSON.stringify(said));
+  }
+
+  function fillIn(kept) {
+    choose(model, kept.model);
+    choose(earlier, kept.earlier);
+    for (const [name, field] of fields) {
+      if (!(name in kept.boxes)) continue;
+      field.type(kept.boxes[name]);
+      if (!USUAL.includes(name) && field.value() !== field.spec.value) advanced.open = true;
+    }
+    mix.type(kept.mix);
   }
 
   // What differs from the usual, by name. A box that holds no number goes as it is: the server says what is wrong.
@@ -90,6 +111,7 @@ function recipePanel({ ask, started, close }) {
   }
 
   function changed() {
+    keep();
     clearTimeout(timer);
     timer = setTimeout(plan, PLAN_AFTER_MS);
   }
@@ -145,7 +167,13 @@ function recipeField(spec, changed) {
     const box = h("input", { type: "checkbox", onchange: changed });
     box.checked = !!spec.value;
     const label_ = h("span", {}, h("b", { text: name }), how && h("span", { class: "in-how", text: how }));
-    return { spec, node: h("label", { class: "rf-check" }, box, label_), value: () => box.checked };
+    return {
+      spec,
+      node: h("label", { class: "rf-check" }, box, label_),
+      value: () => box.checked,
+      typed: () => box.checked,
+      type: (checked) => (box.checked = checked),
+    };
   }
   const input = h("input", {
     class: "in-field rf-short",
@@ -156,7 +184,18 @@ function recipeField(spec, changed) {
     dir: "ltr",
     oninput: changed,
   });
-  return { spec, node: fieldOf(name, input, how), value: () => typedNumber(input) };
+  return {
+    spec,
+    node: fieldOf(name, input, how),
+    value: () => typedNumber(input),
+    typed: () => input.value,
+    type: (text) => (input.value = text),
+  };
+}
+
+// Choose what is still offered; else all stays as it is.
+function choose(select, value) {
+  if ([...select.options].some((option) => option.value === value)) select.value = value;
 }
 
 // What stands in a box: a number; what it is where it is none; null for nothing.
