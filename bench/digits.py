@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
-import math
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.record import Figure, keep
+from bench.shares import percent, spread
 from models.base import ImageRequest, ImageSample
 from models.catalog import Catalog
 from models.digits_backend import DigitsBackend
@@ -130,18 +129,6 @@ def diversity(pictures: Tensor, digits: Tensor) -> float:
     """The mean distance of two pictures of one digit, over all digits."""
     each = [torch.pdist(pictures[digits == digit].flatten(1)).mean() for digit in range(10)]
     return round(float(torch.stack(each).mean()), 3)
-
-
-def percent(happened: Tensor) -> float:
-    return round(100 * float(happened.float().mean()), 2)
-
-
-def spread(happened: Sequence[bool] | Tensor) -> str:
-    """A share with its 95 % interval (Wilson 1927)."""
-    n, share, z = len(happened), float(torch.as_tensor(happened).float().mean()), 1.96
-    centre, scale = (share + z**2 / (2 * n)) / (1 + z**2 / n), z / (1 + z**2 / n)
-    half = scale * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return f"{100 * share:.2f} % [{100 * (centre - half):.2f}, {100 * (centre + half):.2f}] of {n:,}"
 
 
 if __name__ == "__main__":

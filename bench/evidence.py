@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.record import Figure, keep
+from bench.shares import percent, spread
 from collab.statistics.confidence import ELond, count_grades, log_capital
 from collab.statistics.evidence import Vote, win_rate_test
 
@@ -240,18 +241,6 @@ def discoveries(found: object, true: np.ndarray) -> tuple[float, float]:
     """The share of the discoveries that are false, and the share of what is true that was found."""
     found = np.asarray(found)
     return float((found & ~true).sum() / max(1, found.sum())), float((found & true).sum() / max(1, true.sum()))
-
-
-def percent(happened: np.ndarray) -> float:
-    return round(100 * float(happened.mean()), 2)
-
-
-def spread(happened: np.ndarray) -> str:
-    """A share with its 95 % interval (Wilson 1927)."""
-    n, share, z = len(happened), float(happened.mean()), 1.96
-    centre, scale = (share + z**2 / (2 * n)) / (1 + z**2 / n), z / (1 + z**2 / n)
-    half = scale * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return f"{100 * share:.2f} % [{100 * (centre - half):.2f}, {100 * (centre + half):.2f}] of {n:,}"
 
 
 if __name__ == "__main__":
