@@ -38,8 +38,17 @@ from collab.workspace import Workspace
 # a newer stream takes the board over, see Boards: so none is refused because an older one is still running
 STREAM: dict[str, Any] = {**PRIVATE, "trigger_mode": "multiple"}
 EXAMPLES = {
-    "text": "Explain why the sky is blue to a ten-year-old, in three sentences.",
-    "image": "a red apple on a blue background",
+    "text": (
+        "Explain why the sky is blue to a ten-year-old, in three sentences.",
+        "Write a short poem about a lighthouse in winter.",
+        "Give me five names for a café that sells old books.",
+    ),
+    "image": (
+        "a rocket in line style on a yellow background",
+        "an apple on a blue background",
+        "a small cat, noto style, on the left",
+        "two flat style mushrooms on a green background",
+    ),
 }
 
 ENCODED_LIMIT = 2 * PICTURE_LIMIT  # characters of Base64: a little more is told its size, far more is cut off
@@ -191,5 +200,11 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     for shows in (board, drop):
         shows.show(spoken(on_show), outputs=shown, **STREAM)
     drop.picture(spoken(on_picture), outputs=form.outputs, **PRIVATE)
-    board.example(EXAMPLES.get, inputs=form.modality, outputs=form.prompt, **PRIVATE)
+    board.example(next_example, inputs=[form.modality, form.prompt], outputs=form.prompt, **PRIVATE)
     return CreateView(form, shown, show)
+
+
+def next_example(modality: str, prompt: str) -> str:
+    """Something to try: another each time."""
+    examples = EXAMPLES["image" if modality == "image" else "text"]
+    return examples[(examples.index(prompt) + 1) % len(examples) if prompt in examples else 0]

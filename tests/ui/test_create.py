@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from collab.ui.create import EXAMPLES
 from tests.ui.conftest import Studio, generate, open_create, wait_done, write
 
 HOSTILE = "<img src=x onerror=window.pwned=1> <script>window.pwned=1</script> ${window.pwned=1} {{value}} & مرحبا 🦊"
@@ -49,6 +50,18 @@ def test_a_text_streams_is_rated_edited_and_found_again_after_a_reload(page: Pag
     expect(story).to_contain_text("SmolLM2")
     expect(story.locator(".cb-provenance")).to_contain_text("<|im_start|>user")
     expect(story.locator("ins").first).to_be_visible()
+
+
+def test_an_empty_board_offers_one_example_after_another(page: Page) -> None:
+    another = page.locator("#board").get_by_role("button", name="Try an example")
+    prompt = page.locator("#prompt textarea")
+    for example in (*EXAMPLES["text"], EXAMPLES["text"][0]):
+        another.click()
+        expect(prompt).to_have_value(example)
+    page.locator("#modality label", has_text="Image").click()
+    expect(page.locator("#negative")).to_be_visible()
+    another.click()
+    expect(prompt).to_have_value(EXAMPLES["image"][0])
 
 
 @pytest.mark.left_in_mid_stream
