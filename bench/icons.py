@@ -1,64 +1,36 @@
 """Measures the embedded image model from its pixels: does a picture show the concept, style, colour, size and place
 it was asked for?
 
-    python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 40] [--json]
+    python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 200] [--seeds 4]
 
-The judge is independent of the generator and has no weights: the nearest icon of all (every concept in every style),
-compared as 16×16 thumbnails under small shifts. Its own ceiling, on real icons moved and scaled at random, is
-reported beside every retrieval figure, and shuffled prompts give the floor. Knows nothing of the studio.
+Concept and style are named by a judge that has never seen the generator (`bench.icon_judge`), out of every concept that
+the three icon sets share; its own ceiling, on the real icons composed as in training, is reported beside every
+retrieval figure, and shuffled prompts give the floor. Background, size and place are measured from the pixels. The
+prompts' wordings are absent from the training captions. Knows nothing of the studio.
 """
 
 import argparse
-import json
-import platform
+import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
 from diffusers import AutoPipelineForText2Image, StableDiffusionPipeline
-from PIL import Image
 
-from models.pretrain.icon_captions import BACKGROUNDS, STYLES, Background, Scene, Style, is_withheld
+from bench.icon_judge import Judge, load_judge, save_judge, train_judge, validate
+from bench.record import Figure, keep
+from bench.shares import percent, spread
+from models.pretrain.icon_captions import BACKGROUNDS, STYLES, Background, Scene, Style, is_withheld, with_article
 from models.pretrain.icon_concepts import read_concepts
 from models.pretrain.icon_pictures import COLOUR, compose, download_sets, render_icons
 
 FOLDER = Path(__file__).parents[1] / "models" / "embedded" / "icons"
-SHIFTS_PX = (-3, 0, 3)
 CONCEPTS = read_concepts()
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Names a picture by its nearest icon on the same background."""
-
-    icons: Mapping[tuple[str, Style], Image.Image]
-
-    def ranking(self, picture: np.ndarray, background: Background) -> list[tuple[str, Style]]:
-        """Every (slug, style), nearest first, for a picture (64, 64, 3) uint8."""
-        keys, references = self._references(background)
-        shifted = [np.roll(picture, (dy, dx), (0, 1)) for dy in SHIFTS_PX for dx in SHIFTS_PX]
-        queries = np.stack([thumbnail(each) for each in shifted])  # (9, 768)
-        distances = (references**2).sum(1)[:, None] + (queries**2).sum(1)[None] - 2 * references @ queries.T
-        return [keys[index] for index in np.argsort(distances.min(axis=1))]
-
-    def _references(self, background: Background) -> tuple[list[tuple[str, Style]], np.ndarray]:
-        if background not in _REFERENCES:
-            scenes = [Scene((slug,), style, background) for slug in CONCEPTS for style in STYLES]
-            stack = np.stack([thumbnail(compose(scene, self.icons, Random(0))) for scene in scenes])
-            _REFERENCES[background] = ([(scene.slugs[0], scene.style) for scene in scenes], stack)
-        return _REFERENCES[background]
-
-
-_REFERENCES: dict[Background, tuple[list[tuple[str, Style]], np.ndarray]] = {}
-
-
-def thumbnail(picture: np.ndarray) -> np.ndarray:
-    """(64, 64, 3) uint8 to (768,) in 0–1."""
-    return picture.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3)).reshape(-1) / 255
+Asked = tuple[str, Style]  # the slug of a concept
+SMALL_PX, LARGE_PX = 33, 51  # longer sides between those of small (24), normal (48) and large icons (64)
 
 
 def draw(pipeline: StableDiffusionPipeline, prompts: Sequence[str], steps: int, first_seed: int = 0) -> np.ndarray:
@@ -89,86 +61,79 @@ def foreground_box(picture: np.ndarray) -> tuple[float, float] | None:
     return float(columns.mean()), float(max(right - left, bottom - top) + 1)
 
 
-def measure(pipeline: StableDiffusionPipeline, judge: Judge, concept_count: int, steps: int) -> dict[str, float]:
-    """Every figure by name; fractions in 0–1 unless the name says otherwise."""
+def measure(
+    pipeline: StableDiffusionPipeline, judge: Judge, data: Path, *, concepts: int, seeds: int, steps: int
+) -> list[Figure]:
+    """How often pictures show what was asked for; concepts: how many, drawn at random."""
     rng = Random(0)
-    slugs = sorted(rng.sample(list(CONCEPTS), concept_count))
-    names = {slug: CONCEPTS[slug].name for slug in slugs}
-    figures: dict[str, float] = {}
+    slugs = sorted(rng.sample(list(CONCEPTS), concepts))
+    icons = render_icons(data, list(CONCEPTS))
+    asked: list[Asked] = [(slug, style) for slug in slugs for style in STYLES]
+    real = np.stack([compose(Scene((slug,), style), icons) for slug, style in asked])
+    ceiling = judged(judge, real, asked)
 
-    asked = [(slug, style) for slug in slugs for style in STYLES]
-    pictures = draw(
-        pipeline, [f"icon, {style} style drawing of a {names[slug]}, on white" for slug, style in asked], steps
-    )
-    figures |= retrieval("", judge, pictures, asked, ["none"] * len(asked))
-    real = np.stack(
-        [compose(Scene((slug,), style), judge.icons, Random(i)) for i, (slug, style) in enumerate(asked, 1)]
-    )
-    figures |= retrieval("real_icons_", judge, real, asked, ["none"] * len(asked))
+    prompts = [f"icon, {style} style drawing of {named(slug)}, on white" for slug, style in asked]
+    rounds = [draw(pipeline, prompts, steps, 10_000 * seed) for seed in range(seeds)]
+    figures = told("", judged(judge, np.concatenate(rounds), asked * seeds), "real icons", ceiling)
     shuffled = asked[:]
     rng.shuffle(shuffled)
-    figures |= retrieval("shuffled_", judge, pictures, shuffled, ["none"] * len(asked))
-    again = draw(
-        pipeline, [f"icon, {style} style drawing of a {names[slug]}, on white" for slug, style in asked], steps, 10_000
-    )
-    figures["two_seeds_mean_difference_of_255"] = float(np.abs(again.astype(float) - pictures).mean())
+    figures += told(", prompts shuffled", judged(judge, rounds[0], shuffled), "real icons", ceiling)
+    if seeds > 1:
+        apart = float(np.abs(rounds[0].astype(float) - rounds[1]).mean())
+        figures.append(Figure("icons: two seeds of a prompt, mean difference", round(apart, 2), "of 255"))
+    figures += combinations(pipeline, judge, len(asked), steps, rng)
 
-    for kind, wanted in (("seen", False), ("withheld", True)):
-        combinations = [
-            (slug, style, background)
-            for slug in CONCEPTS
-            for style in STYLES
-            for background in BACKGROUNDS[1:]
-            if is_withheld(slug, style, background) == wanted
-        ]
-        chosen = rng.sample(combinations, len(asked))
-        prompts = [
-            f"{style} style drawing of a {CONCEPTS[slug].name}, {background} background"
-            for slug, style, background in chosen
-        ]
-        coloured = draw(pipeline, prompts, steps, 20_000)
-        grounds = [background for _, _, background in chosen]
-        figures |= retrieval(f"{kind}_combinations_", judge, coloured, [each[:2] for each in chosen], grounds)
-        hits = [nearest_background(picture) == ground for picture, ground in zip(coloured, grounds, strict=True)]
-        figures[f"{kind}_combinations_background"] = float(np.mean(hits))
-
-    placed = {
-        word: draw(pipeline, [f"a {names[slug]} on the {word}" for slug in slugs], steps) for word in ("left", "right")
-    }
     hits = []
-    for word, some in placed.items():
-        boxes = [foreground_box(picture) for picture in some]
-        hits += [box is not None and (box[0] < 32) == (word == "left") for box in boxes]
-    figures["position"] = float(np.mean(hits))
-    sized = {word: draw(pipeline, [f"a {word} {names[slug]}" for slug in slugs], steps) for word in ("small", "large")}
+    for word in ("left", "right"):
+        for picture in draw(pipeline, [f"{named(slug)} on the {word}" for slug in slugs], steps):
+            box = foreground_box(picture)
+            hits.append(box is not None and (box[0] < 32) == (word == "left"))
+    figures.append(Figure("icons: position", percent(hits), "%", note=spread(hits)))
     hits = []
-    for word, some in sized.items():
-        boxes = [foreground_box(picture) for picture in some]
-        hits += [box is not None and (box[1] < 36 if word == "small" else box[1] > 46) for box in boxes]
-    figures["size"] = float(np.mean(hits))
-    return figures
+    for word in ("small", "large"):
+        for picture in draw(pipeline, [f"a {word} {CONCEPTS[slug].name}" for slug in slugs], steps):
+            box = foreground_box(picture)
+            hits.append(box is not None and (box[1] < SMALL_PX if word == "small" else box[1] > LARGE_PX))
+    return [*figures, Figure("icons: size", percent(hits), "%", note=spread(hits))]
 
 
-def retrieval(
-    prefix: str,
-    judge: Judge,
-    pictures: np.ndarray,
-    asked: Sequence[tuple[str, Style]],
-    backgrounds: Sequence[Background],
-) -> dict[str, float]:
-    """Top-1 and top-5 concept, and the style of the nearest icon."""
-    first, fifth, style = [], [], []
-    for picture, (slug, wanted_style), background in zip(pictures, asked, backgrounds, strict=True):
-        ranking = judge.ranking(picture, background)
-        nearest = list(dict.fromkeys(each for each, _ in ranking))[:5]
-        first.append(nearest[0] == slug)
-        fifth.append(slug in nearest)
-        style.append(ranking[0][1] == wanted_style)
+def combinations(pipeline: StableDiffusionPipeline, judge: Judge, count: int, steps: int, rng: Random) -> list[Figure]:
+    """Concepts in styles on coloured backgrounds: so many that training showed, and so many withheld from it."""
+    every = [(slug, style, ground) for slug in CONCEPTS for style in STYLES for ground in BACKGROUNDS[1:]]
+    found: dict[bool, dict[str, list[bool]]] = {}
+    for withheld in (False, True):
+        some = [each for each in every if is_withheld(*each) == withheld]
+        chosen = rng.sample(some, min(count, len(some)))
+        prompts = [f"{style} style drawing of {named(slug)}, {ground} background" for slug, style, ground in chosen]
+        pictures = draw(pipeline, prompts, steps, 100_000)
+        found[withheld] = judged(judge, pictures, [(slug, style) for slug, style, _ in chosen])
+        found[withheld]["background"] = [
+            nearest_background(picture) == ground for picture, (_, _, ground) in zip(pictures, chosen, strict=True)
+        ]
+    return told(", combinations withheld from training", found[True], "combinations that training showed", found[False])
+
+
+def judged(judge: Judge, pictures: np.ndarray, asked: Sequence[Asked]) -> dict[str, list[bool]]:
+    """Whether the judge names the concept first, or among its first five, and the style."""
+    fives, styles = judge.name(pictures)
     return {
-        f"{prefix}concept_top1": float(np.mean(first)),
-        f"{prefix}concept_top5": float(np.mean(fifth)),
-        f"{prefix}style": float(np.mean(style)),
+        "concept, top 1": [five[0] == slug for five, (slug, _) in zip(fives, asked, strict=True)],
+        "concept, top 5": [slug in five for five, (slug, _) in zip(fives, asked, strict=True)],
+        "style": [found == style for found, (_, style) in zip(styles, asked, strict=True)],
     }
+
+
+def told(how: str, hits: Mapping[str, Sequence[bool]], peer: str, theirs: Mapping[str, Sequence[bool]]) -> list[Figure]:
+    """A figure for each, told against the same of a peer."""
+    return [
+        Figure(f"icons: {what}{how}", percent(some), "%", peer, percent(theirs[what]), spread(some))
+        for what, some in hits.items()
+    ]
+
+
+def named(slug: str) -> str:
+    """`a cat`, `an apple`."""
+    return with_article(CONCEPTS[slug].name)
 
 
 def seconds_for_four(pipeline: StableDiffusionPipeline, steps: int) -> float:
@@ -181,31 +146,46 @@ def seconds_for_four(pipeline: StableDiffusionPipeline, steps: int) -> float:
     return min(timings)
 
 
+def ready_judge(path: Path, data: Path, minutes: float) -> Judge:
+    """The judge in this file, trained first if it is not there."""
+    if not path.exists():
+        save_judge(train_judge(data, minutes), path)
+    return load_judge(path)
+
+
 def main() -> None:
-    """Measure and print a line a figure, or one JSON object."""
+    """Print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data", type=Path, required=True, help="folder of the icon packages; fetched with npm if empty"
     )
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--concepts", type=int, default=40)
+    parser.add_argument("--concepts", type=int, default=len(CONCEPTS))
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--judge", type=Path, help="file of the trained judge (default: DATA/judge.pt)")
+    parser.add_argument("--judge-minutes", type=float, default=8, help="training of a judge not yet there")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     download_sets(options.data)
     pipeline = AutoPipelineForText2Image.from_pretrained(options.folder, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
-    figures = {f"seconds_four_pictures_{steps}_steps": seconds_for_four(pipeline, steps) for steps in (8, 20)}
-    figures |= measure(pipeline, Judge(render_icons(options.data, list(CONCEPTS))), options.concepts, options.steps)
-    if options.json:
-        print(
-            json.dumps({"machine": platform.processor() or platform.machine(), "torch": torch.__version__, **figures})
-        )
-        return
-    for name, value in figures.items():
-        print(f"{name:45s} {value:.3f}")
+    figures = [
+        Figure(f"icons: four pictures, {steps} steps", round(seconds_for_four(pipeline, steps), 3), "s")
+        for steps in (8, 20)
+    ]
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures.append(Figure("icons: peak memory of the process", round(peak_mb), "MB", note="after eight pictures"))
+    judge = ready_judge(options.judge or options.data / "judge.pt", options.data, options.judge_minutes)
+    figures += [
+        Figure(f"icons judge: noto icons {kept}, {what}", percent(hits), "%", note=spread(hits))
+        for (kept, what), hits in validate(judge, options.data).items()
+    ]
+    figures += measure(
+        pipeline, judge, options.data, concepts=options.concepts, seeds=options.seeds, steps=options.steps
+    )
+    keep(figures, "icons")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def train_autoencoder(
         model = AutoencoderKL.from_pretrained(run_dir / "autoencoder").train()
         for frozen in (model.encoder, model.quant_conv):
             frozen.requires_grad_(False)
-    model = model.to(device)
+    model = model.to(device).to(memory_format=torch.channels_last)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=peak_lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     state = load_checkpoint(run_dir / f"{part}.pt", device)
@@ -111,13 +111,14 @@ def random_pictures(
     pictures = []
     for _ in range(count):
         scene = sample_scene(rng.choice(slugs), rng.choice(STYLES), slugs, 0.2, rng)
-        pictures.append(compose(scene, icons, rng))
+        moved = (rng.randint(-4, 4), rng.randint(-4, 4))  # pictures that people bring stand anywhere
+        pictures.append(np.roll(compose(scene, icons), moved, (0, 1)))
     return to_tensor(np.stack(pictures))
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
     """(B, 64, 64, 3) uint8 to (B, 3, 64, 64) in ±1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 def edge_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -155,7 +156,7 @@ def rebuilt_grid(
     rng = Random(7)
     slugs = sorted({slug for slug, _ in icons})
     scenes = [Scene((rng.choice(slugs),), STYLES[i % 3], BACKGROUNDS[i % 9]) for i in range(24)]
-    originals = to_tensor(np.stack([compose(scene, icons, rng) for scene in scenes])).to(device)
+    originals = to_tensor(np.stack([compose(scene, icons) for scene in scenes])).to(device)
     rebuilt = model.decode(model.encode(originals).latent_dist.mean).sample.clamp(-1, 1)
     rows = [part for half in (0, 12) for part in (originals[half : half + 12], rebuilt[half : half + 12])]
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)

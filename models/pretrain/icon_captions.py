@@ -60,9 +60,9 @@ def sample_scene(slug: str, style: Style, others: Sequence[str], composed_share:
         rng.shuffle(pair)
         slugs = tuple(pair)
     else:
-        size = rng.choices(SIZES, (0.68, 0.16, 0.16))[0]
+        size = rng.choices(SIZES, (0.74, 0.13, 0.13))[0]
         if size != "large":
-            position = rng.choices(POSITIONS, (0.76, 0.12, 0.12))[0]
+            position = rng.choices(POSITIONS, (0.84, 0.08, 0.08))[0]
     for _ in range(100):
         background = rng.choices(BACKGROUNDS, (0.36,) + (0.08,) * 8)[0]
         if not any(is_withheld(each, style, background) for each in slugs):
@@ -75,11 +75,11 @@ def write_caption(
 ) -> str:
     """One of the many wordings of a scene, in lower case.
 
-    What goes without saying (a flat style, a normal size, the centre, no background) is mostly left unsaid; the rest
+    What goes without saying (a coloured style, a normal size, the centre, no background) is often left unsaid; the rest
     never is.
     """
     style: Style | None = scene.style
-    if (style == "flat" and rng.random() < 0.4) or (style == "noto" and rng.random() < 0.08):
+    if style in ("flat", "noto") and rng.random() < 0.35:
         style = None
     subject = _subject(scene, concepts, rng)
     if len(scene.slugs) == 1 and rng.random() < 0.12 and keywords.get(scene.slugs[0]):

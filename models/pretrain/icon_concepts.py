@@ -7,18 +7,21 @@ name`; where the sets hold both a whole animal and its face, the one that reads 
 from dataclasses import dataclass
 
 TABLE = """
-animals: cat dog rabbit-face=rabbit tiger-face=tiger cow-face=cow pig-face=pig panda bear fox lion frog
-  monkey-face=monkey chicken penguin baby-chick=chick duck owl butterfly lady-beetle=ladybug turtle fish
-  spouting-whale=whale elephant
-food: red-apple=apple tangerine=orange lemon banana watermelon grapes strawberry cherries pineapple carrot egg
-  hamburger pizza soft-ice-cream=ice_cream doughnut=donut beer-mug=beer
-plants: evergreen-tree=pine_tree deciduous-tree=tree cactus mushroom sunflower tulip
-vehicles: automobile=car bus bicycle rocket airplane sailboat balloon
-places: house
-weather: sun crescent-moon=moon star cloud high-voltage=lightning rainbow umbrella snowman fire droplet=drop
+animals: cat-face=cat dog-face=dog rabbit-face=rabbit pig-face=pig panda bear fox lion frog monkey-face=monkey penguin
+  baby-chick=chick duck owl butterfly lady-beetle=ladybug turtle fish spouting-whale=whale elephant honeybee=bee
+  octopus unicorn
+food: red-apple=apple lemon banana watermelon grapes strawberry cherries pineapple carrot hamburger pizza
+  soft-ice-cream=ice_cream doughnut=donut avocado ear-of-corn=corn bread cheese-wedge=cheese birthday-cake=cake
+  hot-beverage=coffee
+plants: evergreen-tree=pine_tree deciduous-tree=tree cactus mushroom sunflower tulip palm-tree four-leaf-clover=clover
+vehicles: automobile=car bicycle rocket airplane sailboat balloon delivery-truck=truck locomotive=train
+  flying-saucer=ufo
+places: house castle snow-capped-mountain=mountain volcano
+weather: sun crescent-moon=moon star cloud high-voltage=lightning rainbow umbrella snowman fire droplet=drop snowflake
+  ringed-planet=planet
 objects: key light-bulb guitar crown trophy gem-stone=diamond wrapped-gift=gift closed-book=book pencil
-  soccer-ball=football basketball skull ghost alien jack-o-lantern=pumpkin bell
-symbols: red-heart=heart check-mark cross-mark=cross
+  soccer-ball=football basketball skull ghost alien jack-o-lantern=pumpkin bell camera top-hat=hat robot
+symbols: red-heart=heart check-mark cross-mark=cross musical-note
 faces: grinning-face smiling-face-with-sunglasses=cool_face
 """
 

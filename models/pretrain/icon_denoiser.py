@@ -51,7 +51,7 @@ def write_examples(
         for style in STYLES:
             for _ in range(variants):
                 scene = sample_scene(slug, style, slugs, composed_share, rng)
-                pictures.append(compose(scene, icons, rng))
+                pictures.append(compose(scene, icons))
                 captions.append([write_caption(scene, concepts, keywords, rng) for _ in range(CAPTIONS_PER_PICTURE)])
     return np.stack(pictures), captions
 
@@ -95,6 +95,11 @@ def build_denoiser(tokenizer: CLIPTokenizer, device: torch.device) -> Denoiser:
     return denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def build_optimizer(denoiser: Denoiser, lr: float) -> torch.optim.Optimizer:
+    """AdamW over text encoder and UNet together."""
+    return torch.optim.AdamW(denoiser.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+
+
 def train_denoiser(
     latents: Tensor,
     token_ids: Tensor,
@@ -121,7 +126,7 @@ def train_denoiser(
     denoiser = build_denoiser(tokenizer, device)
     averaged = build_denoiser(tokenizer, device).requires_grad_(False).eval()
     averaged.load_state_dict(denoiser.state_dict())
-    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=peak_lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimizer = build_optimizer(denoiser, peak_lr)
     step, spent_s = 0, 0.0
     state = load_checkpoint(run_dir / "denoiser.pt", device)
     if state:

@@ -47,7 +47,7 @@ def build_autoencoder() -> AutoencoderKL:
     One normalisation group: with more, each group's mean is lost, and with it the colour of a plain background.
     """
     return AutoencoderKL(
-        block_out_channels=(16, 32, 64),
+        block_out_channels=(32, 48, 64),
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         latent_channels=LATENT_CHANNELS,
@@ -59,17 +59,22 @@ def build_autoencoder() -> AutoencoderKL:
 
 
 def build_unet() -> UNet2DConditionModel:
-    """Predicts v for latents (B, 4, 16, 16), a timestep (B,) and text states (B, 24, 192); reads the text at 8×8 and
-    4×4."""
+    """Predicts v for latents (B, 4, 16, 16), a timestep (B,) and text states (B, 24, 192).
+
+    Reads the text at 8×8 and 4×4 by cross-attention, and everywhere in a summary that is added to the timestep's
+    embedding.
+    """
     return UNet2DConditionModel(
         sample_size=LATENT_PX,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        block_out_channels=(32, 96, 192),
+        block_out_channels=(48, 96, 192),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=TEXT_WIDTH,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=8,
         attention_head_dim=4,
         norm_num_groups=8,
     )

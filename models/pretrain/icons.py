@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
 from models.pretrain.icon_autoencoder import train_autoencoder
@@ -25,6 +25,7 @@ from models.pretrain.icon_concepts import read_concepts
 from models.pretrain.icon_denoiser import (
     Denoiser,
     build_denoiser,
+    build_optimizer,
     encode_pictures,
     sample_grid,
     tokenize,
@@ -33,7 +34,7 @@ from models.pretrain.icon_denoiser import (
 )
 from models.pretrain.icon_networks import assemble_pipeline, build_tokenizer, save_pipeline
 from models.pretrain.icon_pictures import download_sets, read_keywords, render_icons
-from models.pretrain.training_run import load_checkpoint
+from models.pretrain.training_run import load_checkpoint, save_checkpoint
 
 GRID_SUBJECTS = (
     "cat", "rocket", "tree", "pizza", "elephant", "house", "car", "fish", "key", "sunflower", "apple", "mushroom",
@@ -45,7 +46,9 @@ def main() -> None:
     options = read_options()
     torch.set_num_threads(options.threads or torch.get_num_threads())
     device = torch.device(options.device)
-    if options.stage in ("all", "autoencoder"):
+    if options.start:
+        start_from(options.start, options.run)
+    elif options.stage in ("all", "autoencoder"):
         fit_autoencoder(options, device, "autoencoder", options.autoencoder_minutes)
     if options.stage in ("all", "latents"):
         encode_scenes(options, device)
@@ -69,30 +72,43 @@ def read_options() -> argparse.Namespace:
         "--run", type=Path, required=True, help="folder for checkpoints, logs, sample grids and latents"
     )
     parser.add_argument("--data", type=Path, help="folder of the icon packages (default: RUN/data)")
+    parser.add_argument("--start", type=Path, help="a finished pipeline whose weights a new run goes on with")
     parser.add_argument(
         "--stage", choices=("all", "autoencoder", "latents", "denoiser", "decoder", "export"), default="all"
     )
-    parser.add_argument("--autoencoder-minutes", type=float, default=10)
+    parser.add_argument("--autoencoder-minutes", type=float, default=20)
     parser.add_argument("--decoder-minutes", type=float, default=10, help="more training of the decoder alone")
     parser.add_argument("--autoencoder-batch", type=int, default=8)
-    parser.add_argument("--minutes", type=float, default=70, help="wall-clock budget of the text encoder and the UNet")
+    parser.add_argument("--minutes", type=float, default=120, help="wall-clock budget of the text encoder and the UNet")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--variants", type=int, default=16, help="pictures of each concept in each style")
-    parser.add_argument("--composed-share", type=float, default=0.1, help="share of counted and paired scenes")
+    parser.add_argument("--variants", type=int, default=24, help="pictures of each concept in each style")
+    parser.add_argument("--composed-share", type=float, default=0.06, help="share of counted and paired scenes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="threads of each process (default: PyTorch's choice)")
     parser.add_argument(
         "--workers",
         type=int,
         default=1,
-        help="processes that share the denoiser's batches; two with one thread each "
-        "train three times as fast as two threads on a machine that does other work as well",
+        help="processes that share the denoiser's batches: two with one thread each train three times as fast as one "
+        "with two on a machine that does other work as well, and a sixth slower where nothing else runs",
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     options.data = options.data or options.run / "data"
     return options
+
+
+def start_from(folder: Path, run: Path) -> None:
+    """The parts of a finished pipeline as the beginning of a run, unless the run has begun already."""
+    if (run / "denoiser.pt").exists():
+        return
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipeline.vae.save_pretrained(run / "autoencoder")
+    pipeline.tokenizer.save_pretrained(run / "tokenizer")
+    denoiser = Denoiser(pipeline.text_encoder, pipeline.unet)
+    optimizer = build_optimizer(denoiser, 0.0)
+    save_checkpoint(run / "denoiser.pt", model=denoiser, averaged=denoiser, optimizer=optimizer, step=0, spent_s=0.0)
 
 
 def fit_autoencoder(
@@ -114,14 +130,17 @@ def fit_autoencoder(
 
 
 def encode_scenes(options: argparse.Namespace, device: torch.device) -> None:
-    """Captioned scenes to `RUN/latents.pt` and the tokenizer in `RUN/tokenizer`."""
+    """Captioned scenes to `RUN/latents.pt`, and the tokenizer in `RUN/tokenizer` unless there is one."""
     concepts = read_concepts()
     icons = render_icons(options.data, list(concepts))
     keywords = read_keywords(options.data, list(concepts))
     pictures, captions = write_examples(
         icons, concepts, keywords, variants=options.variants, composed_share=options.composed_share, seed=options.seed
     )
-    tokenizer = build_tokenizer((caption for some in captions for caption in some), options.run / "tokenizer")
+    if (words := options.run / "tokenizer").exists():  # the text encoder may know its numbers already
+        tokenizer = CLIPTokenizer.from_pretrained(words)
+    else:
+        tokenizer = build_tokenizer((caption for some in captions for caption in some), words)
     ids = torch.stack([tokenize(tokenizer, some) for some in captions]).short()
     autoencoder = AutoencoderKL.from_pretrained(options.run / "autoencoder").to(device).eval()
     latents = encode_pictures(autoencoder, pictures, device)
