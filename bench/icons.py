@@ -4,8 +4,8 @@ it was asked for?
     python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 200] [--seeds 4]
 
 Concept and style are named by a judge that has never seen the generator (`bench.icon_judge`), out of every concept that
-the three icon sets share; its own ceiling, on the real icons composed as in training, is reported beside every
-retrieval figure, and shuffled prompts give the floor. Background, size and place are measured from the pixels. The
+the three icon sets share; its own ceiling, on real icons moved and scaled a little, is reported beside every retrieval
+figure, and shuffled prompts give the floor. Background, size and place are measured from the pixels. The
 prompts' wordings are absent from the training captions. Knows nothing of the studio.
 """
 
@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from diffusers import AutoPipelineForText2Image, StableDiffusionPipeline
 
-from bench.icon_judge import Judge, load_judge, save_judge, train_judge, validate
+from bench.icon_judge import Judge
 from bench.record import Figure, keep
 from bench.shares import percent, spread
-from models.pretrain.icon_captions import BACKGROUNDS, STYLES, Background, Scene, Style, is_withheld, with_article
+from models.pretrain.icon_captions import BACKGROUNDS, STYLES, Background, Style, is_withheld, with_article
 from models.pretrain.icon_concepts import read_concepts
-from models.pretrain.icon_pictures import COLOUR, compose, download_sets, render_icons
+from models.pretrain.icon_pictures import COLOUR, download_sets
 
 FOLDER = Path(__file__).parents[1] / "models" / "embedded" / "icons"
 CONCEPTS = read_concepts()
@@ -61,16 +61,12 @@ def foreground_box(picture: np.ndarray) -> tuple[float, float] | None:
     return float(columns.mean()), float(max(right - left, bottom - top) + 1)
 
 
-def measure(
-    pipeline: StableDiffusionPipeline, judge: Judge, data: Path, *, concepts: int, seeds: int, steps: int
-) -> list[Figure]:
+def measure(pipeline: StableDiffusionPipeline, judge: Judge, *, concepts: int, seeds: int, steps: int) -> list[Figure]:
     """How often pictures show what was asked for; concepts: how many, drawn at random."""
     rng = Random(0)
     slugs = sorted(rng.sample(list(CONCEPTS), concepts))
-    icons = render_icons(data, list(CONCEPTS))
     asked: list[Asked] = [(slug, style) for slug in slugs for style in STYLES]
-    real = np.stack([compose(Scene((slug,), style), icons) for slug, style in asked])
-    ceiling = judged(judge, real, asked)
+    ceiling = judged(judge, judge.real(asked), asked)
 
     prompts = [f"icon, {style} style drawing of {named(slug)}, on white" for slug, style in asked]
     rounds = [draw(pipeline, prompts, steps, 10_000 * seed) for seed in range(seeds)]
@@ -106,16 +102,19 @@ def combinations(pipeline: StableDiffusionPipeline, judge: Judge, count: int, st
         chosen = rng.sample(some, min(count, len(some)))
         prompts = [f"{style} style drawing of {named(slug)}, {ground} background" for slug, style, ground in chosen]
         pictures = draw(pipeline, prompts, steps, 100_000)
-        found[withheld] = judged(judge, pictures, [(slug, style) for slug, style, _ in chosen])
+        asked, grounds = [(slug, style) for slug, style, _ in chosen], [ground for _, _, ground in chosen]
+        found[withheld] = judged(judge, pictures, asked, grounds)
         found[withheld]["background"] = [
-            nearest_background(picture) == ground for picture, (_, _, ground) in zip(pictures, chosen, strict=True)
+            nearest_background(picture) == ground for picture, ground in zip(pictures, grounds, strict=True)
         ]
     return told(", combinations withheld from training", found[True], "combinations that training showed", found[False])
 
 
-def judged(judge: Judge, pictures: np.ndarray, asked: Sequence[Asked]) -> dict[str, list[bool]]:
-    """Whether the judge names the concept first, or among its first five, and the style."""
-    fives, styles = judge.name(pictures)
+def judged(
+    judge: Judge, pictures: np.ndarray, asked: Sequence[Asked], grounds: Sequence[Background] | None = None
+) -> dict[str, list[bool]]:
+    """Whether the judge names the concept first, or among its first five, and the style. grounds: white if not told."""
+    fives, styles = judge.name(pictures, grounds or ["none"] * len(pictures))
     return {
         "concept, top 1": [five[0] == slug for five, (slug, _) in zip(fives, asked, strict=True)],
         "concept, top 5": [slug in five for five, (slug, _) in zip(fives, asked, strict=True)],
@@ -146,13 +145,6 @@ def seconds_for_four(pipeline: StableDiffusionPipeline, steps: int) -> float:
     return min(timings)
 
 
-def ready_judge(path: Path, data: Path, minutes: float) -> Judge:
-    """The judge in this file, trained first if it is not there."""
-    if not path.exists():
-        save_judge(train_judge(data, minutes), path)
-    return load_judge(path)
-
-
 def main() -> None:
     """Print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -164,8 +156,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--judge", type=Path, help="file of the trained judge (default: DATA/judge.pt)")
-    parser.add_argument("--judge-minutes", type=float, default=8, help="training of a judge not yet there")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     download_sets(options.data)
@@ -177,14 +167,8 @@ def main() -> None:
     ]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures.append(Figure("icons: peak memory of the process", round(peak_mb), "MB", note="after eight pictures"))
-    judge = ready_judge(options.judge or options.data / "judge.pt", options.data, options.judge_minutes)
-    figures += [
-        Figure(f"icons judge: noto icons {kept}, {what}", percent(hits), "%", note=spread(hits))
-        for (kept, what), hits in validate(judge, options.data).items()
-    ]
-    figures += measure(
-        pipeline, judge, options.data, concepts=options.concepts, seeds=options.seeds, steps=options.steps
-    )
+    judge = Judge(options.data)
+    figures += measure(pipeline, judge, concepts=options.concepts, seeds=options.seeds, steps=options.steps)
     keep(figures, "icons")
 
 
