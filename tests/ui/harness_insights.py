@@ -230,14 +230,16 @@ def studies() -> dict[str, MadeStudy]:
 class Desk:
     """The studies of one harness page; answers the widget's `act`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, each_look: int = 0) -> None:
+        """each_look: answers that an open study gets each time it is looked at again."""
         self.url = ""
         self.lock = threading.Lock()
+        self.each_look = each_look
         self.reset()
 
     def reset(self) -> None:
         self.studies = studies()
-        self.grows = 1  # answers that an open study gets each time it is looked at again
+        self.grows = self.each_look  # answers that an open study gets the next time it is looked at again
         self.acts: list[dict[str, Any]] = []
         self.down = 0  # how many of the next calls fail as a broken network does
         self.delay_s = 0.0
@@ -280,6 +282,7 @@ class Desk:
             study.settled.add(payload["item_id"])
         elif kind == "results" and study.votes and study.spec["status"] == "open":
             study.grow(self.grows)
+            self.grows = self.each_look
         return {"ok": True, "results": study.results(payload["by"], payload["tag"])}
 
 
@@ -301,7 +304,7 @@ def build(desk: Desk) -> gr.Blocks:
 
 
 def main(port: int) -> None:
-    launch(build(Desk()), port, wait=True)
+    launch(build(Desk(each_look=1)), port, wait=True)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,6 @@ def test_overlapping_intervals_are_joined_and_separate_ones_are_not(board: Page,
 
 def test_the_leaderboard_is_put_together_by_model_and_by_tag(board: Page, desk: Desk) -> None:
     show(board, desk, "eight")
-    desk.grows = 0
     rows = plot(board, "leaderboard").locator("[data-key^='row:']")
     expect(rows).to_have_count(8)
     board.get_by_role("radio", name="Models").click()
@@ -221,7 +220,6 @@ def test_nobody_is_left_out_without_a_reason_and_a_banner(board: Page, desk: Des
 
 def test_evidence_without_some_people_is_marked_and_shown_beside_everybodys(board: Page, desk: Desk) -> None:
     show(board, desk, "two")
-    desk.grows = 0
     evidence = plot(board, "evidence")
     expect(evidence.locator("[data-part=everybody]")).to_have_count(0)
     board.get_by_label("Choose Dmitri").check()
@@ -265,7 +263,7 @@ def test_an_order_with_a_tie_is_decided(board: Page, desk: Desk) -> None:
         board.get_by_label(f"Place of {label}").select_option(place)
     board.get_by_role("button", name="Decide", exact=True).click()
     expect(board.locator("[data-part=adjudication]")).to_be_hidden()
-    assert desk.acts[-1]["answer"] == {"groups": [["B"], ["A"], ["C", "D"]]}
+    assert sent(desk, "adjudicate")["answer"] == {"groups": [["B"], ["A"], ["C", "D"]]}
 
 
 def test_a_correction_is_chosen_or_written(board: Page, desk: Desk) -> None:
@@ -292,11 +290,12 @@ def test_a_rating_is_decided(board: Page, desk: Desk) -> None:
     queue.get_by_role("radio", name="4", exact=True).click()
     queue.get_by_role("radio", name="down").click()
     queue.get_by_label("a cat").check()
+    desk.grows = 1
     look_again(board)  # what is half decided stays
     expect(board.locator(".in-counts dd").first).to_have_text("361")
     queue.get_by_role("button", name="Decide", exact=True).click()
     expect(queue).to_be_hidden()
-    assert desk.acts[-1]["answer"] == {"values": {"quality": 4, "use": -1, "seen": ["a cat"]}}
+    assert sent(desk, "adjudicate")["answer"] == {"values": {"quality": 4, "use": -1, "seen": ["a cat"]}}
 
 
 def test_of_the_marks_that_people_made_one_persons_stand(board: Page, desk: Desk) -> None:
