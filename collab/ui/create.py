@@ -44,10 +44,10 @@ EXAMPLES = {
         "Give me five names for a café that sells old books.",
     ),
     "image": (
-        "a rocket in line style on a yellow background",
-        "an apple on a blue background",
-        "a small cat, noto style, on the left",
-        "two flat style mushrooms on a green background",
+        "a mushroom on a yellow background",
+        "an apple in line style",
+        "a small tree, noto style, on the left",
+        "a flat style house on a blue background",
     ),
 }
 
