@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from models.pretrain.icon_captions import STYLES, Background, Scene, Style
-from models.pretrain.icon_pictures import COLOUR, compose, render_icons, shared_slugs
+from models.pretrain.icon_pictures import COLOUR, compose, render_icons, resized, shared_slugs
 
 SHIFTS_PX = (-3, 0, 3)
 FIRST = 5  # concepts that are named
@@ -26,7 +26,7 @@ class Judge:
         self.slugs = shared_slugs(data)
         self.icons: Mapping[tuple[str, Style], Image.Image] = render_icons(data, self.slugs)
         self._keys = [(slug, style) for slug in self.slugs for style in STYLES]
-        self._known: dict[Background, np.ndarray] = {}
+        self._known: dict[Background, tuple[np.ndarray, np.ndarray]] = {}  # thumbnails, and their squared lengths
 
     def name(self, pictures: np.ndarray, grounds: Sequence[Background]) -> tuple[list[list[str]], list[Style]]:
         """The five nearest concepts of each picture (N, 64, 64, 3) uint8, nearest first, and the nearest icon's style.
@@ -34,10 +34,10 @@ class Judge:
         fives: list[list[str]] = []
         styles: list[Style] = []
         for picture, ground in zip(pictures, grounds, strict=True):
-            known = self._thumbnails(ground)
+            known, lengths = self._thumbnails(ground)
             shifted = [np.roll(picture, (dy, dx), (0, 1)) for dy in SHIFTS_PX for dx in SHIFTS_PX]
             seen = np.stack([thumbnail(each) for each in shifted])  # (9, 768)
-            distances = (known**2).sum(1)[:, None] + (seen**2).sum(1)[None] - 2 * known @ seen.T
+            distances = lengths[:, None] + (seen**2).sum(1)[None] - 2 * known @ seen.T
             ranking = [self._keys[index] for index in np.argsort(distances.min(axis=1))]
             fives.append(list(dict.fromkeys(slug for slug, _ in ranking))[:FIRST])
             styles.append(ranking[0][1])
@@ -48,16 +48,17 @@ class Judge:
         rng, pictures = Random(seed), []
         for key in asked:
             side = rng.randint(44, 52)
-            icon = self.icons[key].convert("RGBa").resize((side, side), Image.Resampling.LANCZOS).convert("RGBA")
+            icon = resized(self.icons[key], side)
             picture = Image.new("RGB", (64, 64), COLOUR["none"])
             picture.paste(icon, (32 - side // 2 + rng.randint(-2, 2), 32 - side // 2 + rng.randint(-2, 2)), icon)
             pictures.append(np.asarray(picture))
         return np.stack(pictures)
 
-    def _thumbnails(self, ground: Background) -> np.ndarray:
+    def _thumbnails(self, ground: Background) -> tuple[np.ndarray, np.ndarray]:
         if ground not in self._known:
             scenes = (Scene((slug,), style, ground) for slug, style in self._keys)
-            self._known[ground] = np.stack([thumbnail(compose(scene, self.icons)) for scene in scenes])
+            known = np.stack([thumbnail(compose(scene, self.icons)) for scene in scenes])
+            self._known[ground] = known, (known**2).sum(1)
         return self._known[ground]
 
 

@@ -1,7 +1,7 @@
 """Measures the embedded image model from its pixels: does a picture show the concept, style, colour, size and place
 it was asked for?
 
-    python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 200] [--seeds 4]
+    python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 100] [--seeds 4]
 
 Concept and style are named by a judge that has never seen the generator (`bench.icon_judge`), out of every concept that
 the three icon sets share; its own ceiling, on real icons moved and scaled a little, is reported beside every retrieval
@@ -166,7 +166,7 @@ def main() -> None:
         for steps in (8, 20)
     ]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures.append(Figure("icons: peak memory of the process", round(peak_mb), "MB", note="after eight pictures"))
+    figures.append(Figure("icons: peak memory of the process", round(peak_mb), "MB", note="four pictures at a time"))
     judge = Judge(options.data)
     figures += measure(pipeline, judge, concepts=options.concepts, seeds=options.seeds, steps=options.steps)
     keep(figures, "icons")

@@ -115,13 +115,18 @@ def compose(scene: Scene, icons: Mapping[tuple[str, Style], Image.Image]) -> np.
     else:
         placed = [(scene.slugs[0], SINGLE[scene.size, scene.position])]
     for slug, (centre_x, centre_y, side) in placed:
-        icon = icons[slug, scene.style].convert("RGBa").resize((side, side), Image.Resampling.LANCZOS).convert("RGBA")
+        icon = resized(icons[slug, scene.style], side)
         if scene.style == "line" and scene.background == "black":
             ink = Image.new("RGBA", icon.size, (255, 255, 255, 255))
             ink.putalpha(icon.getchannel("A"))
             icon = ink
         picture.paste(icon, (centre_x - side // 2, centre_y - side // 2), icon)
     return np.asarray(picture)
+
+
+def resized(icon: Image.Image, side: int) -> Image.Image:
+    """An RGBA icon at another size, its colours weighed by how opaque they are."""
+    return icon.convert("RGBa").resize((side, side), Image.Resampling.LANCZOS).convert("RGBA")
 
 
 def _rasterise(svg: str) -> Image.Image:
