@@ -6,7 +6,6 @@ Resolving reads small files and asks the hub at most one short question; it load
 from __future__ import annotations
 
 import re
-import threading
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +36,6 @@ REMOTE = re.compile(r"remote:(?P<model>.+)@(?P<url>https?://.+)")
 # what the families that are no diffusers pipeline can do, by the class their folder names (see digits.py)
 DIGITS_CAN: Mapping[str, frozenset[str]] = {"DigitsGAN": frozenset(), "DigitsVAE": frozenset({"image-to-image"})}
 NEEDS_FACTOR = 1.25  # weights, plus what a few requests need beside them
-_loading = threading.Lock()  # transformers and diffusers patch torch while they load: one model at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +124,8 @@ class Catalog:
             return RemoteBackend.load(info, progress)
         whole = replace(info, base=info.base.removesuffix(INT8))
         source = self._source(whole, progress)
-        self._check_memory(whole, source)
-        with _loading:
+        with device.loading:
+            self._check_memory(whole, source)  # with what was loaded until now
             progress(f"Loading {info.name}", None)
             if source and weights.pipeline_class(source) in DIGITS_CAN:
                 from models.digits_backend import DigitsBackend

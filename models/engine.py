@@ -134,8 +134,8 @@ class Engine:
             job = self._jobs.get(request_id)
             if job is None or job.started_s:
                 return 0
-            model = self._models.want(job.request.model)
-            return model.place(request_id).before + len(model.running)
+            model = self._models.get(job.request.model)  # whoever looks on must not have a failed model tried again
+            return model.place(request_id).before + len(model.running) if model is not None else 0
 
     def eta(self, request_id: str) -> float | None:
         """Seconds until a request will have ended, about; None where nobody can tell yet."""
@@ -155,7 +155,7 @@ class Engine:
         """Load a model before anyone asks it for something."""
         with self._wake:
             if not self._closing:
-                self._models.want(info)
+                self._models.want(info).warmed = True
                 self._notify()
 
     def status(self) -> list[ModelStatus]:
@@ -288,9 +288,11 @@ class Engine:
 
     def _fail_unloadable(self) -> None:
         for model in self._models:
-            if model.state == "failed":
-                for id_ in list(model.waiting.order()):
-                    self._end(self._jobs[id_], "failed", model.message)
+            with self._wake:
+                message = model.message
+                jobs = [self._jobs[id_] for id_ in model.waiting.order()] if model.state == "failed" else []
+            for job in jobs:
+                self._end(job, "failed", message)
 
     def _send(self, job: _Job, event: Event) -> None:
         if job.ended:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -83,6 +83,8 @@ class ImageBackend:
         self._shown: dict[str, float] = {}  # request id -> when it last got a preview
         self._batch_pixels = BATCH_PIXELS[device]
         self._running: dict[str, _Running] = {}  # in the order of their turns
+        self._served: dict[str, int] = {}  # owner -> when one of theirs was last moved on, counted in turns
+        self._turn = 0
 
     @classmethod
     def load(cls, info: ModelInfo, progress: LoadProgress) -> ImageBackend:
@@ -157,7 +159,7 @@ class ImageBackend:
         for request_id in list(self._running):
             self.evict(request_id)
         self._pipelines.clear()
-        self._adapters.model = None
+        self._adapters.close()
         self._words = EmbeddedPrompts()
         self._previewer = Previewer(None)
         _free_memory()
@@ -185,9 +187,14 @@ class ImageBackend:
         return getattr(pipe, shared_place(pipe))
 
     def _in_turn(self) -> list[_Lane]:
-        """The first lane of every request, then the second of every request …"""
-        rounds = zip_longest(*(running.lanes for running in self._running.values()))
-        return [lane for each in rounds for lane in each if lane is not None]
+        """One lane of every owner, whoever has waited longest first, then a second of every owner … An owner's lanes
+        come from one request after the other."""
+        requests: dict[str, list[deque[_Lane]]] = {}
+        for running in self._running.values():
+            requests.setdefault(running.plan.request.owner, []).append(running.lanes)
+        self._served = {owner: self._served.get(owner, 0) for owner in requests}
+        owners = sorted(requests, key=lambda owner: self._served[owner])
+        return _alternately([_alternately(requests[owner]) for owner in owners])
 
     def _sharing(self, todo: Sequence[_Lane]) -> list[_Lane]:
         """The next lane and those behind it that can go through the denoiser with it."""
@@ -203,6 +210,8 @@ class ImageBackend:
         """Let a call run to the end of the step it is in and on to the next pass it wants; it then queues up last."""
         running, shares, lane.wish = lane.running, lane.wish is not None, None
         request_id = running.plan.request.id
+        self._turn += 1
+        self._served[running.plan.request.owner] = self._turn
         if request_id not in self._running:  # another lane of it has failed
             return []
         samples: list[ImageSample | Ended] = []
@@ -283,6 +292,11 @@ class ImageBackend:
                 "choose a smaller size or fewer outputs."
             )
         return f"“{self.info.name}” could not draw this: {first_line(error)}"
+
+
+def _alternately(queues: Iterable[Iterable[_Lane]]) -> list[_Lane]:
+    """The first of each, then the second of each …"""
+    return [lane for each in zip_longest(*queues) for lane in each if lane is not None]
 
 
 def _pixels(request: Request) -> int:

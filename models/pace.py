@@ -25,12 +25,12 @@ def cost(request: Request) -> int:
 
 
 def done(request: Request, last: dict[int, Sample]) -> int:
-    """How much of a request's cost is behind it. last: its newest sample of each position."""
+    """How much of a request's cost is behind it. last: its newest sample of each position; it may grow meanwhile."""
     if isinstance(request, ImageRequest):
         pixels = request.settings["width"] * request.settings["height"]
-        return sum(sample.step * pixels for sample in last.values() if isinstance(sample, ImageSample))
+        return sum(sample.step * pixels for sample in tuple(last.values()) if isinstance(sample, ImageSample))
     each = request.settings["max_new_tokens"]
-    samples = [sample for sample in last.values() if isinstance(sample, TextSample)]
+    samples = [sample for sample in tuple(last.values()) if isinstance(sample, TextSample)]
     return sum(each if sample.finish_reason else sample.completion_tokens for sample in samples)
 
 
@@ -51,7 +51,7 @@ class Pace:
     def ended(self, request: Request, last: dict[int, Sample]) -> None:
         """A request is done: texts often end long before the most they may have."""
         if isinstance(request, TextRequest) and last:
-            samples = [sample for sample in last.values() if isinstance(sample, TextSample)]
+            samples = [sample for sample in tuple(last.values()) if isinstance(sample, TextSample)]
             used = sum(sample.completion_tokens for sample in samples) / cost(request)
             self._used += (min(1.0, used) - self._used) * 0.1
 

@@ -24,6 +24,7 @@ from huggingface_hub.errors import (
 )
 
 from models.base import InvalidRequest, ModelInfo, ModelNotFound, ModelUnavailable
+from models.residents import NotEnoughMemory
 
 LoadProgress = Callable[[str, float | None], None]
 Pipeline = Any  # a DiffusionPipeline, whose parts mypy cannot see
@@ -192,13 +193,11 @@ def _tame(pipe: Pipeline) -> None:
 def _placed(pipe: Pipeline, device: str) -> Pipeline:
     try:
         return pipe.to(device)
-    except torch.OutOfMemoryError as error:
-        if device != "cuda":
-            raise ModelUnavailable("The model does not fit in memory: choose a smaller one.") from error
-    pipe.to("cpu")
-    torch.cuda.empty_cache()
-    pipe.enable_model_cpu_offload()
-    return pipe
+    except torch.OutOfMemoryError:
+        pipe.to("cpu")
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    raise NotEnoughMemory("The model does not fit in memory: choose a smaller one.")
 
 
 def _sibling(family: Any, pipe: Pipeline) -> Pipeline | None:

@@ -76,16 +76,17 @@ class Reader:
         return group
 
     def _read(self, group: Sequence[Reading], budget: int) -> Iterator[tuple[Reading, Tensor | Exception]]:
+        failed: RuntimeError | None = None
         try:
             logits = self._together(group) if len(group) > 1 else self._piece(group[0], budget)
         except RuntimeError as error:
-            if len(group) == 1:
-                yield group[0], error
-            else:  # whoever asks for too much fails alone
-                for reading in group:
-                    yield from self._read([reading], budget)
-            return
-        if logits is not None:
+            failed, logits = error.with_traceback(None), None  # else what the pass had computed would stay in memory
+        if failed is not None and len(group) > 1:  # whoever asks for too much fails alone
+            for reading in group:
+                yield from self._read([reading], budget)
+        elif failed is not None:
+            yield group[0], failed
+        elif logits is not None:
             yield from zip(group, logits.split(1), strict=True)
 
     def _piece(self, reading: Reading, budget: int) -> Tensor | None:

@@ -63,6 +63,7 @@ class Resident:
     draining: bool = False  # finishes what it runs, then makes room for another model
     leaving: bool = False  # drains because something else than a model needs the memory
     memory_error: str = ""  # it did not fit the last time it was tried
+    warmed: bool = False  # to be loaded although nobody waits for it yet
     _places: dict[str, Place] = field(default_factory=dict)
     _placed_s: float = float("-inf")
 
@@ -123,11 +124,22 @@ class Residents:
         for model in self:
             if model.leaving and not model.running:
                 self.unload(model)
+        self._forget_unwanted()
         for model in self:
             if model.state == "wanted" and self._make_room(model):
                 with self._wake:
                     model.is_now("loading", "Loading")
                 threading.Thread(target=self._load, args=(model,), name=f"load {model.info.name}", daemon=True).start()
+
+    def _forget_unwanted(self) -> None:
+        """Load nothing for requests that were cancelled meanwhile, and let nobody make room for it."""
+        with self._wake:
+            for key, model in list(self._models.items()):
+                if model.state == "wanted" and not model.warmed and not len(model.waiting):
+                    del self._models[key]
+            if not any(model.state == "wanted" for model in self._models.values()):
+                for model in self._models.values():
+                    model.draining = model.leaving
 
     def leave(self) -> None:
         """Let every local model in memory finish what it does and close; who waits has it loaded again after that."""
@@ -140,7 +152,7 @@ class Residents:
         """Close a model that runs nothing; if requests wait for it, it queues up to be loaded again."""
         backend = model.backend
         with self._wake:
-            model.backend, model.draining, model.leaving = None, False, False
+            model.backend, model.draining, model.leaving, model.warmed = None, False, False, False
             self._models.pop(_key(model.info), None)
             if len(model.waiting):
                 model.is_now("wanted", "Waiting to load")
@@ -199,7 +211,7 @@ class Residents:
             model.used_s = model.ready_s
             if backend is not None:
                 model.is_now("ready", "Ready")
-            elif lacks_memory and any(m.state == "ready" and m.info.precision != "remote" for m in self):
+            elif lacks_memory and any(m.in_memory for m in self if m is not model):
                 model.memory_error = error
                 model.is_now("wanted", "Waiting for another model to make room")
             else:

@@ -58,6 +58,10 @@ class Rows(Protocol):
     def keep(self, rows: Sequence[int]) -> None:
         """Forget all rows but these, which become 0, 1, 2 … in ascending order."""
 
+    def clear(self, rows: Sequence[int]) -> None:
+        """Wipe what these rows remember. A row whose values are no numbers would leave them behind: masked by 0, they
+        still are no numbers, and spoil whoever comes to its place."""
+
     def forward(self, ids: Tensor) -> list[Tensor | Exception]:
         """ids: (rows,), the newest token of each. For each row its next logits (vocabulary,), or why there are none;
         such a row has not moved. A pass that fails is tried again with half the rows."""
@@ -136,18 +140,25 @@ class Together:
         if not rows:
             self._cache = None  # an idle model keeps its weights only
 
+    def clear(self, rows: Sequence[int]) -> None:
+        for layer in self._cache.layers if self._cache is not None else []:
+            for row in rows:
+                layer.keys[row].zero_()
+                layer.values[row].zero_()
+
     def forward(self, ids: Tensor) -> list[Tensor | Exception]:
-        self._reserve(len(self._past), max(self._past, default=0) + 1)
         return self._attempt(ids, 0, len(self._past))
 
     def _attempt(self, ids: Tensor, first: int, last: int) -> list[Tensor | Exception]:
         if first == last:
             return []
+        logits = None
         try:
             logits = self._pass(ids, first, last)
         except RuntimeError as error:  # out of memory among them: whoever asks for too much fails alone
             if last - first == 1:
-                return [error]
+                return [error.with_traceback(None)]
+        if logits is None:  # only here is the memory of the failed pass free again
             middle = (first + last) // 2
             return self._attempt(ids, first, middle) + self._attempt(ids, middle, last)
         for row in range(first, last):
@@ -156,6 +167,7 @@ class Together:
 
     def _pass(self, ids: Tensor, first: int, last: int) -> Tensor:
         past = self._past[first:last]
+        self._reserve(len(self._past), max(past) + 1)
         self.first, self.last, self.longest = first, last, max(past) + 1
         self.places = torch.arange(first, last, device=self._device)
         self.lengths = torch.tensor(past, device=self._device)
@@ -217,6 +229,9 @@ class Apart:
                 cache.batch_select_indices(torch.tensor(own, device=self._device))
             kept.append((cache, [adapters[row] for row in own]))
         self._groups = kept
+
+    def clear(self, rows: Sequence[int]) -> None:
+        """Nothing: no group sees what another remembers."""
 
     def forward(self, ids: Tensor) -> list[Tensor | Exception]:
         out: list[Tensor | Exception] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 TOP_SHOWN = 5
+NO_NUMBERS = "the model computed values that are not numbers"
 HEAD = 1024  # of the likeliest ids, among which top_p is looked for first
 
 
@@ -47,7 +49,7 @@ class Sampler:
     """
 
     def __init__(self, device: str) -> None:
-        self._device = device
+        self._device = "cpu" if device == "mps" else device  # Apple's GPUs know no float64
         self._rows: list[_Row] = []
         self._seen: Tensor | None = None  # (rows or more, vocabulary): the tokens a row's penalty is about
 
@@ -79,9 +81,21 @@ class Sampler:
         if not rows:
             self._seen = None
 
-    def draw(self, logits: Tensor, first: int = 0) -> list[Draw]:
-        """The next token of the rows first, first + 1, … logits: (rows, vocabulary) as the model gave them."""
-        logits = logits.float()
+    def draw(self, logits: Tensor, first: int = 0) -> list[Draw | Exception]:
+        """The next token of the rows first, first + 1, …, or why there is none: the row's logits are no numbers, or
+        memory ran out even for it alone. logits: (rows, vocabulary) as the model gave them."""
+        try:
+            draws = self._draw(logits, first)
+            return [FloatingPointError(NO_NUMBERS) if math.isnan(draw.logprob) else draw for draw in draws]
+        except RuntimeError as error:
+            if len(logits) == 1:
+                return [error.with_traceback(None)]
+        middle = len(logits) // 2  # only here is the memory of the failed attempt free again
+        return self.draw(logits[:middle], first) + self.draw(logits[middle:], first + middle)
+
+    def _draw(self, logits: Tensor, first: int) -> list[Draw]:
+        """Raises before anything is drawn, or not at all."""
+        logits = logits.to(self._device, torch.float32)
         rows = self._rows[first : first + len(logits)]
         assert self._seen is not None and len(rows) == len(logits)
         logprobs = logits.log_softmax(-1)
@@ -92,15 +106,16 @@ class Sampler:
             places = [place for place, row in enumerate(rows) if _kind(row) == kind]
             some = scores if len(places) == len(rows) else scores[places]
             chosen[places] = some.argmax(-1) if kind == "greedy" else _drawn(kind, some, [rows[p] for p in places])
+        draws = told(logprobs, chosen)
         self._seen[first : first + len(rows)].scatter_(1, chosen[:, None], True)
         for row in rows:
             row.drawn += 1
-        return told(logprobs, chosen)
+        return draws
 
     def _penalised(self, logits: Tensor, rows: Sequence[_Row], seen: Tensor) -> Tensor:
         if all(row.penalty == 1 for row in rows):
             return logits
-        penalty = torch.tensor([row.penalty for row in rows], device=logits.device)[:, None]
+        penalty = torch.tensor([row.penalty for row in rows], dtype=torch.float32, device=logits.device)[:, None]
         return torch.where(seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
 
 
@@ -112,7 +127,8 @@ def _kind(row: _Row) -> str:
 
 def _drawn(kind: str, scores: Tensor, rows: Sequence[_Row]) -> Tensor:
     """scores: (rows, vocabulary), of rows of one kind. One id for each row."""
-    scores = scores / torch.tensor([row.temperature for row in rows], device=scores.device)[:, None]
+    temperatures = torch.tensor([row.temperature for row in rows], dtype=torch.float32, device=scores.device)
+    scores = scores / temperatures[:, None]
     if kind == "all":
         return (scores.double() + _gumbel(rows, torch.arange(scores.shape[-1], device=scores.device))).argmax(-1)
     return _drawn_of_head(kind, scores, rows, max(row.top_k for row in rows) if kind == "top-k" else HEAD)
@@ -129,7 +145,7 @@ def _drawn_of_head(kind: str, scores: Tensor, rows: Sequence[_Row], width: int) 
     if kind == "top-k":
         widths = torch.tensor([row.top_k for row in rows], device=device)[:, None]
         values = whole = values.masked_fill(torch.arange(width, device=device) >= widths, -torch.inf)
-    top_p = torch.tensor([row.top_p for row in rows], device=device)[:, None]
+    top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float32, device=device)[:, None]
     shares = (values - whole.logsumexp(-1, keepdim=True)).exp()
     likelier = shares.cumsum(-1) - shares  # what is likelier than each, together
     beyond = (likelier >= top_p) & (top_p < 1)

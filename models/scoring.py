@@ -14,7 +14,7 @@ from transformers import DynamicCache
 
 from models.base import InvalidRequest
 from models.rows import Forward
-from models.sampling import Draw, told
+from models.sampling import NO_NUMBERS, Draw, told
 
 PIECE_TOKENS = 64  # read in one pass, which has logits for each of them
 
@@ -65,5 +65,5 @@ class Scoring:
         """logits: (ids, vocabulary), each from before its id was read."""
         found = told(logits.float().log_softmax(-1), torch.tensor(ids, device=logits.device))
         if any(draw.logprob != draw.logprob for draw in found):
-            raise FloatingPointError("the model computed values that are not numbers")
+            raise FloatingPointError(NO_NUMBERS)
         self.draws += found

@@ -99,11 +99,11 @@ def grant(denoiser: torch.nn.Module, wishes: Sequence[Pass], adapters: UNetAdapt
         return True
     except Exception as error:  # of any library below: it is raised again in the call it belongs to
         if len(wishes) == 1:
-            wishes[0]._outcome = error
+            wishes[0]._outcome = error.with_traceback(None)
             return True
-        for wish in wishes:
-            grant(denoiser, [wish], adapters)
-        return False
+    for wish in wishes:  # only here is the memory of the failed pass free again
+        grant(denoiser, [wish], adapters)
+    return False
 
 
 def _kind(value: Any, rows: int, name: str = "") -> Hashable:

@@ -205,7 +205,11 @@ class TextBackend:
         count = request.count
         seeds = [(request.seed + position) % 2**32 for position in range(count)]
         self._batch.add(run.reading.cache, count, run.adapter)
-        self._sampler.add(request.settings, seeds, run.prompt, logits.shape[-1])
+        try:
+            self._sampler.add(request.settings, seeds, run.prompt, logits.shape[-1])
+        except RuntimeError:
+            self._batch.keep(range(first))  # rows that nobody knows would shift all later ones
+            raise
         self._rows += [_Row(run, position) for position in range(count)]
         run.reading = None
         return self._wrote(first, self._sampler.draw(logits.expand(count, -1), first))
@@ -241,14 +245,14 @@ class TextBackend:
         ]
         return [*out, *(self._wrote(0, self._sampler.draw(torch.stack(going))) if going else [])]
 
-    def _wrote(self, first: int, draws: Sequence[Draw]) -> list[Sample | Ended]:
+    def _wrote(self, first: int, draws: Sequence[Draw | Exception]) -> list[Sample | Ended]:
         """Take in the tokens drawn for the rows first, first + 1, …; whoever is finished leaves the batch."""
         out: list[Sample | Ended] = []
         done: set[int] = set()
-        broken: list[str] = []
+        broken: dict[str, Exception] = {}
         for row, draw in zip(self._rows[first : first + len(draws)], draws, strict=True):
-            if draw.logprob != draw.logprob:
-                broken.append(row.run.request.id)
+            if isinstance(draw, Exception):
+                broken[row.run.request.id] = draw
                 continue
             sample = self._write(row, draw)
             out.append(sample)
@@ -257,11 +261,13 @@ class TextBackend:
                 row.run.unfinished -= 1
                 if not row.run.unfinished:
                     del self._running[row.run.request.id]
+        if broken:
+            self._batch.clear([place for place, row in enumerate(self._rows) if row.run.request.id in broken])
         if done:
             self._keep(lambda row: id(row) not in done)
-        for request_id in dict.fromkeys(broken):
+        for request_id, error in broken.items():
             out = [sample for sample in out if sample.request_id != request_id]
-            out.append(self._failed(request_id, FloatingPointError("the model computed values that are not numbers")))
+            out.append(self._failed(request_id, error))
         return out
 
     def _write(self, row: _Row, draw: Draw) -> TextSample:

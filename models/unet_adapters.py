@@ -25,7 +25,7 @@ class UNetAdapters(Adapters):
 
     def __init__(self, pipe: Any) -> None:
         super().__init__(pipe)
-        self._hooked: set[torch.nn.Module] = set()
+        self._hooks: dict[torch.nn.Module, Any] = {}  # layers that have adapters
         self._rows: list[str] = []  # what each row of the pass that is under way uses
 
     @contextmanager
@@ -39,8 +39,15 @@ class UNetAdapters(Adapters):
 
     def stand_in(self, pipe: Any, name: str) -> None:
         """Make `pipe`, a copy that one call owns, draw every row with this adapter."""
-        if self._hooked:
+        if self._hooks:
             _Adapted(pipe.unet, self, name).stand_in(pipe)
+
+    def close(self) -> None:
+        """Let go of the model; its layers would else be held by their hooks."""
+        for hook in self._hooks.values():
+            hook.remove()
+        self._hooks.clear()
+        self.model = None
 
     def _load(self, name: str, folder: str) -> None:
         try:
@@ -71,9 +78,8 @@ class UNetAdapters(Adapters):
         from peft.tuners.tuners_utils import BaseTunerLayer
 
         for module in self.model.unet.modules():
-            if isinstance(module, BaseTunerLayer) and module not in self._hooked:
-                module.register_forward_pre_hook(self._named, with_kwargs=True)
-                self._hooked.add(module)
+            if isinstance(module, BaseTunerLayer) and module not in self._hooks:
+                self._hooks[module] = module.register_forward_pre_hook(self._named, with_kwargs=True)
 
     def _named(self, layer: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         return args, {**kwargs, "adapter_names": self._rows or [BASE] * len(args[0])}

@@ -117,3 +117,36 @@ def test_memory_is_given_back_once_when_there_is_nothing_to_do(fake_engine, monk
 
 def test_giving_memory_back_does_no_harm_here():
     give_memory_back()
+
+
+def test_whoever_looks_on_does_not_keep_a_broken_model_from_failing(fake_engine):
+    busy, inbox = Inbox(), Inbox()
+    with fake_engine._wake:  # the engine's thread sees nothing of this until the model has failed
+        fake_engine.submit(text_request(BROKEN, "x", id="r"), inbox)
+        fake_engine.submit(text_request(FAKE_TEXT, "x", id="busy"), busy)
+        model = fake_engine._models.get(BROKEN)
+        model.is_now("failed", "it is broken")
+        assert fake_engine.ahead("r") == 0
+        assert model.state == "failed"
+    assert inbox.wait().error == "it is broken"
+    busy.wait()
+
+
+def test_a_cancelled_request_makes_nobody_give_up_the_model_they_use():
+    catalog = FakeCatalog(delay_s=0.02)
+    engine = Engine(catalog, max_models=1)
+    busy, cancelled = Inbox(), Inbox()
+    engine.submit(text_request(FAKE_TEXT, "a b c d e f", id="busy", max_new_tokens=200), busy)
+    assert busy.first_sample.wait(30)
+    other = replace(FAKE_TEXT, revision="other")
+    engine.submit(text_request(other, "x", id="cancelled"), cancelled)
+    while not engine._models.get(FAKE_TEXT).draining:
+        time.sleep(0.001)
+    engine.cancel("cancelled")
+    assert cancelled.wait().status == "cancelled"
+    while engine._models.get(FAKE_TEXT).draining:
+        time.sleep(0.001)
+    assert engine._models.get(other) is None
+    busy.wait()
+    assert len(catalog.loaded) == 1
+    engine.close()
