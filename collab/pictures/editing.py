@@ -47,7 +47,6 @@ def described(ws: Workspace, visitor: Visitor, output_id: object) -> dict[str, A
         "output_id": output.id, "generation_id": made.id, "width": width, "height": height, "prompt": prompt,
         "negative_prompt": negative, "model": model.name, "can": sorted(model.can),
         "strength": model.defaults["strength"], "brought": made.inputs.get("brought"),
-        "variations": min(4, generation.MAX_COUNT),
     }  # fmt: skip
 
 

@@ -33,6 +33,18 @@ def select(page: Page, start: int, end: int) -> str:
     )
 
 
+def test_a_text_that_still_ends_as_it_did_is_corrected_by_what_one_goes_on_from(page: Page) -> None:
+    generate(page, "Why is the sea salty?", outputs=1, tokens=12, seed=4)
+    wait_done(page)
+    board = page.locator("#board")
+    page.locator(".cb-card").first.press("e")
+    area = board.locator(".cb-edit-area")
+    area.fill("Well, " + area.input_value())
+    board.get_by_role("button", name="Continue from here").click()
+    wait_done(page)
+    expect(board.get_by_role("treeitem").first).to_have_accessible_name(re.compile("^first, .*edited, gone on from"))
+
+
 def test_an_edit_grows_into_branches_marks_another_word_and_a_conversation(page: Page, studio: Studio) -> None:
     generate(page, "Why is the sky blue?", outputs=1, tokens=12, seed=4)
     wait_done(page)
@@ -51,7 +63,8 @@ def test_an_edit_grows_into_branches_marks_another_word_and_a_conversation(page:
     assert page.locator(BODY).first.inner_text().startswith("The sky 天 👋 is blue because ")
     items = board.get_by_role("treeitem")
     expect(items).to_have_count(3)
-    expect(items.first).to_have_accessible_name(re.compile("^first, .*edited, gone on from"))
+    expect(items.first).to_have_accessible_name(re.compile("^first, .*gone on from"))
+    expect(items.first).not_to_have_accessible_name(re.compile("edited"))  # the beginning of a text corrects none
 
     # the best of the two, by its key; and undone by Z
     board.locator(".cb-card").nth(1).press("2")
@@ -121,6 +134,10 @@ def test_an_edit_grows_into_branches_marks_another_word_and_a_conversation(page:
     expect(items.first).to_have_attribute("aria-current", "true")
 
     # what the person made of it is read by the model
+    board.locator(".cb-card").first.press("e")
+    area.fill("The sky 天 👋 is blue because")
+    area.press("Control+Enter")
+    expect(items.first).to_have_accessible_name(re.compile("edited"))
     board.locator(".cb-card").first.focus()
     page.keyboard.press("w")
     expect(board.locator(".cb-explain")).to_contain_text("did not write this text as it stands")

@@ -105,7 +105,8 @@ function outputBoard() {
       board.value = null;
       return;
     }
-    if (!board.value || board.value.generation_id !== value.generation_id || board.value.modality !== value.modality) {
+    const another = !board.value || board.value.generation_id !== value.generation_id;
+    if (another || board.value.modality !== value.modality) {
       clearCards();
       board.value = value;
       board.sawRunning = false;
@@ -129,6 +130,19 @@ function outputBoard() {
     setAttr(grid, "data-count", outputs.length);
     setAttr(grid, "data-modality", value.modality);
     redraw(outputs);
+    if (another) follow();
+  }
+
+  // What was asked for appears below the form: where most of it would be out of sight, it is brought into view.
+  let askedAt = -Infinity;
+  document.addEventListener("click", (event) => {
+    if (event.target instanceof Element && event.target.closest("#generate")) askedAt = performance.now();
+  });
+
+  function follow() {
+    if (performance.now() - askedAt > 15000) return;
+    askedAt = -Infinity;
+    if (root.getBoundingClientRect().top > 0.5 * window.innerHeight) root.scrollIntoView({ block: "start" });
   }
 
   function clearCards() {

@@ -25,7 +25,7 @@ function openPictureEditor(picture, host) {
   const can = new Set(picture.can || []);
   const fillMask = textButton(T.pe_fill, () => make({ masked: true }), { class: "cb-primary" }, "spark");
   const redrawAll = textButton(T.pe_whole, () => make({}), {}, "again");
-  const vary = textButton(T.pe_vary, () => make({ strength: PE_VARIATION, count: picture.variations || 4 }), {}, "order");
+  const vary = textButton(T.pe_vary, () => make({ strength: PE_VARIATION }), {}, "order");
   const keepPaint = textButton(T.pe_save_paint, () => save(null), {}, "pencil");
   const saveEdit = textButton(T.pe_save, () => save(results.current()), { class: "cb-primary" }, "pencil");
   const keepNew = textButton(T.pe_keep, () => leaveTo(results.generationId()), {}, "image");
@@ -92,7 +92,7 @@ function openPictureEditor(picture, host) {
     }
   }
 
-  async function make({ masked = false, strength: given = null, count: many = null }) {
+  async function make({ masked = false, strength: given = null }) {
     if (results.isRunning() || sending) return;
     sending = true;
     redraw();
@@ -100,7 +100,7 @@ function openPictureEditor(picture, host) {
       prompt: prompt.value,
       negative_prompt: picture.negative_prompt || "",
       strength: given ?? Number(strength.value) / 100,
-      count: many ?? Number(count.value),
+      count: Number(count.value),
       painted: canvas.hasPaint() ? await canvas.painted() : null,
       mask: masked ? canvas.mask() : null,
     };

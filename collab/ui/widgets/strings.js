@@ -95,7 +95,7 @@ const STRINGS = {
   view_diff: "difference",
   diff_counts: "{added} added, {removed} removed",
   // best and order
-  best_hint_keys: "Press {keys} for the best",
+  best_hint_keys: "Press {keys} for the best (Esc first, while you type)",
   best: "Best",
   best_label: "Mark output {number} as the best",
   rank: "No. {rank}",

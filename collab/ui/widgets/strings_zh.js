@@ -94,7 +94,7 @@ const STRINGS_ZH = {
   view_diff: "差异",
   diff_counts: "新增 {added} 处，删除 {removed} 处",
   // best and order
-  best_hint_keys: "按 {keys} 选出最佳",
+  best_hint_keys: "按 {keys} 选出最佳（正在输入时先按 Esc）",
   best: "最佳",
   best_label: "把输出 {number} 标为最佳",
   rank: "第 {rank} 名",

@@ -69,10 +69,15 @@ function textTools({ board, number, id, body, now, feedback, rate, card, isOpen,
     if (explained) redraw();
   }
 
-  // edited: the whole text as its person left it, or null. What was merely cut off is no correction.
+  // edited: the whole text as its person left it, or null. It is a correction where it still ends as the text did; what
+  // has lost its ending is the beginning of another text, which the continuation keeps, and a draft keeps the rest.
   function carryOn(edited, prefix, count) {
     const saved = feedback().edit ? feedback().edit.text : text();
-    if (edited !== null && edited !== saved && !saved.startsWith(edited)) editAct(board.log, id, edited);
+    if (edited !== null && edited !== saved) {
+      const words = diffWords(saved, edited).filter(([, run]) => run.trim());
+      if (words.length && words[words.length - 1][0] === "same") editAct(board.log, id, edited);
+      else if (prefix !== edited) drafts.set("edit", id, edited);
+    }
     close();
     trigger("branch", { output_id: id, prefix, count });
     board.say(T.continuing);
