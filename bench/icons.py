@@ -3,10 +3,11 @@ it was asked for?
 
     python -m bench.icons --data FOLDER_OF_ICON_PACKAGES [--concepts 100] [--seeds 4]
 
-Concept and style are named by a judge that has never seen the generator (`bench.icon_judge`), out of every concept that
-the three icon sets share; its own ceiling, on real icons moved and scaled a little, is reported beside every retrieval
-figure, and shuffled prompts give the floor. Background, size and place are measured from the pixels. The
-prompts' wordings are absent from the training captions. Knows nothing of the studio.
+Concept and style are named by a network that has never seen the generator (`bench.icon_judge`), out of every concept
+that the three icon sets share. How well it names a set that it has never seen is reported first; its ceiling, on real
+icons moved and scaled a little, beside every retrieval figure; shuffled prompts give the floor. Background, size and
+place are measured from the pixels. The prompts' wordings are absent from the training captions. Knows nothing of the
+studio.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from diffusers import AutoPipelineForText2Image, StableDiffusionPipeline
 
-from bench.icon_judge import Judge
+from bench.icon_judge import MINUTES, Judge, load_or_train, real, validate
 from bench.record import Figure, keep
 from bench.shares import percent, spread
 from models.pretrain.icon_captions import BACKGROUNDS, STYLES, Background, Style, is_withheld, with_article
@@ -61,12 +62,14 @@ def foreground_box(picture: np.ndarray) -> tuple[float, float] | None:
     return float(columns.mean()), float(max(right - left, bottom - top) + 1)
 
 
-def measure(pipeline: StableDiffusionPipeline, judge: Judge, *, concepts: int, seeds: int, steps: int) -> list[Figure]:
+def measure(
+    pipeline: StableDiffusionPipeline, judge: Judge, data: Path, *, concepts: int, seeds: int, steps: int
+) -> list[Figure]:
     """How often pictures show what was asked for; concepts: how many, drawn at random."""
     rng = Random(0)
     slugs = sorted(rng.sample(list(CONCEPTS), concepts))
     asked: list[Asked] = [(slug, style) for slug in slugs for style in STYLES]
-    ceiling = judged(judge, judge.real(asked), asked)
+    ceiling = judged(judge, real(data, asked), asked)
 
     prompts = [f"icon, {style} style drawing of {named(slug)}, on white" for slug, style in asked]
     rounds = [draw(pipeline, prompts, steps, 10_000 * seed) for seed in range(seeds)]
@@ -102,19 +105,16 @@ def combinations(pipeline: StableDiffusionPipeline, judge: Judge, count: int, st
         chosen = rng.sample(some, min(count, len(some)))
         prompts = [f"{style} style drawing of {named(slug)}, {ground} background" for slug, style, ground in chosen]
         pictures = draw(pipeline, prompts, steps, 100_000)
-        asked, grounds = [(slug, style) for slug, style, _ in chosen], [ground for _, _, ground in chosen]
-        found[withheld] = judged(judge, pictures, asked, grounds)
+        found[withheld] = judged(judge, pictures, [(slug, style) for slug, style, _ in chosen])
         found[withheld]["background"] = [
-            nearest_background(picture) == ground for picture, ground in zip(pictures, grounds, strict=True)
+            nearest_background(picture) == ground for picture, (_, _, ground) in zip(pictures, chosen, strict=True)
         ]
     return told(", combinations withheld from training", found[True], "combinations that training showed", found[False])
 
 
-def judged(
-    judge: Judge, pictures: np.ndarray, asked: Sequence[Asked], grounds: Sequence[Background] | None = None
-) -> dict[str, list[bool]]:
-    """Whether the judge names the concept first, or among its first five, and the style. grounds: white if not told."""
-    fives, styles = judge.name(pictures, grounds or ["none"] * len(pictures))
+def judged(judge: Judge, pictures: np.ndarray, asked: Sequence[Asked]) -> dict[str, list[bool]]:
+    """Whether the judge names the concept first, or among its first five, and the style."""
+    fives, styles = judge.name(pictures)
     return {
         "concept, top 1": [five[0] == slug for five, (slug, _) in zip(fives, asked, strict=True)],
         "concept, top 5": [slug in five for five, (slug, _) in zip(fives, asked, strict=True)],
@@ -156,6 +156,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--judge-minutes", type=float, default=MINUTES, help="how long to train the judge, where DATA holds none yet"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     download_sets(options.data)
@@ -167,8 +170,11 @@ def main() -> None:
     ]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures.append(Figure("icons: peak memory of the process", round(peak_mb), "MB", note="four pictures at a time"))
-    judge = Judge(options.data)
-    figures += measure(pipeline, judge, concepts=options.concepts, seeds=options.seeds, steps=options.steps)
+    judge = load_or_train(options.data, options.judge_minutes)
+    figures += validate(judge, options.data)
+    figures += measure(
+        pipeline, judge, options.data, concepts=options.concepts, seeds=options.seeds, steps=options.steps
+    )
     keep(figures, "icons")
 
 

@@ -89,7 +89,10 @@ class Identity:
         if request is None:
             return Visitor(new_id(), "anonymous")
         cookies = _cookies(request.headers)
-        login = _login(request) if self.settings.space_id else None
+        foreign = _is_of_another_site(request.headers)
+        login = _login(request) if self.settings.space_id and not foreign else None
+        if foreign:  # the visitor's own cookie comes with no other site's request, or is another one there
+            cookies.pop(OWNER_COOKIE, None)
         visitor = self._from_login(login) if login else self._from_cookie(cookies.get(VISITOR_COOKIE, ""))
         visitor = visitor or Visitor(new_id(), "anonymous")
         listed = bool(login) and str(login["preferred_username"]).lower() in self.settings.owners  # type: ignore[index]
@@ -166,6 +169,13 @@ def _cookies(headers: Mapping[str, str]) -> dict[str, str]:
         return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
     except CookieError:
         return {}
+
+
+def _is_of_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether another site's page sent this, and no person who opened or embedded ours: a browser adds the cookies of a
+    login to that too."""
+    opened = headers.get("sec-fetch-mode") == "navigate" and "origin" not in headers  # a form that is sent tells one
+    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not opened
 
 
 def _login(request: Any) -> Mapping[str, Any] | None:

@@ -21,6 +21,7 @@ from collab.checks import clean_text, is_id
 from collab.errors import InvalidPrompt, InvalidSetting, NotFound
 from collab.generation import SEED_LIMIT, Ask, ensure_annotator, generate, version_asked_for
 from collab.identity import Visitor
+from collab.people.consent import check_consent
 from collab.people.erasing import delete_outputs
 from collab.prompts import VARIABLE_LIMIT, fill
 from collab.store.erasing import erase_grid
@@ -45,7 +46,7 @@ def read_values(text: object) -> list[str]:
     said = clean_text(text, "list of values", limit=VARIABLE_LIMIT, error=InvalidPrompt)
     if found := _RANGE.fullmatch(said):
         low, high, step = float(found[1]), float(found[2]), float(found[3] or 1)
-        if step <= 0 or (high - low) / step > VALUES_LIMIT:
+        if step <= 0 or abs(high - low) / step > VALUES_LIMIT:
             raise InvalidPrompt(f"The range “{said.strip()[:40]}” has more than {VALUES_LIMIT} values: take a step.")
         direction = 1 if high >= low else -1
         number = int(abs(high - low) / step + 1e-9) + 1
@@ -83,6 +84,7 @@ def make_grid(ws: Workspace, visitor: Visitor, ask: Ask, axes: object, *, hidden
     made: list[str] = []
     with ws.store.writing() as connection:
         ensure_annotator(ws, visitor, connection)
+        check_consent(ws, visitor, connection)
         ws.store.add(grid, connection=connection)
     try:
         for position, place in enumerate(places):

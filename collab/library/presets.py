@@ -9,6 +9,7 @@ from collab.checks import clean_text, is_id
 from collab.errors import InvalidSetting, NotFound
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
+from collab.people.consent import check_consent
 from collab.store import Conflict
 from collab.store.erasing import erase_preset
 from collab.types import MODALITIES, Modality, Preset
@@ -60,6 +61,7 @@ def save(ws: Workspace, visitor: Visitor, name: object, modality: object, settin
         try:
             with ws.store.writing() as connection:
                 ensure_annotator(ws, visitor, connection)
+                check_consent(ws, visitor, connection)
                 mine: dict[str, Any] = {"created_by": visitor.annotator_id}
                 found = ws.store.find(Preset, modality=modality, name=said, connection=connection, **mine)
                 if found:

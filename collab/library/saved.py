@@ -17,6 +17,7 @@ from collab.errors import InvalidPrompt, NotFound, Unavailable
 from collab.feedback import check_tags
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
+from collab.people.consent import check_consent
 from collab.prompts import Wording, typed_version
 from collab.store import Conflict
 from collab.types import Prompt, PromptVersion, SavedPrompt
@@ -81,6 +82,7 @@ def save(
         try:
             with ws.store.writing() as connection:
                 ensure_annotator(ws, visitor, connection)
+                check_consent(ws, visitor, connection)
                 if parent_id:
                     return _next_version(ws, visitor, wording, parent_id, connection)
                 return _first_save(ws, visitor, wording, name, tags, connection)

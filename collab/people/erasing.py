@@ -30,6 +30,7 @@ from collab.store.erasing import (
     erase_prompts,
     erase_studies,
     erase_trials,
+    generations_of,
     hold_off_writers,
     pictures_of,
     without_owner,
@@ -165,6 +166,7 @@ def _delete(ws: Workspace, visitor: Visitor, scope: Scope, choose: Choose, erase
                 going = choose(connection)
                 pictures = pictures_of(connection, going.outputs, going.acts)
                 trainings = unlearn_words(ws.store, going.acts, connection)
+                spoken_of = generations_of(connection, going.acts) - going.generations
                 erase_acts(connection, going.acts)
                 for study_id in sorted(going.taken_part):
                     erase_part_in_study(connection, study_id, visitor.annotator_id)
@@ -176,7 +178,7 @@ def _delete(ws: Workspace, visitor: Visitor, scope: Scope, choose: Choose, erase
                 counts = counts_of(going)
                 stone = Tombstone(annotator_id=visitor.annotator_id, scope=scope, counts=counts, thinned=thinned)
                 ws.store.add(stone, connection=connection)
-                for generation_id in thinned:
+                for generation_id in spoken_of | set(thinned):
                     keep_words(ws.store, generation_id, connection=connection)
                 for sha256 in without_owner(connection, pictures):
                     aside.append(sha256)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from collab.errors import InvalidSetting, Unavailable
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
-from collab.people.consent import agreed_to, check_version, version_of
+from collab.people.consent import agreed_to, check_consent, check_version, version_of
 from collab.store import schema
 from collab.store.store import Conflict
 from collab.types import Annotator, Consent
@@ -56,6 +56,7 @@ def call_me(ws: Workspace, visitor: Visitor, name: object) -> str:
         )
         if wanted and connection.execute(taken.limit(1)).first():
             raise InvalidSetting(f"Somebody else is called “{wanted}” already: choose another name.")
+        check_consent(ws, visitor, connection)
         ws.store.update(Annotator, visitor.annotator_id, {"display_name": wanted}, connection=connection)
 
     _as_somebody(ws, visitor, write)

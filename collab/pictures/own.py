@@ -19,6 +19,7 @@ from collab.exchange.pictures import plain_picture
 from collab.generation import ensure_annotator
 from collab.identity import Visitor
 from collab.inputs import own_outputs
+from collab.people.consent import check_consent
 from collab.prompts import Wording
 from collab.store import Conflict
 from collab.store.picture_queries import brought_before
@@ -128,6 +129,7 @@ def _store(ws: Workspace, visitor: Visitor, picture: ReadPicture, inputs: Mappin
         if earlier := brought_before(ws.store, visitor.annotator_id, sha256, inputs, connection=connection):
             return earlier
         ensure_annotator(ws, visitor, connection)
+        check_consent(ws, visitor, connection)
         wording = Wording(modality="image", text="")
         mine: dict[str, Any] = {"created_by": visitor.annotator_id, "origin": "imported"}
         found = ws.store.find(PromptVersion, content_sha256=wording.sha256, connection=connection, **mine)

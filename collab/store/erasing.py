@@ -156,6 +156,14 @@ def pictures_of(connection: Connection, output_ids: Collection[str], act_ids: Co
     return {sha256 for sha256 in found if sha256}
 
 
+def generations_of(connection: Connection, act_ids: Collection[str]) -> set[str]:
+    """The generations whose outputs these acts are about."""
+    f, found = schema.feedback, set[str]()
+    for ids in chunks(sorted(act_ids)):
+        found |= set(connection.execute(sa.select(f.c.generation_id).where(f.c.id.in_(ids))).scalars())
+    return found
+
+
 def hold_off_writers(connection: Connection) -> None:
     """Until this transaction ends nobody writes a row that names a picture. To be asked for before any other lock."""
     if connection.dialect.name == "postgresql":  # SQLite lets in one writer anyway

@@ -100,14 +100,23 @@ class Store:
         return found[0]
 
     def find(
-        self, cls: type[R], *, connection: Connection | None = None, limit: int | None = None, **equals: Any
+        self,
+        cls: type[R],
+        *,
+        connection: Connection | None = None,
+        limit: int | None = None,
+        lock: bool = False,
+        **equals: Any,
     ) -> list[R]:
-        """The rows whose columns equal these values (a list or tuple means any of them), oldest first."""
+        """The rows whose columns equal these values (a list or tuple means any of them), oldest first. lock: until the
+        transaction ends nobody else changes them (SQLite has one writer at a time in any case)."""
         query = select_rows(cls)
         for name, value in equals.items():
             column = query.selected_columns[name]
             query = query.where(column.in_(value) if isinstance(value, list | tuple | set) else column == value)
         query = query.order_by(query.selected_columns["id"]).limit(limit)
+        if lock:
+            query = query.with_for_update()
         return self.rows(cls, query, connection=connection)
 
     def rows(self, cls: type[R], query: sa.Select[Any], *, connection: Connection | None = None) -> list[R]:

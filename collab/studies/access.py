@@ -51,9 +51,10 @@ def _takes_part(ws: Workspace, visitor: Visitor, study: Study) -> bool:
 
 
 def own_task(ws: Workspace, visitor: Visitor, token: object, *, connection: Any = None) -> Task:
-    """The visitor's task by its token. Raises NotFound, alike for unknown tokens and for other people's."""
+    """The visitor's task by its token; locked where the caller's transaction, which must be a writing one, is given.
+    Raises NotFound, alike for unknown tokens and for other people's."""
     known = isinstance(token, str) and _TOKEN.fullmatch(token)
-    found = ws.store.find(Task, token=token, connection=connection) if known else []
+    found = ws.store.find(Task, token=token, connection=connection, lock=connection is not None) if known else []
     if not found or found[0].annotator_id != visitor.annotator_id:
         raise NotFound(f"There is no task “{str(token)[:60]}” of yours: take the next one.")
     return found[0]

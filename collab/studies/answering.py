@@ -18,6 +18,7 @@ from collab.checks import clean_request_id, clean_text
 from collab.errors import InvalidFeedback, InvalidStudy, Unavailable
 from collab.feedback import COMMENT_LIMIT
 from collab.identity import Visitor
+from collab.people.consent import check_consent
 from collab.store import Conflict
 from collab.store.study_queries import count_answer, give_place_back
 from collab.store.vote_counts import add_votes, drop_votes
@@ -42,6 +43,7 @@ from collab.types import (
 from collab.workspace import Workspace
 
 DWELL_LIMIT_MS = 24 * 3600 * 1000
+SEEN = "You have seen which was which, so this answer stays as it is."
 R = TypeVar("R")
 
 
@@ -173,6 +175,7 @@ def skip_task(ws: Workspace, visitor: Visitor, token: object, reason: object) ->
         task = own_task(ws, visitor, token, connection=connection)
         if task.status == "skipped":
             return task
+        check_consent(ws, visitor, connection)
         study = ws.store.get(Study, task.study_id, connection=connection)
         if task.status == "answered":
             _check_undoable(task, study)
@@ -189,8 +192,10 @@ def skip_task(ws: Workspace, visitor: Visitor, token: object, reason: object) ->
 def flag_task(ws: Workspace, visitor: Visitor, token: object, note: object) -> Task:
     """Tell the owner what is wrong with the item itself; it can still be answered or skipped."""
     said = clean_text(note, "note", limit=REASON_LIMIT, error=InvalidFeedback, required=True).strip()
-    task = own_task(ws, visitor, token)
-    ws.store.update(Task, task.id, {"flag": said})
+    with ws.store.writing() as connection:
+        check_consent(ws, visitor, connection)
+        task = own_task(ws, visitor, token, connection=connection)
+        ws.store.update(Task, task.id, {"flag": said}, connection=connection)
     return ws.store.get(Task, task.id)
 
 
@@ -205,7 +210,7 @@ def reveal_task(ws: Workspace, visitor: Visitor, token: object) -> dict[str, str
         if not held.spec.reveal:
             raise InvalidStudy("This study does not tell which was which.")
         own = ws.store.find(
-            Task, item_id=held.item.id, annotator_id=visitor.annotator_id, connection=connection
+            Task, item_id=held.item.id, annotator_id=visitor.annotator_id, connection=connection, lock=True
         )  # with the repeat, where there is one
         if held.task.status != "answered" or any(task.status == "leased" for task in own):
             raise InvalidStudy("Answer first: what is what is told afterwards.")
@@ -277,11 +282,13 @@ def _check_open(study: Study) -> None:
 
 def _check_undoable(task: Task, study: Study) -> None:
     if task.revealed_at:
-        raise InvalidStudy("You have seen which was which, so this answer stays as it is.")
+        raise InvalidStudy(SEEN)
     _check_open(study)
 
 
 def _check_lease(task: Task, at: datetime) -> None:
+    if task.revealed_at:
+        raise InvalidStudy(SEEN)
     if task.status == "skipped":
         raise InvalidStudy("You have skipped this item: take the next one.")
     if task.status == "expired" or task.lease_until < at:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from collab.errors import InvalidStudy
+from collab.exchange.csv_rows import guard_cell
 from collab.studies.consensus import consensus
 from collab.studies.decisions import adjudicated
 from collab.studies.exporting import export_study
@@ -101,6 +102,4 @@ def _csv(rows: Rows) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, dict | list | tuple):
         value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"  # a spreadsheet would run it as a formula
-    return "" if value is None else value
+    return "" if value is None else guard_cell(value) if isinstance(value, str) else value

