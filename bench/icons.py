@@ -74,6 +74,10 @@ def measure(
     prompts = [f"icon, {style} style drawing of {named(slug)}, on white" for slug, style in asked]
     rounds = [draw(pipeline, prompts, steps, 10_000 * seed) for seed in range(seeds)]
     figures = told("", judged(judge, np.concatenate(rounds), asked * seeds), "real icons", ceiling)
+    plain = [f"{named(slug)} in {style} style" for slug, style in asked]
+    rounds_plain = [draw(pipeline, plain, steps, 10_000 * seed) for seed in range(seeds)]
+    known = judged(judge, np.concatenate(rounds_plain), asked * seeds)
+    figures += told(", worded as in training", known, "real icons", ceiling)
     shuffled = asked[:]
     rng.shuffle(shuffled)
     figures += told(", prompts shuffled", judged(judge, rounds[0], shuffled), "real icons", ceiling)
