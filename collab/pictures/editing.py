@@ -21,7 +21,7 @@ from collab.pictures.sizes import check_mask, picture_size
 from collab.prompts import fill, without_variables
 from collab.store.picture_queries import own_output_with
 from collab.store.queries import locked_outputs
-from collab.types import Edit, Generation, ModelVersion, Output, PromptVersion
+from collab.types import Edit, Generation, Output, PromptVersion
 from collab.workspace import Workspace
 
 
@@ -35,49 +35,65 @@ def own_picture(ws: Workspace, visitor: Visitor, output_id: object) -> tuple[Out
     return output, ws.blobs.get(output.blob_sha256)
 
 
-def described(ws: Workspace, visitor: Visitor, output_id: object) -> dict[str, Any]:
-    """What whoever starts to change a picture needs to know of it: its size, prompt, and what its model can do."""
+def described(ws: Workspace, visitor: Visitor, output_id: object, wanted: str = "") -> dict[str, Any]:
+    """What whoever starts to change a picture needs to know of it: its size, prompt, and what its model can do.
+
+    wanted: the model for a picture that no model drew. `chosen` names it for `change`; a note says if another serves.
+    """
     output, data = own_picture(ws, visitor, output_id)
     made = ws.store.get(Generation, output.generation_id)
     version = ws.store.get(PromptVersion, made.prompt_version_id)
     width, height = picture_size(data)
-    model = drawing_model(ws, visitor, made)
+    chosen, model, note = drawing_model(ws, visitor, made, wanted)
     (prompt, negative), _ = fill([version.text, version.negative_text], made.variables)
     return {
         "output_id": output.id, "generation_id": made.id, "width": width, "height": height, "prompt": prompt,
-        "negative_prompt": negative, "model": model.name, "can": sorted(model.can),
-        "strength": model.defaults["strength"], "brought": made.inputs.get("brought"),
+        "negative_prompt": negative, "model": model.name, "can": sorted(model.can), "chosen": chosen,
+        "notes": [note] if note else [], "strength": model.defaults["strength"], "brought": made.inputs.get("brought"),
     }  # fmt: skip
 
 
-def drawing_model(ws: Workspace, visitor: Visitor, made: Generation) -> Any:
-    """The model that changes what this generation holds: its own, or the studio's where none drew it or it is gone."""
+def drawing_model(ws: Workspace, visitor: Visitor, made: Generation, wanted: str = "") -> tuple[str, Any, str]:
+    """The model that changes what this generation holds: its own, or the studio's where none drew it or it is gone.
+
+    Its name for `Ask`, what it is, and for a picture that no model drew a sentence where it is not the wanted one.
+    """
     from collab.errors import CollabError
     from collab.model_versions import resolve_model
 
     if made.origin != "imported":
         try:
-            return resolve_model(ws, visitor, made.model_version_id, "image")
+            model = resolve_model(ws, visitor, made.model_version_id, "image")
+            return made.model_version_id, model, ""
         except CollabError:  # its files have changed, or it is no longer open to all
-            pass
-    return resolve_model(ws, visitor, "", "image")
+            wanted = ""
+    usual = resolve_model(ws, visitor, "", "image")
+    if not wanted:
+        return "", usual, ""
+    try:
+        model = resolve_model(ws, visitor, wanted, "image")
+    except CollabError:
+        return "", usual, f"The chosen model cannot be used now: {usual.name} changes this picture."
+    if "image-to-image" in model.can or "image-to-image" not in usual.can:
+        return wanted, model, ""
+    return "", usual, f"{model.name} cannot start from a picture: {usual.name} changes this one."
 
 
 def change(
     ws: Workspace, visitor: Visitor, output_id: object, *, prompt: object, negative_prompt: object = "",
     painted: object = None, mask: object = None, strength: object = None, count: int = 1, seed: int | None = None,
-    request_id: str = "",
+    model: str = "", request_id: str = "",
 ) -> str:  # fmt: skip
     """Start a generation from one's own picture; its id. Its inputs name the picture, and what was drawn on it.
 
     painted: the picture as it was painted over, encoded (`given_bytes`). mask: encoded, white where to repaint; without
-    one the whole is redrawn. Raises a CollabError with one sentence.
+    one the whole is redrawn. model: as `described` takes it. Raises a CollabError with one sentence.
     """
     if request_id and (earlier := ws.store.find(Generation, requested_by=visitor.annotator_id, request_id=request_id)):
         return earlier[0].id
     output, data = own_picture(ws, visitor, output_id)
     made = ws.store.get(Generation, output.generation_id)
-    model = drawing_model(ws, visitor, made)
+    chosen, drawn_by, _ = drawing_model(ws, visitor, made, model)
     if strength is not None and not isinstance(strength, int | float):
         raise InvalidSetting(f"Strength is {str(strength)[:40]}: choose a number from 0 to 1.")
     drawn = read_picture(given_bytes(mask)) if mask else None
@@ -92,8 +108,7 @@ def change(
         settings["strength"] = strength
     words = [without_variables(str(text or "")) for text in (prompt, negative_prompt)]
     ask = Ask(
-        prompt=words[0], negative_prompt=words[1] if "negative" in model.can else "", modality="image",
-        model=made.model_version_id if made.origin != "imported" and _is(ws, made, model) else "",
+        prompt=words[0], negative_prompt=words[1] if "negative" in drawn_by.can else "", modality="image", model=chosen,
         count=count, seed=seed, settings=settings, inputs=inputs, request_id=request_id,
     )  # fmt: skip
     generation.check(ws, visitor, ask)  # before anything is kept; what was drawn fits, so the original stands for it
@@ -109,11 +124,6 @@ def change(
 
 
 _KEPT = ("num_inference_steps", "guidance_scale", "scheduler")  # of the settings that the original was made with
-
-
-def _is(ws: Workspace, made: Generation, model: Any) -> bool:
-    version = ws.store.get(ModelVersion, made.model_version_id)
-    return (version.base, version.revision, version.precision) == (model.base, model.revision, model.precision)
 
 
 def _check_same_size(picture: ReadPicture, original: bytes) -> None:

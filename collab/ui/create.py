@@ -20,7 +20,7 @@ from collab.pictures.restoring import PICTURE_LIMIT, restore
 from collab.steering import NOTHING, said
 from collab.store.history_queries import latest_generation
 from collab.texts import branches
-from collab.types import UNFINISHED, Generation
+from collab.types import UNFINISHED, Generation, new_id
 from collab.ui.acts import board_acts
 from collab.ui.boards import Boards
 from collab.ui.endpoints import PRIVATE, spoken
@@ -29,8 +29,10 @@ from collab.ui.language import language_of, said_here
 from collab.ui.library import build_library, join_library
 from collab.ui.locales.answers import answer_in
 from collab.ui.pickers import model_words
+from collab.ui.picture_acts import started
 from collab.ui.prompt_form import PromptForm, build_form
 from collab.ui.stream import board_states
+from collab.ui.web import picture_link
 from collab.ui.widgets import output_board
 from collab.ui.widgets.drop import picture_drop
 from collab.workspace import Workspace
@@ -177,6 +179,12 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
             gr.Warning(html.escape(said_here("Not restored: " + " ".join(left_out))))
         return updates
 
+    def on_start(request: gr.Request, event: gr.EventData, *values: Any) -> dict[str, Any]:
+        ask = form.ask([*values[:-1], ""])  # whatever stands in the seed is no part of it
+        asked = str((event._data or {}).get("output_id", ""))
+        picture = started(ws, identity.whoami(request), asked, ask, picture_link(identity))
+        return answer_in(language_of(request.headers), {"opened": new_id(), "picture": picture})
+
     def on_lock(event: gr.EventData) -> str:
         return str((event._data or {}).get("seed", ""))[:10]
 
@@ -199,6 +207,7 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     unlock.click(lambda: "", outputs=form.panel.seed, **PRIVATE)
     for shows in (board, drop):
         shows.show(spoken(on_show), outputs=shown, **STREAM)
+    drop.start(spoken(on_start), inputs=form.inputs, outputs=drop, **PRIVATE)
     drop.picture(spoken(on_picture), outputs=form.outputs, **PRIVATE)
     board.example(next_example, inputs=[form.modality, form.prompt], outputs=form.prompt, **PRIVATE)
     return CreateView(form, shown, show)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from collab import generation, views
-from collab.errors import InvalidSetting
-from collab.generation import own_generation
+from collab.errors import InvalidPrompt, InvalidSetting
+from collab.generation import Ask, own_generation
 from collab.identity import Visitor
 from collab.pictures.editing import change, described
 from collab.pictures.own import bring_picture, given_bytes
+from collab.prompts import fill
 from collab.views import Link
 from collab.workspace import Workspace
 
@@ -32,6 +34,17 @@ def _upload(ws: Workspace, visitor: Visitor, asked: Mapping[str, Any], link: Lin
     return {"ok": True, "picture": {**told, "image_url": link(output.id), "notes": list(picture.notes)}}
 
 
+def started(ws: Workspace, visitor: Visitor, output_id: object, ask: Ask, link: Link) -> Json:
+    """A brought picture as `picture_open` tells it, to be changed with the model and words that the form says."""
+    told = described(ws, visitor, output_id, ask.model if ask.modality == "image" else "")
+    if ask.modality == "image":
+        words = [str(ask.prompt or ""), str(ask.negative_prompt or "")]
+        with suppress(InvalidPrompt):  # a variable without a value: its name stays in the words
+            words, _ = fill(words, ask.variables)
+        told["prompt"], told["negative_prompt"] = words
+    return {**told, "image_url": link(told["output_id"])}
+
+
 def _make(ws: Workspace, visitor: Visitor, asked: Mapping[str, Any], link: Link) -> Json:
     count = asked.get("count", 1)
     if not isinstance(count, int):
@@ -39,6 +52,7 @@ def _make(ws: Workspace, visitor: Visitor, asked: Mapping[str, Any], link: Link)
     made = change(
         ws, visitor, asked.get("output_id"), prompt=asked.get("prompt"), negative_prompt=asked.get("negative_prompt"),
         painted=asked.get("painted"), mask=asked.get("mask"), strength=asked.get("strength"), count=count,
+        model=str(asked.get("model") or ""),
         request_id=str(asked.get("request_id") or ""),
     )  # fmt: skip
     return {"ok": True, "generation_id": made}

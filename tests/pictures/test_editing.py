@@ -25,9 +25,11 @@ from collab.people.my_export import export_my_data
 from collab.pictures.editing import change, described, edit_image
 from collab.pictures.own import FILE_LIMIT, bring_picture, given_bytes, read_picture
 from collab.store.verify import problems
-from collab.types import Generation, Output
+from collab.types import Generation, ModelVersion, Output
+from collab.ui.picture_acts import started
 from collab.workspace import Workspace
 from tests.conftest import counts, ended, make
+from tests.models.fake import FAKE_IMAGE
 
 
 def png(
@@ -143,6 +145,29 @@ def test_an_uploaded_picture_is_drawn_in_its_own_shape(ws: Workspace, ann: Visit
     assert again.id == photo.id and (read.width, read.height) == (800, 600)
     made = ended(ws, change(ws, ann, photo.id, prompt="a boat", strength=0.5))
     assert (made.settings["width"], made.settings["height"]) == (72, 56)  # the fake model draws 64 × 64 by itself
+
+
+def test_an_uploaded_picture_is_changed_with_the_model_and_words_of_the_form(ws: Workspace, ann: Visitor) -> None:
+    infos = ws.engine.catalog.infos  # type: ignore[attr-defined]
+    infos["redraws"] = replace(FAKE_IMAGE, name="Redraws", base="redraws", can=frozenset({"image-to-image"}))
+    infos["words"] = replace(FAKE_IMAGE, name="Words only", base="words", can=frozenset({"negative"}))
+    photo, _ = bring_picture(ws, ann, png())
+    ask = Ask(prompt="a {digit}", negative_prompt="fog", modality="image", model="redraws", variables={"digit": "7"})
+    told = started(ws, ann, photo.id, ask, str)
+    assert (told["model"], told["can"], told["prompt"], told["notes"]) == ("Redraws", ["image-to-image"], "a 7", [])
+    made = ended(ws, change(ws, ann, photo.id, prompt=told["prompt"], model=told["chosen"], strength=0.5))
+    assert made.status == "done" and ws.store.get(ModelVersion, made.model_version_id).name == "Redraws"
+    (result,) = ws.store.find(Output, generation_id=made.id)
+    assert described(ws, ann, result.id)["model"] == "Redraws"  # and so it goes on
+    assert started(ws, ann, photo.id, replace(ask, variables={}), str)["prompt"] == "a {digit}"
+
+    told = started(ws, ann, photo.id, replace(ask, model="words"), str)
+    assert (told["model"], told["chosen"]) == ("fake-image", "")
+    assert told["notes"] == ["Words only cannot start from a picture: fake-image changes this one."]
+    told = started(ws, ann, photo.id, replace(ask, model="gone"), str)
+    assert told["notes"] == ["The chosen model cannot be used now: fake-image changes this picture."]
+    told = started(ws, ann, photo.id, Ask(prompt="a poem", modality="text"), str)
+    assert (told["model"], told["prompt"], told["notes"]) == ("fake-image", "", [])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -140,3 +141,33 @@ def test_a_picture_of_ones_own_is_painted_on_a_phone_and_redrawn(page: Page, tmp
     card.get_by_role("button", name="Before and after").click()
     expect(card.get_by_role("slider")).to_be_visible()
     assert page.evaluate("window.pwned") is None
+
+
+def test_a_picture_is_started_from_with_the_model_and_words_of_the_form(page: Page, tmp_path: Path) -> None:
+    seven = Image.new("RGB", (120, 120))
+    seven.paste("white", (30, 20, 90, 34))
+    seven.paste("white", (66, 34, 80, 100))
+    seven.save(tmp_path / "seven.png")
+    page.locator("#modality label", has_text="Image").click()
+    choose_model(page, "Digits VAE")
+    page.fill("#prompt textarea", "a handwritten seven")
+    page.set_input_files("#picture-drop .pe-file", tmp_path / "seven.png")
+    desk = panel(page)
+    expect(desk.locator(".pe-about")).to_contain_text("Digits VAE")
+    expect(desk.get_by_role("textbox", name="What it should show")).to_have_value("a handwritten seven")
+    desk.get_by_role("button", name="Redraw the whole").click()
+    expect(desk.get_by_role("button", name="Save as my edit")).to_be_focused(timeout=60_000)
+    desk.get_by_role("button", name="Keep as new pictures").click()
+    expect(desk).to_have_count(0)
+    wait_done(page)
+
+    choose_model(page, "Digits GAN")
+    page.set_input_files("#picture-drop .pe-file", tmp_path / "seven.png")
+    desk = panel(page)
+    expect(desk.locator(".pe-notes")).to_have_text(re.compile("GAN .* cannot start from a picture: Icons"))
+    expect(desk.get_by_role("radio", name="Mask")).to_be_visible()
+
+
+def choose_model(page: Page, name: str) -> None:
+    page.locator("#model input").click()
+    page.get_by_role("option", name=name).click()

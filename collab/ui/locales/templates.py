@@ -55,6 +55,7 @@ SPOKEN: dict[str, tuple[str, ...]] = {
     "collab/exchange/open_webui.py": ("notes", "append()"),
     "collab/exchange/study_file.py": ("_notes", "_left_out"),
     "collab/exchange/table.py": ("_notes", "_listed"),
+    "collab/pictures/editing.py": ("drawing_model",),
     "collab/statistics/agreement.py": ("alpha", "_sentence", "_VERDICTS", "_TOO_LOW"),
     "collab/statistics/evidence.py": ("sentence", "_claim", "_outlook"),
     "collab/statistics/ranking.py": ("bradley_terry",),

@@ -17,6 +17,8 @@ function pictureDrop() {
   const veil = h("div", { class: "cb-veil", hidden: true, "aria-hidden": "true" }, h("p", { text: T.drop_here }));
   const instead = h("button", { type: "button", class: "cb-link", hidden: true, text: T.drop_start_from_it });
   const root = h("div", { class: "collab-widget cb-drop" }, button, start, note, instead, input, any, veil);
+  let turn = null; // of the value that is open, or was
+  let notes = []; // on what was changed of the file
   let depth = 0; // how many elements deep what is dragged is: leaving one is not leaving the page
 
   input.addEventListener("change", () => {
@@ -92,8 +94,17 @@ function pictureDrop() {
       answer = null;
     }
     if (!answer || !answer.ok) return setText(note, (answer && answer.error) || T.pe_failed);
-    setText(note, (answer.picture.notes || []).join(" "));
-    return openPictureEditor(answer.picture, {
+    setText(note, "");
+    notes = answer.picture.notes || [];
+    return trigger("start", { output_id: answer.picture.output_id });
+  }
+
+  // with the model and words of the form, which the server read
+  function setValue(value) {
+    if (!value || !value.picture || value.opened === turn) return;
+    turn = value.opened;
+    const picture = { ...value.picture, notes: [...notes, ...value.picture.notes] };
+    openPictureEditor(picture, {
       show: (generation_id) => trigger("show", { generation_id }),
       saved: (_answer, picture) => {
         setText(note, T.pe_saved);
@@ -101,5 +112,5 @@ function pictureDrop() {
       },
     });
   }
-  return { root };
+  return { root, setValue };
 }

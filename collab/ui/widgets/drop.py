@@ -17,7 +17,8 @@ DROP_SCRIPT = script(
 
 def picture_drop(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
     """Two buttons, and the whole page as a place to drop on. Events: `picture`, with `data` (Base64) on `gr.EventData`,
-    of a picture that says how it was made; `show` (generation_id), of what was made from any other.
+    of a picture that says how it was made; `start` (output_id), of any other, once it is uploaded: the answer is the
+    value `{"opened", "picture"}`, as `picture_open` tells one; `show` (generation_id), of what was made from it.
 
     act: answers the picture editor (see ui/picture_acts.py).
     """

@@ -1,1 +1,4 @@
-element.replaceChildren(pictureDrop().root);
+const mounted = pictureDrop();
+element.replaceChildren(mounted.root);
+mounted.setValue(props.value);
+watch("value", () => mounted.setValue(props.value));

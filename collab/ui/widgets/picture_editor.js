@@ -54,7 +54,9 @@ function openPictureEditor(picture, host) {
     h("p", { class: "pe-hint", text: T.pe_chosen_hint }),
     h("div", { class: "pe-actions" }, saveEdit, keepNew, workOn, toDrawing),
   );
-  const side = h("div", { class: "pe-side" }, problem, results.node, making, choosing);
+  const said = (picture.notes || []).join(" ");
+  const notes = h("p", { class: "cb-note pe-notes", hidden: !said, text: said });
+  const side = h("div", { class: "pe-side" }, problem, notes, results.node, making, choosing);
   const title = h("h3", { id: "pe-title", text: T.pe_title });
   const dialog = h(
     "dialog",
@@ -98,6 +100,7 @@ function openPictureEditor(picture, host) {
     redraw();
     const payload = {
       prompt: prompt.value,
+      model: picture.chosen || "",
       negative_prompt: picture.negative_prompt || "",
       strength: given ?? Number(strength.value) / 100,
       count: Number(count.value),
@@ -213,7 +216,7 @@ function openPictureEditor(picture, host) {
   dialog.showModal();
   canvas.place();
   redraw();
-  if (picture.notes && picture.notes.length) setText(live, picture.notes.join(" "));
+  if (said) setText(live, said);
   canvas.node.focus({ preventScroll: true });
   return dialog;
 }
