@@ -143,7 +143,7 @@ def test_a_picture_of_ones_own_is_painted_on_a_phone_and_redrawn(page: Page, tmp
     assert page.evaluate("window.pwned") is None
 
 
-def test_a_picture_is_started_from_with_the_model_and_words_of_the_form(page: Page, tmp_path: Path) -> None:
+def test_a_picture_is_started_from_with_the_chosen_model_which_says_what_it_cannot(page: Page, tmp_path: Path) -> None:
     seven = Image.new("RGB", (120, 120))
     seven.paste("white", (30, 20, 90, 34))
     seven.paste("white", (66, 34, 80, 100))
@@ -155,6 +155,12 @@ def test_a_picture_is_started_from_with_the_model_and_words_of_the_form(page: Pa
     desk = panel(page)
     expect(desk.locator(".pe-about")).to_contain_text("Digits VAE")
     expect(desk.get_by_role("textbox", name="What it should show")).to_have_value("a handwritten seven")
+    expect(desk.get_by_role("radio", name="Mask")).to_be_hidden()
+    expect(desk.get_by_role("button", name="Fill the mask")).to_be_hidden()
+    expect(desk).to_contain_text("Digits VAE 28×28 fills in no mask: paint, or have the whole picture redrawn.")
+    page.keyboard.press("m")  # no key reaches the mask either
+    draw(page, (0.3, 0.5), (0.7, 0.5))
+    assert marked(page) == 0
     desk.get_by_role("button", name="Redraw the whole").click()
     expect(desk.get_by_role("button", name="Save as my edit")).to_be_focused(timeout=60_000)
     desk.get_by_role("button", name="Keep as new pictures").click()

@@ -6,7 +6,8 @@ const PE_VARIATION = 0.35; // how far variations go from the picture
 function openPictureEditor(picture, host) {
   const back = document.activeElement;
   const canvas = pictureCanvas(picture, { changed: () => redraw() });
-  const tools = pictureTools(canvas);
+  const can = new Set(picture.can || []);
+  const tools = pictureTools(canvas, { mask: can.has("inpaint") });
   const problem = h("p", { class: "cb-note pe-problem", "data-state": "failed", role: "alert", hidden: true });
   const results = pictureResults(picture, { ask, chosen: () => redraw() });
   const compareBox = h("div", { class: "pe-compare", hidden: true });
@@ -22,7 +23,6 @@ function openPictureEditor(picture, host) {
     { class: "pe-count", "aria-label": T.pe_count },
     ...[1, 2, 4].map((n) => h("option", { value: n, selected: n === 2, text: n })),
   );
-  const can = new Set(picture.can || []);
   const fillMask = textButton(T.pe_fill, () => make({ masked: true }), { class: "cb-primary" }, "spark");
   const redrawAll = textButton(T.pe_whole, () => make({}), {}, "again");
   const vary = textButton(T.pe_vary, () => make({ strength: PE_VARIATION }), {}, "order");
@@ -183,11 +183,13 @@ function openPictureEditor(picture, host) {
     tools.draw();
     const masked = canvas.hasMask();
     const painted = canvas.hasPaint();
+    show(fillMask, can.has("inpaint"));
     fillMask.disabled = busy || !masked || !can.has("inpaint");
     redrawAll.disabled = vary.disabled = busy || !can.has("image-to-image");
     keepPaint.disabled = busy || !painted;
     for (const button of [saveEdit, keepNew, workOn, toDrawing]) button.disabled = busy;
-    setText(hint, !can.has("image-to-image") ? fill(T.pe_cannot, picture) : masked ? T.pe_hint_fill : T.pe_hint_draw);
+    const cannot = !can.has("image-to-image") ? T.pe_cannot : !can.has("inpaint") ? T.pe_cannot_fill : "";
+    setText(hint, cannot ? fill(cannot, picture) : masked ? T.pe_hint_fill : T.pe_hint_draw);
     setText(strengthValue, strength.value + " %");
     setText(strengthHint, strength.value < 35 ? T.pe_strength_low : strength.value < 75 ? T.pe_strength_mid : T.pe_strength_high);
   }

@@ -5,8 +5,10 @@ const PE_SWATCHES = [
   ["#7b3fb5", "pe_purple"], ["#8b5a2b", "pe_brown"],
 ]; // prettier-ignore
 
-function pictureTools(canvas) {
+// mask: whether a mask can be drawn, for a model that fills one in; without it there is only paint
+function pictureTools(canvas, { mask }) {
   const { tool } = canvas;
+  if (!mask) tool.layer = "paint";
   const choice = (label, names, current, choose) => {
     const buttons = names.map(([name, words, iconName]) =>
       h(
@@ -91,6 +93,7 @@ function pictureTools(canvas) {
 
   function draw() {
     layers.draw();
+    show(layers.node, mask);
     tips.draw();
     show(colours, tool.layer === "paint");
     show(invert, tool.layer === "mask");
@@ -124,7 +127,7 @@ function pictureTools(canvas) {
       "-": () => canvas.setZoom(canvas.zoom() / 1.5),
       0: () => canvas.setZoom(1),
     };
-    if (!Object.hasOwn(acts, letter)) return false;
+    if (!Object.hasOwn(acts, letter) || (!mask && "mi".includes(letter))) return false;
     acts[letter]();
     draw();
     return true;

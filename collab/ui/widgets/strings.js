@@ -1629,6 +1629,7 @@ const STRINGS = {
   pe_hint_draw: "Draw a mask over what should change, or paint; or have the whole picture redrawn.",
   pe_hint_fill: "Only what is under the mask changes.",
   pe_cannot: "{model} draws from words alone: you can paint, but not have it filled in or redrawn.",
+  pe_cannot_fill: "{model} fills in no mask: paint, or have the whole picture redrawn.",
   pe_sending: "Sending…",
   pe_progress: "Drawing · {percent} %",
   pe_stop: "Stop",

@@ -1407,6 +1407,7 @@ const STRINGS_ZH = {
   pe_hint_draw: "在要改变的地方画蒙版，或直接涂色；也可以重画整张图片。",
   pe_hint_fill: "只有蒙版覆盖的部分会改变。",
   pe_cannot: "{model} 只能根据文字作画：可以涂色，但不能填充或重画。",
+  pe_cannot_fill: "{model} 不能填充蒙版：可以涂色，或重画整张图片。",
   pe_sending: "正在发送…",
   pe_progress: "正在绘制 · {percent} %",
   pe_stop: "停止",
