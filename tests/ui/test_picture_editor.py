@@ -106,6 +106,12 @@ def test_a_picture_is_masked_filled_compared_and_kept_as_an_edit(page: Page) -> 
     expect(shown).to_be_visible()
     expect(card.locator(".pc-after")).to_have_js_property("complete", True)
     assert card.locator(".pc-after").evaluate("img => img.naturalWidth") == 64
+    # what is shown is what is downloaded: the edit, and without the comparison the original
+    edited = card.get_by_role("link", name="Download my edit")
+    assert edited.get_attribute("href") == card.locator(".pc-after").get_attribute("src")
+    card.get_by_role("button", name="Before and after").click()
+    expect(edited).to_have_count(0)
+    assert "/collab/download/" in str(card.get_by_role("link", name="Download the picture").get_attribute("href"))
     page.reload()
     page.get_by_role("tab", name="History").click()
     page.locator("#history .cb-row-open").first.click()
@@ -115,6 +121,10 @@ def test_a_picture_is_masked_filled_compared_and_kept_as_an_edit(page: Page) -> 
     page.keyboard.press("Escape")
     page.locator("#history .cb-row-open").nth(1).click()  # the original, and from there back to how its edit was made
     expect(story.locator(".pe-origin figcaption")).to_have_text(["The mask"])
+    expect(story.get_by_role("link", name="Download")).to_have_count(2)
+    with page.expect_download() as got:
+        story.get_by_role("link", name="Download my edit").click()
+    assert got.value.suggested_filename.endswith("-edit.png")
     story.get_by_role("button", name="How this edit was made").click()
     expect(story.locator(".cb-provenance")).to_contain_text("Repainted where this mask is white")
 

@@ -90,9 +90,7 @@ function outputCard(board, output) {
     isFree: () => ratable && !editor }); // prettier-ignore
   const before = isImage && pictureComparison(number);
   const copy = !isImage && iconButton("copy", T.copy_text, () => copied(shownText()));
-  const download =
-    isImage &&
-    h("a", { class: "cb-iconbtn", "aria-label": T.download, title: T.download, download: "" }, icon("download"));
+  const download = isImage && h("a", { class: "cb-iconbtn" }, icon("download"));
   const lock = iconButton("lock", T.lock_seed, () => {
     trigger("lockseed", { seed: now.seed, output_id: id });
     board.say(fill(T.seed_kept, { seed: now.seed }));
@@ -280,7 +278,8 @@ function outputCard(board, output) {
     show(views.node, !!edited && !editor);
     views.update(view || "edited");
     show(body.node, !editor && !(texts && texts.isExplaining()));
-    if (before) show(body.node, !before.update(comparison(now, feedback.edit, board.value.parent), !!feedback.edit));
+    const compared = before && before.update(comparison(now, feedback.edit, board.value.parent), !!feedback.edit);
+    if (before) show(body.node, !compared);
     const lost = ended && !ratable && (status === "failed" ? T.picture_failed : T.picture_stopped);
     if (isImage) body.update(now, running, lost || "");
     else
@@ -293,7 +292,7 @@ function outputCard(board, output) {
     if (texts) texts.update(ratable);
     if (download) {
       show(download, !!now.image_url);
-      if (now.image_url) setAttr(download, "href", now.download_url || now.image_url);
+      if (now.image_url) pointDownload(download, now, compared ? feedback.edit : null);
     }
 
     const rating = feedback.rating || NO_RATING;

@@ -82,6 +82,17 @@ function comparison(output, edit, parent) {
   return null;
 }
 
+// What a link downloads: the edit where there is one, else the picture as it was made.
+function pointDownload(link, output, edit) {
+  const edited = !!(edit && edit.image_url);
+  const words = edited ? T.download_edit : T.download;
+  setAttr(link, "href", edited ? edit.image_url : output.download_url || output.image_url);
+  setAttr(link, "download", edited ? output.output_id + "-edit.png" : "");
+  setAttr(link, "aria-label", words);
+  setAttr(link, "title", words);
+  return link;
+}
+
 // A card's switch between its picture and the comparison; update() says whether the comparison is what is shown.
 function pictureComparison(number) {
   const node = h("div", { class: "pc-card", hidden: true });

@@ -111,12 +111,9 @@ function storyOutput(output, detail, outputs, { remove, again, back, open, say }
         output.seed !== undefined &&
         h("span", { class: "cb-muted", text: fill(T.seed, { seed: output.seed }) }),
       h("span", { class: "cb-progress cb-muted", text: storyProgress(output, detail) }),
-      output.download_url &&
-        h(
-          "a",
-          { class: "cb-iconbtn", href: output.download_url, "aria-label": T.download, title: T.download, download: "" },
-          icon("download"),
-        ),
+      ...(output.download_url ? (edit?.image_url ? [edit, null] : [null]) : []).map((which) =>
+        pointDownload(h("a", { class: "cb-iconbtn" }, icon("download")), output, which),
+      ),
       detail.modality === "image" &&
         output.image_url &&
         iconButton("pencil", T.pe_open, () =>

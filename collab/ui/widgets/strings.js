@@ -41,6 +41,7 @@ const STRINGS = {
   preview_alt: "Preview of output {number}, step {step} of {steps}",
   zoom: "Enlarge output {number}",
   download: "Download the picture",
+  download_edit: "Download my edit",
   lock_seed: "Keep this seed",
   seed_kept: "Seed {seed} is kept for the next run.",
   // feedback

@@ -40,6 +40,7 @@ const STRINGS_ZH = {
   preview_alt: "输出 {number} 的预览，第 {step}/{steps} 步",
   zoom: "放大输出 {number}",
   download: "下载图片",
+  download_edit: "下载我改过的图片",
   lock_seed: "保留这个种子",
   seed_kept: "下次运行将沿用种子 {seed}。",
   // feedback
