@@ -48,9 +48,9 @@ class ModelInfo:
     precision: str
     defaults: Mapping[str, Any]
     where: str = "here, CPU"
-    can: frozenset[str] = (
-        frozenset()
-    )  # image: "image-to-image", "inpaint", "negative", "references"; text: "logprobs", "prefix", "score", "top_k" …
+    # image: "image-to-image", "inpaint", "negative", "references" and the settings of DIFFUSION that it heeds;
+    # text: "logprobs", "prefix", "score", "top_k" …
+    can: frozenset[str] = frozenset()
     adapter: str | None = None  # folder of a LoRA adapter, used from the request on; None: the base itself
 
 
@@ -251,6 +251,9 @@ IMAGE_DEFAULTS: Mapping[str, Any] = {
     "scheduler": "default",
     "strength": 0.6,
 }
+
+
+DIFFUSION = frozenset({"num_inference_steps", "guidance_scale", "scheduler"})  # settings that not every model heeds
 
 
 def canonical_settings(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from models import device, hub, smollm2, weights
 from models.base import (
+    DIFFUSION,
     IMAGE_DEFAULTS,
     TEXT_DEFAULTS,
     Backend,
@@ -32,6 +33,10 @@ EMBEDDED = Path(__file__).parent / "embedded"
 INT8 = ":int8"
 DEFAULTS: Mapping[Modality, Mapping[str, Any]] = {"text": TEXT_DEFAULTS, "image": IMAGE_DEFAULTS}
 TEXT_CAN = frozenset({"logprobs", "prefix", "score", "stop", "top_k", "repetition_penalty", "system", "few-shot"})
+REMOTE_CAN: Mapping[Modality, frozenset[str]] = {
+    "text": frozenset({"logprobs", "stop", "system", "few-shot"}),
+    "image": frozenset({"negative", "num_inference_steps", "guidance_scale"}),
+}
 REMOTE = re.compile(r"remote:(?P<model>.+)@(?P<url>https?://.+)")
 # what the families that are no diffusers pipeline can do, by the class their folder names (see digits.py)
 DIGITS_CAN: Mapping[str, frozenset[str]] = {"DigitsGAN": frozenset(), "DigitsVAE": frozenset({"image-to-image"})}
@@ -49,6 +54,7 @@ class CatalogEntry:
     notes: str
     defaults: Mapping[str, Any]
     adapters: bool = True
+    can: frozenset[str] = frozenset()  # as of ModelInfo, as far as it is known before anything is fetched
 
 
 class Catalog:
@@ -72,6 +78,7 @@ class Catalog:
                 notes=m["notes"],
                 defaults=canonical_settings(m["modality"], m.get("defaults"), DEFAULTS[m["modality"]]),
                 adapters=m.get("adapters", True),
+                can=_can(m["modality"], _embedded_folder(m["name"]) if m.get("embedded") else None),
             )
             for m in known
         ]
@@ -82,7 +89,9 @@ class Catalog:
         for kind, name in self.configured.items():
             if name and not any(name in (e.name, e.base) for e in self._entries):
                 title = f"{_short_name(name)} (set by the operator)"
-                own.append(CatalogEntry(name, title, kind, name, "The default of this studio.", DEFAULTS[kind]))
+                can = REMOTE_CAN[kind] if name.startswith("remote:") else _can(kind, _folder(name))
+                note = "The default of this studio."
+                own.append(CatalogEntry(name, title, kind, name, note, DEFAULTS[kind], can=can))
         return [e for e in (*own, *self._entries) if modality in (None, e.modality)]
 
     def resolve(self, name: str, modality: Modality) -> ModelInfo:
@@ -174,7 +183,7 @@ class Catalog:
             raise ModelNotFound(f"The folder {folder} holds neither model_index.json nor config.json: it is no model.")
         _check_modality(name, found, modality)
         revision = weights.folder_sha256(folder, self.cache)
-        can = TEXT_CAN if modality == "text" else _image_can(folder)
+        can = _can(modality, folder)
         info = self._local(modality, name, base, revision, defaults or _folder_defaults(folder, modality), can)
         if weights.pipeline_class(folder) in DIGITS_CAN:  # so small that they stay on the CPU
             info = replace(info, precision="fp32", where="here, CPU")
@@ -187,7 +196,7 @@ class Catalog:
         _check_modality(hub_id, found.modality, modality)
         if not defaults and found.snapshot:
             defaults = _folder_defaults(found.snapshot, modality)
-        can = TEXT_CAN if modality == "text" else _image_can(found.snapshot)
+        can = _can(modality, found.snapshot)
         return self._local(modality, name, hub_id, found.revision, defaults, can)
 
     def _local(
@@ -258,7 +267,7 @@ def _remote(name: str, modality: Modality) -> ModelInfo:
         precision="remote",
         defaults=canonical_settings(modality, None, DEFAULTS[modality]),
         where=f"at {urlsplit(found['url']).hostname}",
-        can=frozenset({"logprobs", "stop", "system", "few-shot"}) if modality == "text" else frozenset(),
+        can=REMOTE_CAN[modality],
     )
 
 
@@ -288,12 +297,16 @@ def _folder_defaults(folder: Path, modality: Modality) -> dict[str, Any]:
     return {"width": size[0], "height": size[1]} if size else {}
 
 
-def _image_can(folder: Path | None) -> frozenset[str]:
-    """What a pipeline's family can do, by its class: not known before the first download."""
+def _can(modality: Modality, folder: Path | None) -> frozenset[str]:
+    """What a model can do: a pipeline by its family's class, which is not known before the first download."""
+    if modality == "text":
+        return TEXT_CAN
     family = weights.pipeline_class(folder) if folder else ""
     if family in DIGITS_CAN:
         return DIGITS_CAN[family]
-    can = {"negative"} if not family.startswith(("Flux", "AmusedPipeline")) else set()
+    can = set(DIFFUSION)
+    if not family.startswith(("Flux", "AmusedPipeline")):
+        can.add("negative")
     if family.startswith(("StableDiffusion", "Kandinsky", "Flux", "LatentConsistency", "PixArtSigma")) or not family:
         can |= {"image-to-image", "inpaint"}
     if family in ("StableDiffusionPipeline", "StableDiffusionXLPipeline") or not family:

@@ -70,7 +70,7 @@ class CreateView:
 def build(ws: Workspace, identity: Identity) -> CreateView:
     """The tab's components and handlers. Called inside a `gr.Blocks`."""
     current = gr.State("")  # id of the generation on the board
-    boards = Boards()
+    boards, statuses = Boards(), Boards()
     with gr.Row(elem_id="collab-writing"):
         with gr.Column(scale=3, min_width=320, elem_id="collab-form"):
             form = build_form(ws, identity)
@@ -154,14 +154,19 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
         async for update in show(latest.id, request):
             yield update
 
-    async def on_load_status() -> AsyncIterator[str]:
-        """Tell how far the default models are until they are there."""
-        for _ in range(600):
-            words, waiting = model_words(ws, said_here)
-            yield words
-            if not waiting:
-                return
-            await asyncio.sleep(0.7)
+    async def on_status(modality: str, model: str, request: gr.Request) -> AsyncIterator[Any]:
+        """Tell how far the chosen model is until it is there, or another is chosen."""
+        session = str(request.session_hash)
+        claim = statuses.claim(session)
+        try:
+            for _ in range(600):
+                words, waiting = model_words(ws, modality, model or "", said_here)
+                yield words if statuses.holds(session, claim) else gr.skip()
+                if not waiting or not statuses.holds(session, claim):
+                    return
+                await asyncio.sleep(0.7)
+        finally:
+            statuses.release(session, claim)
 
     def on_stop(generation_id: str, request: gr.Request) -> None:
         if generation_id:
@@ -195,8 +200,10 @@ def build(ws: Workspace, identity: Identity) -> CreateView:
     page = gr.context.Context.root_block
     assert page is not None, "a tab is built inside a gr.Blocks"
     page.load(spoken(on_load), outputs=shown, **STREAM)
-    page.load(on_load_status, outputs=status, **PRIVATE)
-    go.click(spoken(on_generate), inputs=form.inputs, outputs=shown, **STREAM)
+    chosen = [form.modality, form.model]
+    gr.on([page.load, form.model.change], on_status, inputs=chosen, outputs=status, **STREAM)
+    made = go.click(spoken(on_generate), inputs=form.inputs, outputs=shown, **STREAM)
+    made.then(on_status, inputs=chosen, outputs=status, **STREAM)  # a model is loaded by who first asks for it
     board.rerun(spoken(on_rerun), outputs=shown, **STREAM)
     board.regenerate(spoken(on_regenerate), outputs=shown, **STREAM)
     board.branch(spoken(on_branch), outputs=shown, **STREAM)

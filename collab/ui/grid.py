@@ -33,7 +33,8 @@ def build_grid(ws: Workspace, identity: Identity, form: PromptForm, button: gr.B
 
     def on_open(request: gr.Request, *values: Any) -> Json:
         ask = form.ask(values)
-        shown = list(_AXES["image" if ask.modality == "image" else "text"])
+        axes, ignored = _AXES["image" if ask.modality == "image" else "text"], form.ignored(ask.modality, ask.model)
+        shown = [axis for axis in axes if axis not in ignored]
         asked = {
             "prompt": ask.prompt, "modality": ask.modality, "model": ask.model, "seed": ask.seed,
             "settings": dict(ask.settings or {}), "negative_prompt": ask.negative_prompt,

@@ -96,6 +96,9 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
     def on_open() -> Json:
         return {"opened": new_id(), "loaded": None, "said": None}
 
+    def on_model(modality: str, model: str) -> Json:
+        return on_open() | {"ignored": sorted(form.ignored(modality, model or ""))}
+
     panel.save(spoken(on_save), inputs=form.inputs, outputs=panel, **PRIVATE)
     panel.load_version(spoken(on_load), inputs=[form.modality, form.names, *form.boxes],
                        outputs=[panel, *form.outputs], **PRIVATE)  # fmt: skip
@@ -104,6 +107,7 @@ def join_library(ws: Workspace, identity: Identity, panel: gr.HTML, form: Prompt
     page = gr.context.Context.root_block
     assert page is not None, "a panel is built inside a gr.Blocks"
     page.load(on_open, outputs=panel, **PRIVATE)
+    form.model.change(on_model, inputs=[form.modality, form.model], outputs=panel, **PRIVATE)
 
 
 def _said(event: gr.EventData) -> Mapping[str, Any]:

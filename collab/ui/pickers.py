@@ -12,6 +12,7 @@ from collab.checks import is_id
 from collab.types import Modality, ModelVersion
 from collab.ui.language import said_here
 from collab.workspace import Workspace
+from models.base import DIFFUSION
 
 
 def entry_of(ws: Workspace, modality: str, name: str) -> Any:
@@ -20,6 +21,17 @@ def entry_of(ws: Workspace, modality: str, name: str) -> Any:
     entries = ws.engine.entries(modality)  # type: ignore[arg-type]
     wanted = _base_of(ws, name) or (ws.settings.text_model if modality == "text" else ws.settings.image_model)
     return next((e for e in entries if wanted in (e.name, e.base)), entries[0])
+
+
+def ignored(ws: Workspace, modality: str, name: str) -> frozenset[str]:
+    """What of the form that model ignores: "negative" and settings; nothing of one that is not listed."""
+    entry = _listed(ws, modality, name) if modality == "image" else None
+    return (DIFFUSION | {"negative"}) - entry.can if entry else frozenset()
+
+
+def _listed(ws: Workspace, modality: str, name: str) -> Any | None:
+    entry, base = entry_of(ws, modality, name), _base_of(ws, name)
+    return entry if not base or base in (entry.name, entry.base) else None
 
 
 def _base_of(ws: Workspace, name: str) -> str:
@@ -75,20 +87,22 @@ def name_to_go_on_with(ws: Workspace, version: ModelVersion) -> str:
     return usual_model(ws, version.modality) if default or version.id in once else name_of_version(ws, version)
 
 
-def model_words(ws: Workspace, say: Callable[[str], str] = str) -> tuple[str, bool]:
-    """A line of HTML on how far the models are, and whether there is anything to wait for. say: translates."""
-    defaults = {entry_of(ws, modality, "").title for modality in ("text", "image")}
-    # only the studio's own defaults: what somebody else asked for is nobody's business
-    states = [s for s in ws.engine.status() if s.name in defaults]
-    loading = [s for s in states if s.state == "loading"]
-    if loading:
-        percent = f" {loading[0].fraction:.0%}" if loading[0].fraction is not None else ""
-        words = f"{say(loading[0].message or loading[0].name)}{percent}{say('; you can write already')}"
+def model_words(ws: Workspace, modality: str, name: str, say: Callable[[str], str] = str) -> tuple[str, bool]:
+    """A line of HTML on how far that model is, and whether there is anything to wait for. say: translates."""
+    entry = _listed(ws, modality, name)
+    title, base = (entry.title, entry.base) if entry else (name, _base_of(ws, name))
+    known = ws.engine.status()
+    # only the one that is chosen: what somebody else asked for is nobody's business
+    state = next((s for s in known if s.base == base or s.name == title), None)
+    if state and state.state == "loading":
+        percent = f" {state.fraction:.0%}" if state.fraction is not None else ""
+        words = f"{say(state.message or state.name)}{percent}{say('; you can write already')}"
         return f'<p class="loading" role="status">{html.escape(words)}</p>', True
-    if not states:
+    if not known:
         words = f"{'Starting the engine' if 'torch' in sys.modules else 'Loading torch'}; you can write already"
         return f'<p class="loading" role="status">{html.escape(say(words))}</p>', True
-    ready = [s.name for s in states if s.state == "ready"]
-    failed = [s.message for s in states if s.state == "failed"]
-    words = " · ".join(map(say, [*(f"{name} is ready" for name in ready), *failed]))
-    return f'<p role="status">{html.escape(words)}</p>', False
+    if state is None:
+        words = f"{title} is loaded when it is first asked for"
+    else:
+        words = f"{state.name} is ready" if state.state == "ready" else state.message
+    return f'<p role="status">{html.escape(say(words))}</p>', False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -17,8 +18,9 @@ from collab.prompts import Wording, placeholders
 from collab.store.history_queries import latest_generation
 from collab.types import Generation, ModelVersion, PromptVersion
 from collab.ui.endpoints import PRIVATE
+from collab.ui.heeded import show_heeded
 from collab.ui.language import said_here
-from collab.ui.pickers import entry_of, model_choices, name_of_version, name_to_go_on_with, usual_model
+from collab.ui.pickers import entry_of, ignored, model_choices, name_of_version, name_to_go_on_with, usual_model
 from collab.ui.settings_panel import SettingsPanel, build_settings
 from collab.ui.steering_switch import SteeringSwitch, build_steering
 from collab.workspace import Workspace
@@ -34,6 +36,7 @@ class PromptForm:
     """The form's components. names: the variables whose boxes are shown, in their order. turns: the boxes of the
     few-shot examples, two a row. draft: what is being written, kept in the browser so that a reload does not lose it.
     owner_here: whether an owner asks for what Gradio is answering: they may choose any model that was trained.
+    ignored: of a modality and a model's name what that model ignores (see pickers.py): hidden, and not asked for.
     """
 
     modality: gr.Radio
@@ -53,6 +56,7 @@ class PromptForm:
     panel: SettingsPanel
     steering: SteeringSwitch
     owner_here: Callable[[], bool]
+    ignored: Callable[[str, str], frozenset[str]]
 
     @property
     def inputs(self) -> list[Any]:
@@ -75,15 +79,16 @@ class PromptForm:
         """What the person asks for, as the values of `inputs` say. Raises InvalidSetting for a seed that is none."""
         modality, model, count, prompt, negative, system, names, steers, strength, *rest = values
         turns, rest = rest[: 2 * MAX_EXAMPLES], rest[2 * MAX_EXAMPLES :]
-        text = modality == "text"
+        text, ignored_ = modality == "text", self.ignored(modality, model or "")
+        settings = self.panel.settings_of(modality, rest[MAX_VARIABLES:])
         return Ask(
             prompt=prompt,
             modality=modality,
             model="" if model in MODELS else model or "",
             count=count,
             seed=self.panel.seed_of(rest),
-            settings=self.panel.settings_of(modality, rest[MAX_VARIABLES:]),
-            negative_prompt="" if text else negative,
+            settings={key: value for key, value in settings.items() if key not in ignored_},
+            negative_prompt="" if text or "negative" in ignored_ else negative,
             system_text=system if text else "",
             examples=_examples(turns) if text else None,
             variables=dict(zip(names, rest[:MAX_VARIABLES], strict=False)),
@@ -101,7 +106,7 @@ class PromptForm:
         return (
             self.picker(ws, modality, model),
             gr.Accordion(visible=text),
-            gr.Textbox(visible=not text),
+            gr.skip(),  # as every box that a model may ignore, it is shown or hidden when the model changes
             *self.panel.values_for(modality, entry.defaults),
             *self.panel.visibility(modality),
         )
@@ -121,7 +126,7 @@ class PromptForm:
             *_rows([(e.user, e.assistant) for e in wording.examples]),
             model,
             gr.Accordion(visible=text),
-            gr.Textbox(value=wording.negative_text, visible=not text),
+            wording.negative_text,
             *self.panel.values_for(wording.modality, made.settings),
             *self.panel.visibility(wording.modality),
             *_boxes(list(made.variables), made.variables),
@@ -143,7 +148,7 @@ class PromptForm:
             *_rows([(e.user, e.assistant) for e in wording.examples]),
             gr.skip() if keep_settings else model,
             gr.Accordion(visible=text),
-            gr.Textbox(value=wording.negative_text, visible=not text),
+            wording.negative_text,
             *self.panel.values_for(wording.modality, settings),
             *self.panel.visibility(wording.modality),
             *_boxes(names[:MAX_VARIABLES], typed),
@@ -152,19 +157,14 @@ class PromptForm:
     def restore(self, ws: Workspace, found: Restored) -> tuple[tuple[Any, ...], list[str]]:
         """Updates for `outputs`: the form as a picture says it was; and a sentence for each thing that has no place."""
         settings, beyond = self.panel.possible(found.settings)
-        model: Any = gr.skip()
-        if found.entry:
-            model = self.picker(ws, "image", found.entry.name)
-            settings = {**found.entry.defaults, **settings}
-        else:
-            model = self.picker(ws, "image")
+        model = self.picker(ws, "image", found.entry.name if found.entry else "")
+        settings = {**(found.entry.defaults if found.entry else {}), **settings}
         seed = "" if found.seed is None else str(found.seed)
         names = list(dict.fromkeys([*placeholders(found.prompt), *placeholders(found.negative_prompt)]))
         if len(names) > MAX_VARIABLES:
             beyond.append(f"The prompt has {len(names)} variables: this form has boxes for {MAX_VARIABLES}.")
         updates = (
-            "image", gr.skip(), found.prompt, "", *_rows([]), model, gr.Accordion(visible=False),
-            gr.Textbox(value=found.negative_prompt, visible=True),
+            "image", gr.skip(), found.prompt, "", *_rows([]), model, gr.Accordion(visible=False), found.negative_prompt,
             *self.panel.values_for("image", settings, seed), *self.panel.visibility("image"),
             *_boxes(names[:MAX_VARIABLES], found.variables),
         )  # fmt: skip
@@ -213,7 +213,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     draft = gr.BrowserState(None, storage_key=DRAFT_KEY, secret=identity.sign("draft", DRAFT_KEY))
     form = PromptForm(
         modality, model, count, prompt, negative, instructions, system, rows, turns, more, draft, variables, names,
-        boxes, panel, switch, owner_here,
+        boxes, panel, switch, owner_here, partial(ignored, ws),
     )  # fmt: skip
 
     def on_modality(chosen: str) -> tuple[Any, ...]:
@@ -268,7 +268,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
             words = draft_of.get(key)
             if isinstance(words, str) and words:
                 at = form.outputs.index(component)
-                updates[at] = gr.update(value=words, visible=modal == "image") if component is negative else words
+                updates[at] = words
         if draft_of.get("count") in COUNTS:
             updates[form.outputs.index(form.count)] = draft_of["count"]
         typed = draft_of.get("variables")
@@ -288,6 +288,7 @@ def build_form(ws: Workspace, identity: Identity) -> PromptForm:
     written_in = [modality, count, prompt, system, negative, names, *boxes]
     modality.input(on_modality, inputs=modality, outputs=form.modal_outputs, **PRIVATE)
     model.input(on_model, inputs=[modality, model], outputs=panel.components, **PRIVATE)
+    show_heeded(ws, modality, model, negative, panel)
     gr.on(
         [prompt.change, system.change, negative.change, modality.change],
         on_wording,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from models.base import (
+    DIFFUSION,
     IMAGE_DEFAULTS,
     TEXT_DEFAULTS,
     Backend,
@@ -52,7 +53,7 @@ FAKE_IMAGE = ModelInfo(
     revision="e" * 40,
     precision="fp32",
     defaults=dict(IMAGE_DEFAULTS, num_inference_steps=4, width=64, height=64),
-    can=frozenset({"negative", "image-to-image", "inpaint", "references"}),
+    can=DIFFUSION | {"negative", "image-to-image", "inpaint", "references"},
 )
 BROKEN = replace(FAKE_TEXT, name="fake-broken", base="fake-broken")
 
@@ -196,7 +197,7 @@ class FakeCatalog:
 
     def entries(self, modality: Modality | None = None) -> list[CatalogEntry]:
         infos = [i for i in self.infos.values() if modality in (None, i.modality) and i is not BROKEN]
-        return [CatalogEntry(i.name, i.name, i.modality, i.base, "for tests", i.defaults) for i in infos]
+        return [CatalogEntry(i.name, i.name, i.modality, i.base, "for tests", i.defaults, can=i.can) for i in infos]
 
     def resolve(self, name: str, modality: Modality) -> ModelInfo:
         info = self.infos.get(name or f"fake-{modality}")

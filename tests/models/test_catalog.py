@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from models import device, hub, smollm2, weights
-from models.base import SETTINGS, Backend, ModelNotFound, ModelUnavailable
+from models.base import DIFFUSION, SETTINGS, Backend, ModelNotFound, ModelUnavailable
 from models.catalog import EMBEDDED, Catalog
 from models.residents import NotEnoughMemory
 from tests.models.conftest import run_alone, text_request
@@ -144,7 +144,16 @@ def test_a_folders_revision_follows_its_content(tmp_path, text_folder):
 def test_an_image_folder_gives_its_own_size_as_the_default(tmp_path, image_folder):
     info = Catalog(tmp_path / "cache").resolve(str(image_folder), "image")
     assert (info.defaults["width"], info.defaults["height"]) == (128, 128)
-    assert "inpaint" in info.can
+    assert "inpaint" in info.can and info.can >= DIFFUSION
+
+
+def test_what_a_listed_model_can_be_asked_for_is_known_before_anything_is_fetched(tmp_path, image_folder):
+    able = {entry.name: entry.can for entry in Catalog(tmp_path / "cache").entries()}
+    assert able["digits-gan"] == frozenset() and able["digits-vae"] == {"image-to-image"}
+    assert able["icons"] >= DIFFUSION | {"negative"} and able["sd-turbo"] >= DIFFUSION and "top_k" in able[smollm2.NAME]
+    for own in (str(image_folder), "remote:draws@https://example.org/v1"):
+        catalog = Catalog(tmp_path / "cache", image_model=own)
+        assert catalog.entries("image")[0].can == catalog.resolve(own, "image").can >= {"negative", "guidance_scale"}
 
 
 def test_a_model_of_the_other_modality_is_refused(tmp_path, text_folder, image_folder):

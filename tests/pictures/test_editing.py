@@ -124,7 +124,7 @@ def test_a_change_begins_with_the_picture_what_was_painted_on_it_and_its_mask(ws
     first, (original,) = make(ws, ann, "a {what}", modality="image", variables={"what": "red apple"},
                               settings={"num_inference_steps": 3})  # fmt: skip
     told = described(ws, ann, original.id)
-    assert (told["prompt"], told["width"], told["can"][0]) == ("a red apple", 64, "image-to-image")
+    assert (told["prompt"], told["width"]) == ("a red apple", 64) and "image-to-image" in told["can"]
     how = {"prompt": "a pear {x}", "painted": text(png()), "mask": mask(), "strength": 0.7, "request_id": "once"}
     made = ended(ws, change(ws, ann, original.id, **how))
     assert made.status == "done" and made.settings["strength"] == 0.7 and made.settings["num_inference_steps"] == 3

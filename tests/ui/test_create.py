@@ -313,3 +313,37 @@ def test_a_liked_picture_steers_the_next_ones_and_the_board_says_so(page: Page) 
     page.click("#generate")
     expect(steered).to_be_hidden(timeout=120_000)
     wait_done(page)
+
+
+def test_what_the_chosen_model_ignores_is_not_offered_and_not_asked_of_it(page: Page) -> None:
+    page.locator("#modality label", has_text="Image").click()
+    page.fill("#negative textarea", "fog")
+    page.locator("#settings button.label-wrap").click()
+    steps, width = (page.get_by_label(f"number input for {name}") for name in ("Steps", "Width"))
+    draft = page.locator("#library .li-presets").get_by_role("button", name="Draft")
+    status = page.locator("#model-status")
+    expect(steps).to_be_visible()
+    expect(draft).to_have_count(1)
+    expect(status).to_have_text("Icons 64×64 is ready", timeout=60_000)
+
+    page.locator("#model input").click()
+    page.get_by_role("option", name="Digits VAE").click()
+    for hidden in (page.locator("#negative"), steps, page.get_by_label("number input for Guidance"),
+                   page.get_by_label("Scheduler")):  # fmt: skip
+        expect(hidden).to_be_hidden()
+    expect(draft).to_have_count(0)
+    expect(width).to_be_visible()
+    expect(status).to_contain_text("Digits VAE 28×28")
+    generate(page, "a handwritten seven", outputs=1, tokens=None)
+    wait_done(page)
+    expect(status).to_have_text("Digits VAE 28×28 is ready")
+    page.reload()
+    expect(page.locator("#model input")).to_have_value("Digits VAE 28×28")
+    expect(page.locator("#negative")).to_be_hidden()
+    expect(draft).to_have_count(0)
+
+    page.locator("#model input").click()
+    page.get_by_role("option", name="Icons").click()
+    expect(page.locator("#negative textarea")).to_have_value("fog")
+    expect(draft).to_have_count(1)
+    expect(status).to_have_text("Icons 64×64 is ready")

@@ -101,6 +101,7 @@ function libraryPanel() {
       unfolded = loaded.prompt_id;
       if (value.said) say(fill(T.li_saved, { number: loaded.number }));
     }
+    if (value.ignored) presets_.ignore(value.ignored);
     if (value.preset) say(fill(T.li_preset_saved, { name: value.preset.name }));
     refresh();
   }

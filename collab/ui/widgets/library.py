@@ -16,7 +16,8 @@ LIBRARY_SCRIPT = script(
 
 
 def library_panel(act: Callable[..., dict], **kwargs: Any) -> gr.HTML:
-    """A panel whose value is `{"opened", "loaded", "said"}`: `loaded` is the version that the form now says, or None.
+    """A panel whose value is `{"opened", "loaded", "said"}`: `loaded` is the version that the form now says, or None;
+    `ignored`, where the model is another now, the settings that it ignores: presets of nothing else are not offered.
 
     `act(payload, request)` answers `list`, `tree` (`prompt_id`), `restore` (`prompt_version_id`), `change`
     (`prompt_id`, `changes`), `save_preset` and `delete_preset`. Events: `save` (`name`, `tags`, `parent_id`),

@@ -18,10 +18,12 @@ function presetList({ ask, changed, modality }) {
     form,
   );
   let presets = [];
+  let ignored = []; // settings that the form's model does not heed
 
   function update(next) {
     presets = next;
-    const mine = presets.filter((preset) => preset.modality === modality());
+    const says = (preset) => Object.keys(preset.settings).some((key) => !ignored.includes(key));
+    const mine = presets.filter((preset) => preset.modality === modality() && says(preset));
     list.replaceChildren(...mine.map(chip));
   }
 
@@ -58,5 +60,5 @@ function presetList({ ask, changed, modality }) {
     changed(fill(T.li_preset_deleted, { name: preset.name }), () => ask({ act: "save_preset", ...answer.preset }));
   }
 
-  return { node, update, redraw: () => update(presets) };
+  return { node, update, redraw: () => update(presets), ignore: (settings) => (ignored = settings) };
 }
