@@ -55,7 +55,7 @@ function openPictureEditor(picture, host) {
     h("div", { class: "pe-actions" }, saveEdit, keepNew, workOn, toDrawing),
   );
   const said = (picture.notes || []).join(" ");
-  const notes = h("p", { class: "cb-note pe-notes", hidden: !said, text: said });
+  const notes = h("p", { class: "cb-muted pe-hint pe-notes", hidden: !said, text: said });
   const side = h("div", { class: "pe-side" }, problem, notes, results.node, making, choosing);
   const title = h("h3", { id: "pe-title", text: T.pe_title });
   const dialog = h(
