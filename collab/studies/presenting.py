@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 from collab.identity import Visitor
@@ -55,20 +56,25 @@ def shown_study(ws: Workspace, visitor: Visitor, study: Study) -> Json:
 def progress(ws: Workspace, visitor: Visitor, study: Study) -> Json:
     """How far this person is.
 
-    left, total: None where telling them would tell which items are gold or repeated, and where nobody knows: with a
-    reveal, no output comes twice, so some pairs of three and more arms never come.
+    left, total: None where telling them would tell which items are gold or repeated. at_most: whether fewer than total
+    may come: the study may know enough before, others may give the answers that are left, or, with a reveal, no output
+    comes twice, so that some pairs of three and more arms never come (left is None then).
     """
     spec = read_spec(study.spec)
     with ws.store.reading() as connection:
         counts = own_counts(ws.store, study.id, visitor.annotator_id, connection=connection)
     answered = sum(number for (_, status), number in counts.items() if status == "answered")
-    if spec.quota:
-        return {"answered": answered, "quota": spec.quota, "left": max(0, spec.quota - answered), "total": spec.quota}
-    if spec.gold_share or spec.repeat_share or (spec.reveal and _arms(ws, study) > 2):
-        return {"answered": answered, "quota": 0, "left": None, "total": None}
+    told = {"answered": answered, "quota": spec.quota, "left": None, "total": None, "at_most": False}
+    if spec.gold_share or spec.repeat_share:
+        return told | ({"left": max(0, spec.quota - answered), "total": spec.quota} if spec.quota else {})
+    total = min(spec.quota or study.items, study.items)
+    if spec.reveal and _arms(ws, study) > 2:
+        return told | {"total": total, "at_most": True}
     seen = sum(number for (_, status), number in counts.items() if status != "leased")
-    left = min(study.items - seen, spec.target.get("votes", study.items) - study.answered)
-    return {"answered": answered, "quota": 0, "left": max(0, left), "total": study.items}
+    left = max(0, min(study.items - seen, total - answered))
+    wanted = max(0, min(spec.target.get("votes", inf), study.items * spec.overlap) - study.answered)
+    at_most = left > wanted or "interval_width" in spec.target
+    return told | {"left": min(left, wanted), "total": total, "at_most": at_most}
 
 
 def _arms(ws: Workspace, study: Study) -> int:

@@ -33,7 +33,9 @@ def build(ws: Workspace, identity: Identity) -> RateView:
         rows = []
         for study in study_api.list_studies(ws, visitor):
             progress = study.pop("progress")
-            rows.append({**study, "answered": progress["answered"], "quota": progress["quota"]})
+            answered, left = progress["answered"], progress["left"]
+            total = progress["total"] if left is None else answered + left
+            rows.append({**study, "answered": answered, "total": total, "at_most": progress["at_most"]})
         return {"studies": rows, "owner": visitor.is_owner}
 
     return RateView(desk, spoken(refresh))

@@ -138,6 +138,7 @@ class Memory:
         self.replies: dict[str, dict[str, Any]] = {}  # request id -> reply
         self.acts: list[dict[str, Any]] = []
         self.down = 0  # how many of the next acts fail as on a broken network; reading goes on
+        self.at_most = False
         self.lose = 0  # how many of the next acts are stored while their reply is lost
         self.delay_s = 0.0
         self.lost: set[str] = set()  # tasks whose lease has run out
@@ -176,7 +177,8 @@ class Memory:
         skipped = sum(1 for task in self.skipped if self.split(task)[0] == name)
         total = len(self.studies[name]["items"])
         quota = self.studies[name]["quota"]
-        return {"answered": answered, "quota": quota, "left": total - answered - skipped, "total": total}
+        return {"answered": answered, "quota": quota, "left": total - answered - skipped, "total": total,
+                "at_most": self.at_most}  # fmt: skip
 
     def task(self, task_id: str) -> dict[str, Any]:
         name, place = self.split(task_id)
@@ -272,8 +274,8 @@ class Memory:
         rows = [
             {
                 "study_id": name, "items": len(spec["items"]), "status": "closed" if name == "waiting" else "open",
-                "answered": self.progress(name)["answered"],
-                **{key: spec[key] for key in ("title", "task", "modality", "question", "quota")},
+                **{key: self.progress(name)[key] for key in ("answered", "total", "at_most")},
+                **{key: spec[key] for key in ("title", "task", "modality", "question")},
             }
             for name, spec in self.studies.items()
         ]  # fmt: skip

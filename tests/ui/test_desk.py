@@ -503,3 +503,11 @@ def test_a_question_that_nobody_changed_is_asked_in_the_readers_language(opened:
     page.goto(page.url.replace("rank-text", "compare-text"))  # whose question its owner wrote
     expect(page.locator(".dk-question-line")).to_have_text("Which answer explains it better to a ten-year-old?")
     expect(page.locator(".dk-context-label").first).to_have_text("提示词")
+
+
+def test_that_fewer_items_may_come_is_said_in_the_head_and_in_the_list(opened: Opener, memory: Memory):
+    memory.at_most = True
+    page = opened("compare-text")
+    count(page, "0 of at most 12")
+    page = opened(query="none=1", wait=".dk-study")
+    expect(page.locator("[data-study=compare-text]")).to_contain_text("0 of at most 12")

@@ -129,8 +129,8 @@ function ratingDesk() {
     put([context.node, made.node], made.bar);
     surface = made;
     session.shown();
-    const { answered, of } = session.progress();
-    setText(live, fill(of ? T.desk_item_of : T.desk_item, { number: answered + 1, of }));
+    const { answered, of, atMost } = session.progress();
+    setText(live, fill(of && !atMost ? T.desk_item_of : T.desk_item, { number: answered + 1, of }));
     if (isFree && surface.focus) surface.focus();
     else if (isFree && wasIn) focusStage();
     requestAnimationFrame(settle); // before it is painted, but after this key's work: measuring is dear

@@ -33,8 +33,8 @@ function deskHead({ back, guidelines, keys }) {
     update({ study, progress, pace_s, hasList }) {
       show(backButton, hasList);
       setText(title, (study && study.title) || "");
-      const { answered, of } = progress;
-      setText(count, of ? `${answered} / ${of}` : fill(T.desk_answered, { answered }));
+      const { answered, of, atMost } = progress;
+      setText(count, of && !atMost ? `${answered} / ${of}` : answeredWords(answered, of, atMost));
       show(count, !!study);
       show(tools, !!study);
       bar.update(answered, study ? of : null);

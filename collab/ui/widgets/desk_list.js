@@ -13,24 +13,24 @@ function studyList(value, choose) {
   );
 }
 
-function goalOf({ quota = 0, items = null }) {
-  return quota || items;
+// of: null where nobody knows how many there will be; atMost: whether fewer may come
+function answeredWords(answered, of, atMost) {
+  return fill(!of ? T.desk_answered : atMost ? T.desk_answered_at_most : T.desk_answered_of, { answered, of });
 }
 
 function stateOf(study) {
   if (study.status && study.status !== "open") return "closed";
-  return goalOf(study) && (study.answered || 0) >= goalOf(study) ? "full" : "open";
+  return study.total && (study.answered || 0) >= study.total ? "full" : "open";
 }
 
 function studyRow(study, choose, isFirst) {
-  const { answered = 0 } = study;
-  const of = goalOf(study);
+  const { answered = 0, total: of, at_most } = study;
   const state = stateOf(study);
   const words = { closed: T.desk_closed, full: T.desk_look }[state] || (answered ? T.desk_continue : T.desk_begin);
   const facts = [
     T.desk_tasks[study.task] || study.task,
     study.modality === "image" ? T.desk_pictures : T.desk_texts,
-    of ? fill(T.desk_answered_of, { answered, of }) : answered ? fill(T.desk_answered, { answered }) : null,
+    of || answered ? answeredWords(answered, of, at_most) : null,
   ];
   return h(
     "section",

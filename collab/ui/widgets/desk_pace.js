@@ -23,17 +23,19 @@ function sittingPace() {
 function studyProgress() {
   let answered = 0;
   let of = null; // set once: a goal that moved with single answers would tell which items were checks
+  let atMost = false; // whether fewer than that may come
 
   return {
     clear() {
-      [answered, of] = [0, null];
+      [answered, of, atMost] = [0, null, false];
     },
     // exact: told in reply to this page's own acts, so it counts just what has arrived
     learn(told, exact) {
       if (!told) return;
-      const { quota = 0, left = null, total = null } = told;
+      const { quota = 0, left = null, total = null, at_most = false } = told;
       const reachable = left === null ? null : (told.answered || 0) + left;
       if (exact) answered = told.answered || 0;
+      if (of === null) atMost = at_most;
       of ??= quota ? Math.min(quota, reachable ?? quota) : (reachable ?? total);
     },
     // with the acts that are still on their way
@@ -42,7 +44,7 @@ function studyProgress() {
         0,
         acts.reduce((count, act) => count + (act.counts || 0), answered),
       );
-      return { answered: sum, of: of && Math.max(of, sum) };
+      return { answered: sum, of: of && Math.max(of, sum), atMost };
     },
   };
 }

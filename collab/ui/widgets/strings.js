@@ -944,6 +944,7 @@ const STRINGS = {
   desk_progress: "Progress",
   desk_answered: "{answered} answered",
   desk_answered_of: "{answered} of {of}",
+  desk_answered_at_most: "{answered} of at most {of}",
   desk_pace: "{seconds} s each",
   desk_pace_hint: "Half of your answers in this sitting took less than this",
   desk_pace_long: "Half of them took you less than {seconds} s.",

@@ -927,6 +927,7 @@ const STRINGS_ZH = {
   desk_progress: "进度",
   desk_answered: "已答 {answered} 题",
   desk_answered_of: "{answered}/{of}",
+  desk_answered_at_most: "{answered}/最多 {of}",
   desk_pace: "每题 {seconds} 秒",
   desk_pace_hint: "这次作答中，你有一半的答案用时少于此",
   desk_pace_long: "其中一半用时不到 {seconds} 秒。",
