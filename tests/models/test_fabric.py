@@ -18,7 +18,7 @@ from models.base import SCHEDULERS, InvalidRequest
 from models.fabric import DISLIKED_SHARE, LIKED_WEIGHT, References, _hooked, _self_attentions, _SteeredUNet
 from models.image import ImageBackend
 from models.pipelines import EMBEDDED
-from tests.models.test_image import SIZE, encoded, gradient, request, run
+from tests.models.drawing import SIZE, encoded, gradient, request, run
 from tests.models.tiny_pipeline import info_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")

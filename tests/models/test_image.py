@@ -1,97 +1,23 @@
-"""The diffusers backend on a real, tiny, randomly initialised Stable Diffusion pipeline."""
+"""The diffusers backend on a real, tiny, randomly initialised Stable Diffusion pipeline: many are drawn side by side,
+each as if alone, and one that fails or is stopped ends alone."""
 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
 from PIL import Image
 
-from models.base import (
-    IMAGE_DEFAULTS,
-    SCHEDULERS,
-    Backend,
-    Ended,
-    ImageRequest,
-    ImageSample,
-    InvalidRequest,
-    ModelNotFound,
-    ModelUnavailable,
-    TextRequest,
-    canonical_settings,
-)
-from models.image import MAX_REQUESTS, ImageBackend
-from models.pictures import decode_picture
-from models.preview import Previewer
-from tests.models.tiny_pipeline import info_of, save_tiny_pipeline
+from models.base import Backend
+from models.image import MAX_REQUESTS
+from tests.models.drawing import STEPS, centre_mask, gradient, request, run
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning"),
 ]
-
-SIZE = 64
-STEPS = 6
-PICTURES = ("init_image", "mask", "liked", "disliked", "steering")  # what a request has besides settings
-
-
-@dataclass
-class Outcome:
-    """Everything that one run of requests sent back."""
-
-    samples: list[ImageSample] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
-
-    def of(self, request_id: str, position: int = 0) -> list[ImageSample]:
-        return [s for s in self.samples if (s.request_id, s.position) == (request_id, position)]
-
-    def pixels(self, request_id: str, position: int = 0) -> np.ndarray:
-        """(H, W, 3) in 0…255."""
-        last = self.of(request_id, position)[-1]
-        assert last.image is not None and last.finish_reason == "stop", self.ended
-        return np.asarray(Image.open(io.BytesIO(last.image)), dtype=np.int16)
-
-
-def request(id_: str = "r", *, prompt: str = "a cat", negative: str = "", count: int = 1, seed: int = 7, **rest):
-    pictures = {key: rest.pop(key) for key in PICTURES if key in rest}
-    given = {"width": SIZE, "height": SIZE, "num_inference_steps": STEPS, "guidance_scale": 3.0, **rest}
-    settings = canonical_settings("image", given, IMAGE_DEFAULTS)
-    info = info_of("tiny")
-    return ImageRequest(id_, "owner", info, settings, seed, count, prompt=prompt, negative_prompt=negative, **pictures)
-
-
-def run(backend: Backend, *requests: ImageRequest) -> Outcome:
-    for one in requests:
-        assert backend.room(one)
-        backend.admit(one)
-    outcome = Outcome()
-    while backend.active():
-        for event in backend.step():
-            (outcome.ended if isinstance(event, Ended) else outcome.samples).append(event)
-    return outcome
-
-
-def encoded(picture: Image.Image, format_: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format_, **options)
-    return buffer.getvalue()
-
-
-def gradient(size: int = SIZE) -> bytes:
-    return encoded(Image.linear_gradient("L").resize((size, size)).convert("RGB"))
-
-
-def centre_mask() -> bytes:
-    mask = Image.new("L", (SIZE, SIZE), 0)
-    mask.paste(255, (16, 16, 48, 48))
-    return encoded(mask)
 
 
 # ---- stepping ------------------------------------------------------------------------------------------------------
@@ -248,116 +174,6 @@ def test_different_seeds_prompts_and_negatives_give_different_pictures(backend):
     assert len(set(drawn)) == 4
 
 
-# ---- settings ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("steps", [1, 2, 7])
-def test_every_scheduler_draws_a_finite_picture_with_truthful_steps(backend, scheduler, steps):
-    samples = run(backend, request(scheduler=scheduler, num_inference_steps=steps)).of("r")
-    assert samples[-1].image is not None
-    assert [s.step for s in samples] == [*range(1, samples[0].steps + 1), samples[0].steps]
-    assert samples[0].preview is not None or steps == 1  # the picture itself comes as soon
-    pixels = decode_picture(samples[-1].image).getextrema()
-    assert any(high > low for low, high in pixels), "a flat picture means that the latents blew up"
-
-
-def test_schedulers_agree_on_an_easy_trajectory(backend):
-    """With many steps and no ancestral noise all of them solve one equation: a clipped or misread one would not."""
-    reference = run(backend, request(num_inference_steps=30)).pixels("r")
-    for scheduler in ("euler", "dpm++", "unipc", "lms", "pndm"):
-        drawn = run(backend, request(num_inference_steps=30, scheduler=scheduler)).pixels("r")
-        assert np.abs(drawn - reference).mean() < 6, scheduler
-
-
-def test_guidance_of_one_or_less_draws_without_guidance(backend):
-    one = run(backend, request(guidance_scale=1.0)).pixels("r")
-    none = run(backend, request(guidance_scale=0.0)).pixels("r")
-    assert (one == none).all()
-
-
-# ---- from a picture ------------------------------------------------------------------------------------------------
-
-
-def test_image_to_image_takes_the_part_of_the_steps_that_strength_says(backend):
-    samples = run(backend, request(init_image=gradient(200), strength=0.5)).of("r")
-    assert [s.step for s in samples] == [1, 2, 3, 3] and samples[0].steps == 3
-
-
-def test_a_strength_that_leaves_no_step_is_refused_with_the_strength_that_would(backend):
-    with pytest.raises(InvalidRequest, match=r"at least 0\.17"):
-        backend.admit(request(init_image=gradient(), strength=0.1))
-    assert backend.active() == 0
-
-
-@pytest.mark.parametrize("channels", [4, 8])
-@pytest.mark.parametrize("scheduler", ["default", "euler", "dpm++"])
-def test_inpainting_repaints_the_white_and_keeps_the_black(backend, tmp_path_factory, channels, scheduler):
-    if channels == 4:  # the family's own inpainting
-        folder = save_tiny_pipeline(tmp_path_factory.mktemp("four"), latent_channels=4)
-        backend = ImageBackend.load(info_of(folder), lambda message, fraction: None)
-    init = np.asarray(decode_picture(gradient()), dtype=np.int16)
-    drawn = run(backend, request(init_image=gradient(), mask=centre_mask(), strength=1.0, scheduler=scheduler)).pixels(
-        "r"
-    )
-    assert (drawn[:14] == init[:14]).all() and (drawn[:, 50:] == init[:, 50:]).all()
-    assert np.abs(drawn[20:44, 20:44] - init[20:44, 20:44]).mean() > 5
-    other = request(seed=8, init_image=gradient(), mask=centre_mask(), strength=1.0, scheduler=scheduler)
-    # and what it paints there is newly drawn, not what the autoencoder makes of the original
-    assert np.abs(run(backend, other).pixels("r")[20:44, 20:44] - drawn[20:44, 20:44]).mean() > 1
-
-
-def test_inpainting_keeps_a_larger_pictures_own_pixels_and_size(backend):
-    init = np.asarray(decode_picture(gradient(200)), dtype=np.int16)
-    drawn = run(backend, request(init_image=gradient(200), mask=centre_mask(), strength=1.0)).pixels("r")
-    assert drawn.shape == init.shape and (drawn[:40] == init[:40]).all() and (drawn[:, 160:] == init[:, 160:]).all()
-    assert np.abs(drawn[70:130, 70:130] - init[70:130, 70:130]).mean() > 5
-
-
-def test_a_mask_without_a_picture_is_refused(backend):
-    with pytest.raises(InvalidRequest, match="add the picture"):
-        backend.admit(request(mask=centre_mask()))
-
-
-def test_a_size_that_would_come_out_rounded_is_refused(backend, monkeypatch):
-    monkeypatch.setattr("models.planning.size_multiple", lambda pipe: 16)  # as Flux has it
-    with pytest.raises(InvalidRequest, match="multiples of 16"):
-        backend.admit(request(width=72))
-
-
-def test_a_text_request_is_refused(backend):
-    with pytest.raises(InvalidRequest, match="makes pictures"):
-        backend.admit(TextRequest("t", "owner", info_of("tiny"), {}, 1, 1))
-
-
-# ---- prompts -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "",
-        " ",
-        "חתול כחול",
-        "قطة زرقاء",
-        "🐈‍⬛🏳️‍🌈",
-        "\ud83d broken",
-        "\x00\x07",
-        "猫" * 400,
-        "word " * 5000,
-        "<b>{{x}}${y}",
-    ],
-)
-def test_no_prompt_of_any_script_or_length_fails(backend, prompt):
-    outcome = run(backend, request(prompt=prompt, negative=prompt, num_inference_steps=2))
-    assert outcome.of("r")[-1].image is not None
-
-
-def test_rendered_is_the_prompt_and_names_the_negative_one(backend):
-    assert backend.admit(request("a", prompt="a cat")) == "a cat"
-    assert backend.admit(request("b", prompt="a cat", negative="blurry")) == "a cat\n\nNegative prompt: blurry"
-
-
 # ---- room and failures ---------------------------------------------------------------------------------------------
 
 
@@ -405,118 +221,3 @@ def test_latents_that_are_not_numbers_end_in_a_black_picture(backend, monkeypatc
     monkeypatch.setattr(unet, "forward", lambda *a, **k: tuple(out * torch.nan for out in whole(*a, **k)))
     outcome = run(backend, request())
     assert not outcome.ended and outcome.pixels("r").max() == 0
-
-
-# ---- loading -------------------------------------------------------------------------------------------------------
-
-
-def test_loading_reports_progress_in_words(folder):
-    heard = []
-    ImageBackend.load(info_of(folder), lambda message, fraction: heard.append((message, fraction))).close()
-    assert any("tiny" in message for message, _ in heard)
-
-
-def test_an_empty_folder_and_an_unknown_path_are_not_found(tmp_path):
-    for base in (tmp_path, tmp_path / "missing", "no-such-model"):
-        with pytest.raises(ModelNotFound):
-            ImageBackend.load(info_of(base), lambda message, fraction: None)
-
-
-def test_damaged_weights_are_unavailable_in_one_sentence(tmp_path):
-    folder = save_tiny_pipeline(tmp_path / "damaged")
-    (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(ModelUnavailable) as caught:
-        ImageBackend.load(info_of(folder, "broken"), lambda message, fraction: None)
-    assert "broken" in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_half_precision_draws_a_picture_too(folder):
-    backend = ImageBackend.load(info_of(folder, precision="bf16"), lambda message, fraction: None)
-    assert run(backend, request(count=2)).of("r", 1)[-1].image is not None
-
-
-# ---- previews ------------------------------------------------------------------------------------------------------
-
-
-def test_a_large_autoencoder_gets_a_linear_preview_of_the_right_colours(folder, monkeypatch):
-    monkeypatch.setattr("models.preview.SMALL_VAE_PARAMETERS", 0)
-    vae = AutoencoderKL.from_pretrained(folder / "vae")
-    previews = Previewer(vae).previews(torch.randn(2, 8, 16, 16))
-    assert [Image.open(io.BytesIO(p)).size for p in previews] == [(16, 16), (16, 16)]
-
-
-def test_latents_of_an_unknown_shape_get_no_preview(folder):
-    previewer = Previewer(AutoencoderKL.from_pretrained(folder / "vae"))
-    for shape in ((2, 64, 32), (2, 3, 8, 8), (2, 8, 1, 8, 8), (2, 0, 0)):
-        assert previewer.previews(torch.randn(shape)) == [None, None]
-    assert Previewer(None).previews(torch.randn(1, 8, 8, 8)) == [None]
-
-
-# ---- pictures people send ------------------------------------------------------------------------------------------
-
-
-def bomb_header() -> bytes:
-    """A few bytes of PNG that claim 50,000 × 50,000 pixels."""
-    body = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
-    data = zlib.compress(b"\0" * 1000)
-    idat = struct.pack(">I", len(data)) + b"IDAT" + data + struct.pack(">I", zlib.crc32(b"IDAT" + data))
-    return b"\x89PNG\r\n\x1a\n" + chunk + idat
-
-
-BAD_PICTURES = {
-    "nothing": b"",
-    "text": b"hello",
-    "an SVG": b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>',
-    "a cut-off PNG": encoded(Image.effect_noise((99, 99), 90))[:900],
-    "a PNG's first bytes": gradient()[:20],
-    "a cut-off JPEG": encoded(Image.effect_noise((99, 99), 90).convert("RGB"), "JPEG")[:900],
-    "an animated GIF": encoded(Image.new("P", (9, 9)), "GIF", save_all=True, append_images=[Image.new("P", (9, 9), 1)]),
-    "a BMP": encoded(Image.new("RGB", (9, 9)), "BMP"),
-    "a decompression bomb": bomb_header(),
-    "too many pixels": encoded(Image.new("1", (8000, 6000))),
-}
-
-
-@pytest.mark.parametrize("name", BAD_PICTURES)
-def test_a_bad_picture_is_refused_with_one_sentence(backend, name):
-    with pytest.raises(InvalidRequest) as caught:
-        backend.admit(request(init_image=BAD_PICTURES[name]))
-    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
-    with pytest.raises(InvalidRequest):
-        backend.admit(request(init_image=gradient(), mask=BAD_PICTURES[name]))
-    assert backend.active() == 0
-
-
-def test_transparency_is_laid_on_white():
-    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
-    for picture in (clear, clear.convert("LA"), clear.quantize()):
-        assert decode_picture(encoded(picture)).getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_a_rotated_photograph_stands_upright():
-    photo = Image.new("RGB", (40, 20), "red")
-    exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: rotated a quarter
-    assert decode_picture(encoded(photo, "JPEG", exif=exif)).size == (20, 40)
-
-
-def test_an_animated_webp_gives_its_first_frame():
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
-    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert decode_picture(data).getpixel((3, 3)) == (255, 0, 0)
-
-
-def test_sixteen_bit_grey_and_cmyk_keep_their_brightness():
-    deep = Image.fromarray(np.full((4, 4), 32896, dtype=np.uint16))
-    assert decode_picture(encoded(deep)).getpixel((0, 0)) == (128, 128, 128)
-    ink = decode_picture(encoded(Image.new("RGB", (8, 8), (200, 40, 40)).convert("CMYK"), "JPEG", quality=95))
-    assert np.abs(np.array(ink.getpixel((4, 4))) - (200, 40, 40)).max() < 8
-
-
-def test_decoding_a_picture_imports_no_torch():
-    import subprocess
-    import sys
-
-    code = "import sys, models.pictures; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

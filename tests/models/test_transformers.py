@@ -9,7 +9,7 @@ import torch
 from models.image import ImageBackend
 from models.planning import accepted
 from models.sharing import shared_place
-from tests.models.test_image import STEPS, gradient, request, run
+from tests.models.drawing import STEPS, gradient, request, run
 from tests.models.tiny_pipeline import info_of
 from tests.models.tiny_transformers import flux, pixart, stable_diffusion_3
 

@@ -16,7 +16,7 @@ from peft.utils import get_peft_model_state_dict
 from models.adapters import MAX_ADAPTERS
 from models.base import ImageRequest, ModelUnavailable
 from models.image import ImageBackend
-from tests.models.test_image import gradient, request, run
+from tests.models.drawing import gradient, request, run
 from tests.models.tiny_pipeline import info_of, save_tiny_pipeline
 
 TARGETS = (["to_q", "to_k", "to_v", "to_out.0"], ["to_v", "conv1"])
