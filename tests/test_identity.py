@@ -285,3 +285,19 @@ def test_many_processes_that_start_at_once_have_one_key(tmp_path: Path):
 
 def test_ids_are_no_secrets_but_cookies_are_needed(identity: Identity, ann: Visitor):
     assert identity.whoami(asked({"cookie": f"{VISITOR_COOKIE}={ann.annotator_id}"})).annotator_id != ann.annotator_id
+
+
+def test_no_other_sites_page_acts_with_a_persons_login():
+    settings = read_settings({"SPACE_ID": "boss/studio", "COLLAB_SECRET": "x" * 20, "COLLAB_OWNER_TOKEN": TOKEN})
+    identity = Identity(settings.secret, settings)
+    session = {"oauth_info": {"userinfo": {"sub": "1", "preferred_username": "boss"}}}
+    owner = {"cookie": f"{OWNER_COOKIE}={identity.owner_cookie(TOKEN)}"}
+    for site, headers, known in (
+        ("same-origin", {"origin": "https://boss-studio.hf.space"}, True),
+        ("cross-site", {"sec-fetch-mode": "navigate"}, True),  # a link, or the frame that shows a Space
+        ("cross-site", {"origin": "https://evil.example", "sec-fetch-mode": "cors"}, False),
+        ("cross-site", {"origin": "https://evil.example", "sec-fetch-mode": "navigate"}, False),  # a form is sent
+        ("cross-site", {"sec-fetch-mode": "no-cors"}, False),
+    ):
+        visitor = identity.whoami(asked({"sec-fetch-site": site, **owner, **headers}, session=session))
+        assert (visitor.is_owner, visitor.origin == "huggingface") == (known, known)

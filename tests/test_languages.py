@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from collab.errors import InvalidFeedback
 from collab.ui.language import language_of, words_script
-from collab.ui.locales import said_in
+from collab.ui.locales import WORK, _catalogue, _TooMuch, _Translation, said_in
 from collab.ui.locales.answers import answer_in
 from collab.ui.locales.templates import error_templates, said_templates
 
@@ -189,3 +190,14 @@ def test_an_arm_that_its_owner_gave_no_name_is_named_in_the_readers_language():
 def test_one_word_says_text_in_chinese():
     for file in ("widgets/strings_zh.js", "locales/zh.json", "locales/page_zh.json"):
         assert "文本" not in (UI / file).read_text(encoding="utf-8"), f"{file}: 文字 elsewhere"
+
+
+def test_no_words_of_a_person_keep_the_server_busy_with_their_sentence():
+    for words in ("”“a”; (b): c, d or e. 1 · 2 × 3 " * 4, "1 st (a) “b”; c: " * 9):
+        for length in (80, 120, 900):
+            sentence = f"The model “{(words * 9)[:length]}” is not in this studio's list: choose one."
+            reading = _Translation(_catalogue("zh"))
+            with suppress(_TooMuch):
+                reading.translate(sentence, 8)
+            assert len(reading._known) <= WORK
+            assert said_in("zh", sentence)

@@ -50,6 +50,14 @@ def sound(ws: Workspace) -> bool:
     return True
 
 
+def test_words_go_from_the_search_with_the_act_that_said_them(ws: Workspace, ann: Visitor):
+    kept, gone = (make(ws, ann, f"a {name} one")[1][0] for name in ("first", "second"))
+    feedback.compare(ws, ann, kept.id, gone.id, "a", comment="something private")
+    assert everywhere(ws, "something private")
+    delete_outputs(ws, ann, [gone])
+    assert not everywhere(ws, "something private")
+
+
 def everywhere(ws: Workspace, words: str) -> list[str]:
     """The tables and columns in which some words stand."""
     found = []

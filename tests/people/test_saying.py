@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from collab.errors import InvalidSetting, NotAllowed
 from collab.generation import Ask, generate
+from collab.library import presets, saved
 from collab.people import erasing
 from collab.people import saying as people
 from collab.people.consent import NOTICE, NOTICE_VERSION, notice, version_at, version_of
+from collab.pictures.own import bring_picture
+from collab.prompts import check_wording
 from collab.settings import read_settings
 from collab.studies.names import names_of
 from collab.types import Annotator, Consent, Generation, now
@@ -23,6 +28,17 @@ def test_where_others_come_nothing_is_kept_before_they_agree(ws: Workspace):
     with pytest.raises(NotAllowed, match="before you agree"):
         generate(ws, visitor, Ask(prompt="hello"))
     assert not ws.store.find(Generation, requested_by=visitor.annotator_id)
+    assert not ws.store.find(Annotator, id=visitor.annotator_id)
+    brought = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(brought, "PNG")
+    for keep in (
+        lambda: bring_picture(ws, visitor, brought.getvalue()),
+        lambda: saved.save(ws, visitor, check_wording("text", "my words"), name="mine"),
+        lambda: presets.save(ws, visitor, "mine", "text", {"temperature": 1}),
+        lambda: people.call_me(ws, visitor, "Ann"),
+    ):
+        with pytest.raises(NotAllowed, match="before you agree"):
+            keep()
     assert not ws.store.find(Annotator, id=visitor.annotator_id)
     with pytest.raises(InvalidSetting, match="not in force"):
         people.agree(ws, visitor, "1999")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -295,3 +297,30 @@ def test_nobody_is_advised_to_undo_what_cannot_be_undone(ws: Workspace, owner: V
     assert answer_task(ws, ann, revealed.token, {"winner": "a"}).id == act.id  # what was sent twice is one answer still
     assert skip_task(ws, ann, skipped.token, "no").status == "skipped"
     assert counts(ws.store) == before and ws.store.get(Task, held.id).status == "leased"
+
+
+@pytest.mark.each_database
+def test_who_reveals_and_undoes_at_once_has_one_of_the_two(ws: Workspace, owner: Visitor, ann: Visitor):
+    study = filled_study(
+        ws, owner, cases=[{"variables": {"thing": f"word{n} and more"}} for n in range(8)], reveal=True
+    )
+    for _ in range(8):
+        task, _ = given(ws, ann, study)
+        answer_task(ws, ann, task.token, {"winner": "a"})
+        barrier = threading.Barrier(2)
+
+        def attempt(act: Any, token: str = task.token, barrier: threading.Barrier = barrier) -> bool:
+            barrier.wait()
+            try:
+                act(ws, ann, token)
+            except CollabError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            revealed, undone = pool.map(attempt, (reveal_task, undo_answer))
+        now = ws.store.get(Task, task.id)
+        assert revealed != undone
+        assert (now.status, now.revealed_at is not None) == (("answered", True) if revealed else ("leased", False))
+        if undone:
+            answer_task(ws, ann, task.token, {"winner": "b"})
