@@ -60,6 +60,18 @@ def work_of(connection: Connection, study_id: str) -> list[Work]:
     ]
 
 
+def people_holding(connection: Connection, study_id: str, until: datetime) -> int:
+    """How many people hold an item of a study for longer than `until`."""
+    # written into the SQL, for the partial index on what is leased (study_queries.py)
+    leased = _t.c.status == sa.literal_column("'leased'")
+    who = sa.func.count(_t.c.annotator_id.distinct())
+    return int(
+        connection.execute(
+            sa.select(who).where(_t.c.study_id == study_id, leased, _t.c.lease_until > until)
+        ).scalar_one()
+    )
+
+
 def answers_over_time(
     connection: Connection, study_id: str, every: timedelta, first: datetime, last: datetime
 ) -> list[tuple[datetime, int]]:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from collab.store.result_queries import Work, flagged, items_complete
+from collab.store.result_queries import Work, flagged, items_complete, people_holding
 from collab.store.study_queries import item_states
+from collab.studies.assignment import lease_end
 from collab.studies.spec import StudySpec
-from collab.types import Study
+from collab.types import Study, now
 
 Json = dict[str, Any]
+RENEWED = timedelta(minutes=2)  # a page that is looked at renews its leases every minute
 
 
 def study_counts(
-    study: Study, spec: StudySpec, work: Sequence[Work], found: Json, without: Collection[str], connection: Connection
-) -> Json:
+    study: Study, spec: StudySpec, work: Sequence[Work], found: Json, without: Collection[str], connection: Connection,
+    *, moment: datetime | None = None,
+) -> Json:  # fmt: skip
     """The numbers at the head of the results. found: the other results, those without the people of `without`.
 
     Answers, votes, people and complete items are of those who count; answers_left_out and annotators_left_out tell how
-    many more there are. What is on its way (skipped, leased, flagged, the target) is told of everybody.
+    many more there are. What is on its way (skipped, answering, flagged, the target) is told of everybody. answering:
+    how many people hold items, one or several ahead, that they were given or that their page renewed just now.
     """
     states = item_states(connection, study.id)
+    answering = people_holding(connection, study.id, lease_end(spec, moment or now()) - RENEWED)
     by_status: dict[str, int] = {}
     for each in work:
         by_status[each.status] = by_status.get(each.status, 0) + each.tasks
@@ -40,7 +46,7 @@ def study_counts(
         "annotators_left_out": len({each.annotator_id for each in left_out}),
         "items": study.items, "items_complete": items_complete(connection, study.id, spec.overlap, without),
         "items_ready": states.get("ready", 0), "items_failed": states.get("failed", 0),
-        "skipped": by_status.get("skipped", 0), "leased": by_status.get("leased", 0),
+        "skipped": by_status.get("skipped", 0), "answering": answering,
         "flagged": len(flagged(connection, study.id)), "target_progress": done, "target_sentence": sentence,
     }  # fmt: skip
 

@@ -141,7 +141,8 @@ def preview(ws: Workspace, visitor: Visitor, given: object) -> dict[str, Any]:
         said += _count(items, {"compare": "pair", "rank": "ranking"}.get(asked.task, "item"))
     tasks = min(items * asked.spec.overlap, int(asked.spec.target.get("votes", 10**9)))
     minutes = max(1, round(tasks * SECONDS[asked.task] / 60))
-    sentence = f"{said}; with {asked.spec.overlap} people on each that is {_count(tasks, 'answer')}, about "
+    people = "1 person" if asked.spec.overlap == 1 else f"{asked.spec.overlap} people"
+    sentence = f"{said}; with {people} on each that is {_count(tasks, 'answer')}, about "
     sentence += f"{_count(minutes, 'minute')} of people's time."
     sentence = " ".join((sentence, *fitted.notes))
     return {"items": items, "tasks": tasks, "generations": generations, "sentence": sentence}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from collab.api import study as study_api
@@ -42,3 +44,15 @@ def test_time_and_skips_are_told(ws: Workspace, owner: Visitor, ann: Visitor):
     assert found["time"]["per_item_s"]["median"] == pytest.approx(4, abs=0.5)
     assert sum(bar["n"] for bar in found["time"]["per_item_s"]["histogram"]) == 3
     assert sum(stretch["n"] for stretch in found["time"]["votes"]) == 3 and found["counts"]["skipped"] == 1
+
+
+@pytest.mark.each_database
+def test_people_are_answering_while_their_page_renews_what_they_hold(ws: Workspace, owner: Visitor):
+    study = filled_study(ws, owner)
+    for person in people(2):
+        first, _ = given(ws, person, study)
+        given(ws, person, study, held=[first.token])  # fetched ahead
+    assert results(ws, owner, study)["counts"]["answering"] == 2
+    for task in ws.store.find(Task, study_id=study.id, annotator_id=person.annotator_id):
+        ws.store.update(Task, task.id, {"lease_until": task.lease_until - timedelta(minutes=3)})
+    assert results(ws, owner, study)["counts"]["answering"] == 1

@@ -92,7 +92,7 @@ class MadeStudy:
             "answers": len(kept), "votes": len(kept), "annotators": len(counted), "items": 120,
             "answers_left_out": n - len(kept), "annotators_left_out": len(people) - len(counted),
             "items_complete": min(120, len(kept) // 3), "items_ready": 120 - self.failed, "items_failed": self.failed,
-            "skipped": n // 40, "flagged": n // 90, "leased": 2 if n and self.spec["status"] == "open" else 0,
+            "skipped": n // 40, "flagged": n // 90, "answering": 2 if n and self.spec["status"] == "open" else 0,
             "target_progress": min(1, n / target), "target_sentence": sentence,
         }  # fmt: skip
 

@@ -420,3 +420,25 @@ def test_only_the_newest_question_is_answered_on_the_page(board: Page, desk: Des
     expect(rows).to_have_count(2)
     board.wait_for_timeout(1800)
     expect(rows).to_have_count(2)
+
+
+def test_the_first_answer_stands_over_its_hour_and_is_counted_in_the_singular(board: Page, desk: Desk) -> None:
+    desk.studies["fresh"].grow(1)
+    show(board, desk, "fresh")
+    expect(board.locator(".in-counts dt").first).to_have_text("answer")
+    expect(board.locator(".in-counts dt").nth(1)).to_have_text("person")
+    expect(board.locator(".in-counts dt", has_text="people are answering now")).to_be_visible()
+    middle = "(node) => {const box = node.getBoundingClientRect(); return box.x + box.width / 2}"
+    bar = plot(board, "votes").locator(".p-bar")
+    hours = plot(board, "votes").locator("text", has_text=re.compile(r"\d{2}:\d{2}"))
+    expect(hours).to_have_count(1)
+    assert bar.evaluate(middle) == pytest.approx(hours.evaluate(middle), abs=2)
+
+
+@pytest.mark.parametrize(("locale", "clock"), [("en-US", r"\d\d:\d\d(:\d\d)? [AP]M"), ("en-GB", r"\d\d:\d\d(:\d\d)?$")])
+def test_every_clock_is_the_readers(browser: Browser, desk: Desk, locale: str, clock: str) -> None:
+    desk.reset()
+    with watched_page(browser, locale=locale) as page:
+        show(page, desk, "two")
+        expect(page.locator(".in-live")).to_have_text(re.compile("live · " + clock))
+        expect(page.locator(".in-facts")).to_have_text(re.compile("since .*" + clock))

@@ -217,8 +217,17 @@ function sameJson(a, b) {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+// The page's language as the reader's browser speaks it: "en-GB" where the page is in English.
+function language() {
+  const page = document.documentElement.lang;
+  const own = navigator.languages || [];
+  return own.find((tag) => tag.split("-")[0] === page.split("-")[0]) || page || undefined;
+}
+
+const CLOCK = { hour: "2-digit", minute: "2-digit" };
+
 function clock(date = new Date()) {
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
+  return new Intl.DateTimeFormat(language(), { ...CLOCK, second: "2-digit" }).format(date);
 }
 
 // "12:03:41" stays, an ISO moment becomes the person's own wall clock

@@ -84,14 +84,9 @@ function when(iso) {
   const date = new Date(iso);
   if (!iso || Number.isNaN(date.getTime())) return null;
   const today = new Date().toDateString() === date.toDateString();
-  const language = document.documentElement.lang || undefined;
-  const words = new Intl.DateTimeFormat(
-    language,
-    today
-      ? { hour: "2-digit", minute: "2-digit" }
-      : { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
-  ).format(date);
-  return h("time", { class: "cb-muted", datetime: iso, title: date.toLocaleString(language), text: words });
+  const day = today ? {} : { day: "numeric", month: "short", year: "numeric" };
+  const words = new Intl.DateTimeFormat(language(), { ...day, ...CLOCK }).format(date);
+  return h("time", { class: "cb-muted", datetime: iso, title: date.toLocaleString(language()), text: words });
 }
 
 // what was said about a generation, in a few words each

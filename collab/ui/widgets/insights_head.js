@@ -129,12 +129,12 @@ function studyHead({ back, ask, say, busy }) {
 
   function drawCounts(n) {
     const parts = [
-      [T.in_count_answers, beside(n.answers, n.answers_left_out)],
-      [T.in_count_people, beside(n.annotators, n.annotators_left_out)],
+      [counted("answers", n.answers), beside(n.answers, n.answers_left_out)],
+      [counted("people", n.annotators), beside(n.annotators, n.annotators_left_out)],
       [T.in_count_complete, fill(T.in_of, { n: number(n.items_complete), of: number(n.items) })],
       [T.in_count_ready, n.items_ready < n.items && fill(T.in_of, { n: number(n.items_ready), of: number(n.items) })],
       [T.in_count_failed, n.items_failed && number(n.items_failed)],
-      [T.in_count_leased, n.leased && number(n.leased)],
+      [counted("answering", n.answering), n.answering && number(n.answering)],
       [T.in_count_skipped, n.skipped && number(n.skipped)],
       [T.in_count_flagged, n.flagged && number(n.flagged)],
     ].filter(([, value]) => value);
@@ -143,8 +143,12 @@ function studyHead({ back, ask, say, busy }) {
     );
   }
 
-  function beside(counted, out) {
-    return out ? fill(T.in_count_left_out, { n: number(counted), out: number(out) }) : number(counted);
+  function counted(name, n) {
+    return T["in_count_" + name + (n === 1 ? "_one" : "_many")];
+  }
+
+  function beside(n, out) {
+    return out ? fill(T.in_count_left_out, { n: number(n), out: number(out) }) : number(n);
   }
 
   function hasTable(table) {

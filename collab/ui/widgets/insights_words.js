@@ -15,10 +15,6 @@ Object.assign(ICONS, {
 
 const NOTHING = "–";
 
-function language() {
-  return document.documentElement.lang || undefined;
-}
-
 function known(n) {
   return typeof n === "number" && Number.isFinite(n);
 }
@@ -82,7 +78,7 @@ function moment(iso) {
 }
 
 const DAY = { day: "numeric", month: "short" };
-const HOUR = { hour: "2-digit", minute: "2-digit" };
+const HOUR = CLOCK;
 
 function dated(date, parts) {
   return Number.isNaN(date.getTime()) ? "" : new Intl.DateTimeFormat(language(), parts).format(date);

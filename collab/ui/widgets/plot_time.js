@@ -42,18 +42,21 @@ function drawVotes(points, daily, width) {
   const unit = daily ? 24 * HOUR_MS : HOUR_MS;
   const [x0, x1, y0, y1] = [38, width - 6, 150, 12];
   const [from, to] = [points[0].at, points.at(-1).at + unit];
-  const spread = Math.max(to - from, 6 * unit); // a first busy hour is no wall
+  const spread = to - from;
+  const few = spread / unit <= (x1 - x0) / 80; // then each hour or day stands under its own bar
   const x = linear(from, from + spread, x0, x1);
   const most = Math.max(...points.map((p) => p.n));
   const y = linear(0, most, y0, y1);
-  const bar = Math.max(1, Math.min(36, x(from + unit) - x(from) - 1.5));
+  const stretch = x(from + unit) - x(from);
+  const bar = Math.max(1, Math.min(36, stretch - 1.5));
   const days = daily || spread > 48 * HOUR_MS;
+  const rounds = days ? 24 * HOUR_MS : HOUR_MS;
   const format = (at) => dated(new Date(at), days ? { ...DAY, ...(daily ? { timeZone: "UTC" } : {}) } : HOUR);
   const nodes = [
     leftAxis({ scale: y, ticks: ticksOf(0, most, 3).filter(Number.isInteger), format: (n) => number(n), x0, x1 }),
     bottomAxis({
-      scale: x,
-      ticks: timeTicks(from, from + spread, (x1 - x0) / 80, days ? 24 * HOUR_MS : HOUR_MS, daily),
+      scale: few ? (at) => x(at + unit / 2) : x,
+      ticks: few ? eachUnit(from, to, unit) : timeTicks(from, to, (x1 - x0) / 80, rounds, daily),
       format,
       top: y0,
       bottom: y0 + 2,
@@ -69,12 +72,12 @@ function drawVotes(points, daily, width) {
         s("rect", {
           x: x(p.at),
           y: y1,
-          width: Math.max(bar, x(from + unit) - x(from)),
+          width: stretch,
           height: y0 - y1,
           class: "p-hit",
         }),
         s("rect", {
-          x: x(p.at),
+          x: x(p.at) + (stretch - bar) / 2,
           y: y(p.n),
           width: bar,
           height: y0 - y(p.n),
@@ -85,6 +88,10 @@ function drawVotes(points, daily, width) {
     ),
   ];
   return { height: y0 + 44, nodes };
+}
+
+function eachUnit(from, to, unit) {
+  return Array.from({ length: (to - from) / unit }, (_, i) => from + i * unit);
 }
 
 // Round moments: whole days at the reader's midnight (at UTC's if `utc`), or every few hours.
