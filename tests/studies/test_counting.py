@@ -9,6 +9,7 @@ import pytest
 from collab.api import study as study_api
 from collab.identity import Visitor
 from collab.studies.answering import answer_task, skip_task
+from collab.studies.quality import median_s
 from collab.types import Task
 from collab.workspace import Workspace
 from tests.studies.people import answers_all, filled_study, given, people, prefers, results
@@ -56,3 +57,18 @@ def test_people_are_answering_while_their_page_renews_what_they_hold(ws: Workspa
     for task in ws.store.find(Task, study_id=study.id, annotator_id=person.annotator_id):
         ws.store.update(Task, task.id, {"lease_until": task.lease_until - timedelta(minutes=3)})
     assert results(ws, owner, study)["counts"]["answering"] == 1
+
+
+@pytest.mark.parametrize(
+    ("dwell", "share", "seconds"),
+    [
+        ({3: 2, 7: 2}, 0.5, 2.75),  # between the two in the middle, as on the desk
+        ({3: 2, 5: 1, 7: 2}, 0.5, 2.75),
+        ({3: 1, 4: 9}, 0.1, 2.0),
+        ({4: 3}, 0.5, 2.25),
+        ({4: 3}, 1.0, 2.25),
+        ({}, 0.5, None),
+    ],
+)
+def test_the_median_of_an_even_number_is_the_middle_of_two(dwell: dict[int, int], share: float, seconds: float | None):
+    assert median_s(dwell, share) == seconds

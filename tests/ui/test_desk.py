@@ -511,3 +511,12 @@ def test_that_fewer_items_may_come_is_said_in_the_head_and_in_the_list(opened: O
     count(page, "0 of at most 12")
     page = opened(query="none=1", wait=".dk-study")
     expect(page.locator("[data-study=compare-text]")).to_contain_text("0 of at most 12")
+
+
+def test_the_pace_of_a_sitting_is_counted_as_finely_as_insights_does(opened: Opener, memory: Memory):
+    page = opened("compare-text")
+    for answered in range(3):
+        count(page, f"{answered} / 12")
+        page.wait_for_timeout(100)
+        press(page, "a")
+    expect(page.locator(".dk-pace")).to_have_text("0.3 s each")  # all within the first half second, whose middle it is

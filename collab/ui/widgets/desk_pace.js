@@ -1,9 +1,11 @@
 // How far and how fast: the pace of one sitting, and one's progress through a study. Knows nothing of the items.
+const STEP_MS = 500; // as finely as Insights counts the time on an item (study_schema.py), so that both say the same
+
 function sittingPace() {
   let paces_ms = [];
 
   function median_s() {
-    const sorted = [...paces_ms].sort((a, b) => a - b);
+    const sorted = paces_ms.map((ms) => (Math.floor(ms / STEP_MS) + 0.5) * STEP_MS).sort((a, b) => a - b);
     const middle = sorted.length >> 1;
     const median_ms = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     return sorted.length < 3 ? null : median_ms / 1000; // of one or two there is no pace to tell
