@@ -88,6 +88,7 @@ def test_a_comparison_of_two_prompts_is_created_and_leads_to_its_study(page: Pag
     button(page, "Create study").click()
     link = page.get_by_label("Link to the study")
     expect(link).to_have_value(re.compile(r"^http://.*\?study=study-1-\w+"))
+    expect(page.locator(".cb-reach")).to_contain_text("works on this machine only")
     (spec,) = desk.created.values()
     assert [arm["name"] for arm in spec["arms"]] == ["Prompt 1", "Prompt 2"]
     assert spec["question"] == "Which answer is better?" and spec["task"] == "compare"

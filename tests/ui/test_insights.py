@@ -15,9 +15,11 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from collab.ui import widgets
 from tests.ui.harness_insights import Desk, build
 from tests.ui.looking import sent, served, watched_page
 
+WIDGETS = Path(widgets.__file__).parent
 EVERY = ("two", "eight", "rank", "rate", "marks", "edit", "fresh")
 
 
@@ -165,6 +167,7 @@ def test_new_answers_appear_while_one_looks_and_the_focus_stays(board: Page, des
 def test_the_link_to_share_opens_the_study_on_this_page(board: Page, desk: Desk) -> None:
     show(board, desk, "two")
     assert board.get_by_label("The link to share").input_value() == urljoin(desk.url, "/?study=Jq3vX0h2-two")
+    expect(board.locator(".in-reach")).to_contain_text("works on this machine only")
 
 
 def test_a_lost_connection_is_said_and_passes(board: Page, desk: Desk) -> None:
@@ -442,3 +445,19 @@ def test_every_clock_is_the_readers(browser: Browser, desk: Desk, locale: str, c
         show(page, desk, "two")
         expect(page.locator(".in-live")).to_have_text(re.compile("live · " + clock))
         expect(page.locator(".in-facts")).to_have_text(re.compile("since .*" + clock))
+
+
+@pytest.mark.parametrize(
+    ("host", "reach"),
+    [
+        ("localhost:7860", "machine"), ("127.0.1.1", "machine"), ("[::1]:7860", "machine"), ("192.168.0.4", "network"),
+        ("172.20.1.1", "network"), ("[fd00::1]", "network"), ("gpu-box", "network"), ("studio.local", "network"),
+        ("172.32.1.1", ""), ("11.0.0.1", ""), ("abc.gradio.live", ""), ("[2001:db8::1]", ""),
+    ],
+)  # fmt: skip
+def test_a_link_says_how_far_it_reaches(browser: Browser, host: str, reach: str) -> None:
+    script = (WIDGETS / "dom.js").read_text("utf-8").partition("function reachWords")[2].partition("\n}")[0]
+    words = "const T = {link_this_machine: 'machine', link_this_network: 'network'};"
+    with watched_page(browser) as page:
+        made = f"(address) => {{{words} function reachWords{script}}} return reachWords(address)}}"
+        assert page.evaluate(made, f"http://{host}/?study=x") == reach

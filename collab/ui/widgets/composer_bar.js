@@ -77,6 +77,7 @@ function studyCreated({ study_id, link, status, spec, say, another }) {
     h("p", { class: "cb-help", text: closed ? T.compose_created_closed : T["compose_created_" + spec.access] }),
     !closed && h("label", { class: "cb-offscreen", for: box.id, text: T.compose_link }),
     !closed && h("div", { class: "cb-link-row" }, box, copy),
+    !closed && reachWords(url) && h("p", { class: "cb-help cb-reach", text: reachWords(url) }),
     h(
       "div",
       { class: "cb-row cb-created-next" },

@@ -202,6 +202,14 @@ async function askServer(payload, problem) {
   return refused ? null : answer;
 }
 
+// How far a link to this page reaches, where that is not everywhere: "" for an address on the internet.
+function reachWords(address) {
+  const host = new URL(address).hostname;
+  if (/^(localhost|127\..+|0\.0\.0\.0|\[::1?\])$/.test(host)) return T.link_this_machine;
+  const near = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|\[f[cde])|\.(local|lan|internal)$|^[^.[]+$/.test(host);
+  return near ? T.link_this_network : "";
+}
+
 function isTyping(target) {
   return (
     target instanceof Element &&

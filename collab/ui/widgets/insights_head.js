@@ -22,7 +22,8 @@ function studyHead({ back, ask, say, busy }) {
   });
   const copied = h("span", { class: "in-note", "data-state": "saved" });
   const copy = textButton(T.in_copy_link, () => copyLink(), {}, "copy");
-  const share = h("div", { class: "in-share" }, link, copy, copied);
+  const reach = h("p", { class: "in-reach cb-muted" });
+  const share = h("div", { class: "in-share" }, link, copy, copied, reach);
   const toggle = textButton("", () => flip(), {});
   const retry = textButton(T.in_retry, () => busy(retry, () => ask({ act: "retry" })), {}, "again");
   const tables = menuButton(textButton(T.in_tables, null, {}, "download"), () =>
@@ -94,6 +95,8 @@ function studyHead({ back, ask, say, busy }) {
     setAttr(toggle, "title", study.status === "open" ? T.in_close_hint : T.in_reopen_hint);
     const address = study.link ? linkAddress(study.link) : "";
     if (link.value !== address) link.value = address;
+    setText(reach, address ? reachWords(address) : "");
+    show(reach, !!reach.textContent);
     show(share, !!address && study.status === "open");
     const done = known(n.target_progress) ? Math.min(1, Math.max(0, n.target_progress)) : null;
     show(bar, done !== null);

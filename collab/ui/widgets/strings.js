@@ -587,6 +587,11 @@ const STRINGS = {
   compose_created_closed: "The file brought its answers, so the study is closed: its results are there.",
   compose_created_open: "It is listed on Rate. You can also send this link.",
   compose_link: "Link to the study",
+  link_this_machine:
+    "This address works on this machine only. For others, start the studio with --share, with GRADIO_SERVER_NAME=0.0.0.0 " +
+    "for your own network, or as a Hugging Face Space; COLLAB_OWNER_TOKEN then says who is the owner (see the README).",
+  link_this_network:
+    "This address works in this network only. For people elsewhere, start the studio with --share or as a Hugging Face Space.",
   compose_copy_link: "Copy the link",
   compose_try: "Try it as an annotator",
   compose_watch: "Watch the results",

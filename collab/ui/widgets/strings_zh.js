@@ -581,6 +581,10 @@ const STRINGS_ZH = {
   compose_created_closed: "文件自带答案，所以评测已关闭：结果已经有了。",
   compose_created_open: "它已列在“评价”中，你也可以发送这个链接。",
   compose_link: "评测链接",
+  link_this_machine:
+    "此地址只在本机可用。要让他人打开，请用 --share 启动，或设 GRADIO_SERVER_NAME=0.0.0.0 供本地网络使用，或部署为 Hugging Face " +
+    "Space；届时由 COLLAB_OWNER_TOKEN 确定谁是所有者（见 README）。",
+  link_this_network: "此地址只在本网络可用。要让别处的人打开，请用 --share 启动，或部署为 Hugging Face Space。",
   compose_copy_link: "复制链接",
   compose_try: "以标注者身份试一试",
   compose_watch: "查看结果",
