@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from collab.ui.language import words_script
 from tests.ui import looking
-from tests.ui.harness_desk import LONG, SKY, Memory, build
+from tests.ui.harness_desk import LONG, QUESTIONS, SKY, Memory, build
 
 HIDE = "(hidden) => {Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))}"  # noqa: E501
 Opener = Callable[..., Page]
@@ -520,3 +520,47 @@ def test_the_pace_of_a_sitting_is_counted_as_finely_as_insights_does(opened: Ope
         page.wait_for_timeout(100)
         press(page, "a")
     expect(page.locator(".dk-pace")).to_have_text("0.3 s each")  # all within the first half second, whose middle it is
+
+
+@pytest.mark.parametrize(
+    ("question", "title", "above", "beside"),
+    [
+        ("How good is this picture?", "How good is it?", "How good is this picture?", False),
+        ("How good is this picture?", "Quality", "How good is this picture?", False),
+        ("Is the cat cute?", "How good is it?", "Is the cat cute?", False),
+        ("How good is this picture?", "How sharp is it?", "", True),
+        ("Is the cat cute?", "How sharp is it?", "Is the cat cute?", True),
+    ],
+)
+def test_a_rating_asks_its_question_once(
+    opened: Opener, memory: Memory, question: str, title: str, above: str, beside: bool
+):
+    memory.studies["rate-image"] |= {"question": question, "questions": [{**QUESTIONS[0], "title": title}]}
+    page = opened("rate-image")
+    expect(page.locator(".dk-question-line")).to_have_text(above)
+    box = page.get_by_role("group", name=title)  # those who cannot see it hear it
+    expect(box.locator(".dk-question-head.cb-offscreen")).to_have_count(0 if beside else 1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_on_a_phone_the_title_stands_above_and_the_stars_clear_of_the_dock(
+    browser: Browser, harness: tuple[Memory, str], memory: Memory, late: bool
+):
+    """late: whether the notice above comes when the item is there already."""
+    memory.studies["rate-image"]["questions"] = QUESTIONS[:1]
+    notice = "() => {const box = document.createElement('div'); box.style.height = '190px'; document.body.prepend(box)}"
+    context = browser.new_context(viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    if not late:
+        page.add_init_script(f"document.addEventListener('DOMContentLoaded', {notice})")
+    page.goto(f"{harness[1]}?study=rate-image")
+    page.wait_for_selector(".dk-star")
+    if late:
+        page.evaluate(notice)
+    expect(page.locator(".dk-title")).to_have_text("Rate one picture")
+    expect(page.locator(".dk-title")).to_be_visible()
+    page.wait_for_function(
+        "document.querySelector('.dk-dock').getBoundingClientRect().top >="
+        " document.querySelector('.dk-star').getBoundingClientRect().bottom"
+    )
+    context.close()

@@ -140,6 +140,17 @@ function ratingDesk() {
     if (!isOnScreen()) return;
     context.fit();
     if (root.getBoundingClientRect().top < 0) root.scrollIntoView({ block: "start" });
+    clearDock();
+  }
+
+  // The question in focus, where the dock hides a part of it, comes out from under it: as far as the item's head allows
+  function clearDock() {
+    const current = stage.querySelector(".dk-current");
+    const box = current && current.getBoundingClientRect();
+    if (!box || box.top > window.innerHeight) return;
+    const hidden = box.bottom + 8 - dock.getBoundingClientRect().top;
+    const by = Math.min(hidden, root.getBoundingClientRect().top);
+    if (by > 0) window.scrollBy({ top: by, behavior: "instant" });
   }
 
   // The lease of the item on the screen is lost: what was begun stays to be read, and copied
@@ -160,7 +171,7 @@ function ratingDesk() {
     const study = session.study();
     const item = page && page.task ? page : null;
     head.update({ study, progress: session.progress(), pace_s: session.pace_s(), hasList: !!list });
-    setText(question, item ? questionWords(item.task.question || (study && study.question)) : "");
+    setText(question, item ? questionAbove(item.task, item.task.question || (study && study.question)) : "");
     show(question, !!question.textContent);
   }
 
@@ -255,8 +266,11 @@ function ratingDesk() {
   function lookAround() {
     session.setVisible(!document.hidden && isOnScreen());
     if (!isOnScreen()) return;
-    root.style.setProperty("--dk-top", Math.round(root.getBoundingClientRect().top + window.scrollY) + "px");
+    const top = Math.round(root.getBoundingClientRect().top + window.scrollY) + "px";
+    const moved = root.style.getPropertyValue("--dk-top") !== top;
+    root.style.setProperty("--dk-top", top);
     if (context) context.fit();
+    if (moved) clearDock();
   }
   listenToKeys({
     drawer,
@@ -267,7 +281,9 @@ function ratingDesk() {
   });
   document.addEventListener("visibilitychange", lookAround);
   window.addEventListener("resize", lookAround);
-  new ResizeObserver(lookAround).observe(root);
+  const resized = new ResizeObserver(lookAround);
+  resized.observe(root);
+  resized.observe(document.body); // what stands above, such as the notice, comes and goes
 
   return { root, setValue };
 }

@@ -1,10 +1,25 @@
+// Whether a rating's only question says no more than the study's own, so that only the study's is shown.
+function isAskedByStudy({ questions = [], question }) {
+  const usual = ["Quality", STRINGS.compose_asked_stars, T.compose_asked_stars]; // the first where nobody asked any
+  return !!question && questions.length === 1 && usual.includes(questions[0].title);
+}
+
+// The study's question above an item: "" where nobody wrote one and the questions of the rating say what is asked.
+function questionAbove(task, question) {
+  const usual = ["text", "image"].some((modality) => STRINGS["compose_question_rate_" + modality] === question);
+  return task.task === "rate" && usual && !isAskedByStudy({ ...task, question }) ? "" : questionWords(question);
+}
+
 // One output and the questions about it. The question in focus takes the keys: digits, U and D, ← and →.
 function rateSurface(item, desk) {
   const grid = paneGrid(item);
   const pane = grid.panes[0];
   const spanAt = item.task.questions.findIndex((question) => question.kind === "span");
   const spans = spanAt < 0 ? null : spanMarks(pane, () => questions[current].kind !== "span" && setCurrent(spanAt));
-  const questions = item.task.questions.map((question, i) => questionBox(question, i, { changed, setCurrent, spans }));
+  const isSaid = isAskedByStudy(item.task);
+  const questions = item.task.questions.map((question, i) =>
+    questionBox(question, i, { changed, setCurrent, spans, isSaid }),
+  );
   const send = actButton(T.desk_send, "", T.desk_enter, submit, { class: "dk-primary" });
   const missing = h("span", { class: "dk-missing cb-muted", role: "status" });
   const list = h("div", { class: "dk-questions" }, ...questions.map((question) => question.node));
@@ -119,7 +134,7 @@ const QUESTION_KINDS = {
 };
 
 // The frame around one question; its kind brings {node, value, set, digit, step, focus} where it has them.
-function questionBox(question, at, { changed, setCurrent, spans }) {
+function questionBox(question, at, { changed, setCurrent, spans, isSaid }) {
   const title = question.title || question.name;
   const titleId = "dk-" + newId();
   const box = { changed: (stay = false) => changed(made, stay) };
@@ -129,7 +144,7 @@ function questionBox(question, at, { changed, setCurrent, spans }) {
     { class: "dk-question", role: "group", tabindex: "-1", "aria-labelledby": titleId, "data-question": question.name },
     h(
       "div",
-      { class: "dk-question-head" },
+      { class: "dk-question-head" + (isSaid ? " cb-offscreen" : "") },
       h("span", { class: "dk-question-title", dir: "auto", translate: "no", id: titleId, text: title }),
       !question.required && h("span", { class: "cb-muted dk-optional", text: T.desk_optional }),
     ),
