@@ -220,11 +220,11 @@ def test_a_closed_study_takes_nothing_more_and_can_be_opened_again(studio: Studi
 def test_a_lease_that_ran_out_is_told_and_its_place_goes_to_the_next(
     studio: Studio, owner: Client, people: list[Client]
 ):
-    asked = spec("rate", cases=1, title="Slow", arms=ARMS[:1], overlap=1, lease_minutes=0.01)
+    asked = spec("rate", cases=1, title="Slow", arms=ARMS[:1], overlap=1, lease_minutes=0.05)
     study = made(studio, owner, asked)["study_id"]
     task = next_task(people[0], study)
     while "task_id" not in (other := people[1].predict(study, api_name="/next_task")):
-        assert other["done"]  # for 0.6 s the only place is taken
+        assert other["done"]  # for 3 s the only place is taken
     people[1].predict(other["task_id"], answer_to(other), api_name="/answer_task")
     with pytest.raises(AppError, match="ran out"):
         people[0].predict(task["task_id"], answer_to(task), api_name="/answer_task")

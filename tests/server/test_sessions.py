@@ -31,7 +31,7 @@ def test_a_session_holds_what_was_answered_and_not_the_whole_page(studio: Studio
 
 def test_many_people_watch_their_generations_and_nobody_waits_behind_them(studio: Studio):
     with ThreadPoolExecutor(8) as people:
-        watched = list(people.map(lambda _: ask(studio, " ".join([LONG] * 8)), range(MANY)))
+        watched = list(people.map(lambda _: ask(studio, " ".join([LONG] * 16)), range(MANY)))
         assert sum(job is not None for job in studio.served.page._queue.active_jobs) > 45
         answers = list(people.map(lambda url: httpx.get(url, timeout=60).text, watched))
     assert all("event: complete" in answer for answer in answers)
