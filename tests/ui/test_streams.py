@@ -63,7 +63,8 @@ def test_what_is_asked_for_as_the_stream_closes_is_heard(page: Page) -> None:
     wait_done(page)
     expect(page.locator("#board .cb-card")).to_have_count(1)
     page.wait_for_function(streams)  # and none is left open
-    assert page.evaluate("window.streams.opened") == opened + 2
+    # the seed's, the text's, and where that has closed by then, the one that tells how far the model is
+    assert page.evaluate("window.streams.opened") in (opened + 2, opened + 3)
 
 
 def test_what_is_chosen_while_the_form_loads_is_kept(browser: Browser, studio: Studio) -> None:
